@@ -1,0 +1,32 @@
+/* From a plan to machine code. The only room that knows LLVM. Object bytes are the one product: the running code is these
+ * bytes linked by ORC, a shipped object is these bytes in a file. */
+#ifndef PTM_CODEGEN_H
+#define PTM_CODEGEN_H
+
+#include "ir/plan.h"
+#include "runtime/core/program.h"
+
+typedef struct CodeOptions {
+    int   threads;                       /* compiler threads, one LLVM context each; 0: one per processor */
+    bool  debug_lines;                   /* line tables into the .ptm file, gdb and perf listeners */
+    FILE *llvm, *assembly;               /* dumps of what was compiled, or NULL */
+} CodeOptions;
+
+typedef struct Code Code;                /* machine code in memory, and the Program whose table points into it */
+
+/* Compiles every distinct kernel once and links. `entry` names the Program. NULL after an error report (target without support). */
+Code          *code_compile(const Plan *plan, const char *entry, const CodeOptions *options, Diagnostics *d);
+const Program *code_program(const Code *code);
+void           code_free(Code *code);
+
+typedef struct CodeStatistics {
+    int    kernels, functions;           /* rows of the table, distinct functions compiled */
+    double llvm_seconds;                 /* building, optimizing and emitting, summed over threads */
+    int64_t code_bytes;
+} CodeStatistics;
+CodeStatistics code_statistics(const Code *code);
+
+/* "avx512", 16 lanes; for `ptm help` and benchmarks. */
+const char *code_target(Arena *arena);
+
+#endif

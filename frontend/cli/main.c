@@ -1,0 +1,2 @@
+/* ptm: the command. */
+int main(void) { return 0; }

@@ -1,0 +1,10 @@
+# Writes FILES as a C table of names and texts (zero-terminated).
+set(text "#include \"frontend/prelude.h\"\n\nconst PreludeFile prelude_files[] = {\n")
+foreach(file ${FILES})
+  get_filename_component(name ${file} NAME)
+  file(READ ${file} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(APPEND text "    { \"prelude/${name}\", (const char[]){ ${bytes}0 } },\n")
+endforeach()
+string(APPEND text "    { 0, 0 },\n};\n")
+file(WRITE ${OUTPUT} "${text}")

@@ -1,0 +1,149 @@
+/* The language: text to syntax tree, syntax tree to graphs. Elaboration inlines calls, binds shapes and resolves names; every
+ * node keeps its place and call path. The frontend knows nothing of files with data or of running code: what `data` needs is asked
+ * of a Host. */
+#ifndef PTM_FRONTEND_H
+#define PTM_FRONTEND_H
+
+#include "ir/eval.h"
+#include "ir/graph.h"
+
+typedef struct Ast Ast;                  /* one parsed file with its imports; see ast.h */
+
+/* Reads a model file and what it imports (relative to the file, then in the gallery directories `search`, a NULL-terminated list).
+ * NULL after reporting. Wrong files (binary, empty, huge, deeply nested, recursive import) end in one clear error. */
+Ast *ast_load(Arena *arena, const char *path, const char *const *search, Diagnostics *d);
+Ast *ast_parse(Arena *arena, const Source *source, const char *const *search, Diagnostics *d);
+void ast_print(const Ast *ast, FILE *out);                   /* stage "ast" */
+
+/* A value of the data phase that is not a number, text, list or stream of the language itself: opaque to the frontend. */
+typedef struct HostValue {
+    void *handle;                        /* owned by the host */
+    enum { HOST_text, HOST_ids, HOST_ragged, HOST_tokenizer, HOST_array, HOST_stream } kind;
+    Type  type;                          /* array: its type; stream: the type of one batch element; ids: i32[N] */
+} HostValue;
+
+/* An argument or result of a host function. */
+typedef struct HostArg {
+    const char *name;                    /* keyword, or NULL when positional */
+    enum { ARG_none, ARG_number, ARG_bool, ARG_text, ARG_host, ARG_list } kind;
+    double      number;                  /* number and bool */
+    const char *text;                    /* a string literal of the program */
+    HostValue   value;
+    struct HostArg *items;               /* list */
+    int         count;
+    Place       place;
+} HostArg;
+
+/* What the command supplies so that `data` can run. Functions report errors through `d` at `place` and return false. */
+typedef struct Host {
+    void *context;
+    /* Is this the name of a row of readers.def? And all of them, for suggestions. */
+    bool (*knows)(void *context, const char *name);
+    const char *const *(*names)(void *context, int *count);
+    /* Calls a reader: up to 8 results. dims is the table for types of results. */
+    bool (*call)(void *context, const char *name, const HostArg *args, int arg_count, Place place,
+                 Arena *arena, Dims *dims, Diagnostics *d, HostArg *results, int *result_count);
+    /* tok["<s>"]: an id; tok(x): applies a tokenizer or label set; size(x): elements along an axis. All go through `call` with the names
+     * "[]", "()" and "size" and the value as first argument. */
+    /* Runs a graph (a fn called from data) compiled, at concrete shapes; inputs and results are packed bytes. May be NULL. */
+    bool (*run)(void *context, const Graph *graph, const HostArg *inputs, Place place, Diagnostics *d, HostArg *results);
+} Host;
+
+typedef struct Setting {                 /* --set NAME=VALUE: a number, true, false, none or a string */
+    const char *name, *value;
+} Setting;
+
+typedef struct ModelOptions {
+    const Setting *settings;
+    int            setting_count;
+    const Host    *host;                 /* NULL: data is not evaluated, its constants become symbols */
+    DType          real;                 /* what f32 in a source means: DT_f32, or DT_f64 for gradient checks */
+} ModelOptions;
+
+/* A model: an elaborated file. Owns (in its arena) the dims table shared by all its graphs. */
+typedef struct Model Model;
+
+/* Evaluates constants and `data`, checks declarations and the `train` block. NULL or a model; errors are in `d` either way. */
+Model *model_new(Arena *arena, const Ast *ast, const ModelOptions *options, Diagnostics *d);
+Dims  *model_dims(const Model *m);
+
+/* `ptm check`: elaborates every function and module that can be an entry with symbolic dimensions, and everything `train` uses
+ * with its streams; reports unused settings, constants and parameters. */
+void model_check(Model *m, Diagnostics *d);
+
+/* A constant of `data` or the file, by name, for commands (`V`, tokenizer `tok`): false when absent. */
+bool model_constant(const Model *m, const char *name, HostArg *out);
+/* All host values that are `const` in data, in order: saved with the weights. */
+int  model_constant_count(const Model *m);
+const char *model_constant_name(const Model *m, int i);
+HostArg     model_constant_value(const Model *m, int i);
+
+/* One bound argument of an entry. */
+typedef struct EntryArg {
+    Type        type;                    /* its shape binds the entry's dimension symbols; the symbols then carry values */
+    const char *name;
+} EntryArg;
+
+/* Elaborates the file-level fn `name` at these argument types (arg_count -1: symbolic, from its own signature). `training` is the ambient
+ * flag. Parameters reached are recorded in the model. NULL after errors. */
+Graph *model_entry(Model *m, const char *name, const EntryArg *args, int arg_count, bool training, Diagnostics *d);
+int         model_entry_parameters(const Model *m, const char *name);    /* number of tensor parameters; -1 when there is no such fn */
+const char *model_entry_parameter(const Model *m, const char *name, int i);
+Type        model_entry_type(Model *m, const char *name, int i);         /* declared, symbolic */
+
+/* The model's parameters, in order of first reach, over all entries elaborated so far. */
+typedef struct Param {
+    const char *path;                    /* "h.0.attn.query.weight" */
+    Type        type;
+    bool        trained;                 /* a gradient may be taken */
+    const Graph *initial;                /* inputs: ambient "seed"; result "0" of the parameter's type. Key: (seed, path) */
+    const Origin *origin;
+} Param;
+int          model_param_count(const Model *m);
+const Param *model_param(const Model *m, int i);
+const Param *model_find_param(const Model *m, const char *path);
+
+/* What `train` says. All values are evaluated; graphs are over scalars. */
+typedef struct StreamUse {               /* argument k of an entry is fed from this stream's component */
+    HostValue stream;
+    const char *name;                    /* of the pipeline value: "batch" */
+} StreamUse;
+
+/* evaluate NAME = post(mean(entry(streams)), ..): each term is an entry over finite streams reduced in f64 over the pass. */
+typedef struct EvalTerm {
+    const char *entry;                   /* a graph of its own for each: see graph */
+    Graph      *graph;                   /* result "0"; NULL until model_entry-like elaboration by model_eval_graph */
+    const StreamUse *streams;
+    int         stream_count;
+    enum { TERM_mean, TERM_sum } reduce;
+} EvalTerm;
+typedef struct Evaluation {
+    const char *name;                    /* "loss": reported as valid_loss */
+    EvalTerm   *terms;
+    int         term_count;
+    const Graph *post;                   /* inputs "0", "1" .. (f64 scalars, one per term) to result "0" */
+    int64_t     every;                   /* steps; 0: at the end of every epoch */
+    Place       place;
+} Evaluation;
+
+typedef struct TrainSpec {
+    bool        present;                 /* the file has a train block */
+    const char *minimize;                /* entry; NULL: nothing to train */
+    const StreamUse *streams;            /* its arguments */
+    int         stream_count;
+    double      clip;                    /* 0: none */
+    int64_t     steps, epochs;           /* one of them, the other 0 */
+    const Evaluation *evaluations;
+    int         evaluation_count;
+    Place       place;
+} TrainSpec;
+const TrainSpec *model_train(const Model *m);
+
+/* The optimizer's code for one parameter, as `using` says with the groups that match; see passes.h ParamUpdate. `steps` is the length of the
+ * stage for schedules, `epoch_steps` of a pass. NULL after errors. */
+Graph *model_update(Model *m, const Param *param, int64_t steps, int64_t epoch_steps, Diagnostics *d);
+
+/* The graph of an evaluation's term when its streams give batches of these types (a short last batch has others). */
+Graph *model_eval_graph(Model *m, const Evaluation *e, int term, const Type *batch_types, Diagnostics *d);
+
+#endif

@@ -1,0 +1,27 @@
+/* The reference evaluator: plain loops over whole tensors, in double for every float type and rounded to the node's
+ * type after each operator. It serves constant folding and tests; models run as compiled code only. */
+#ifndef PTM_EVAL_H
+#define PTM_EVAL_H
+
+#include "ir/graph.h"
+
+/* Row-major elements. Floats of every width are held as double (rounded to their type), the rest as int64_t. */
+typedef struct Tensor {
+    Type     type;
+    int64_t  count;
+    double  *f;                          /* float types */
+    int64_t *i;                          /* integers and bool */
+} Tensor;
+
+Tensor *tensor_new(Arena *arena, Type type);                 /* zeroed; every dim must have a value */
+Tensor *tensor_from_bytes(Arena *arena, Type type, const void *bytes);   /* packed elements of the dtype */
+void    tensor_to_bytes(const Tensor *t, void *bytes);
+
+/* Evaluates every output. inputs[k] belongs to graph->inputs.at[k]; results[k] to graph->outputs.at[k], in `arena`.
+ * Returns NULL, or a message (an id out of range: value, bound and place). */
+const char *graph_eval(const Graph *g, Tensor *const *inputs, Tensor **results, Arena *arena);
+
+/* One node from the values of its arguments; draws included. NULL on an index out of range, with *why. */
+Tensor *node_eval(const Node *node, Tensor *const *args, Arena *arena, const char **why);
+
+#endif

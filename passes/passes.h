@@ -1,0 +1,46 @@
+/* From the graph of an entry to a plan. Each pass is a row of passes.def; a pass never edits its input. */
+#ifndef PTM_PASSES_H
+#define PTM_PASSES_H
+
+#include "ir/graph.h"
+#include "ir/plan.h"
+
+/* The optimizer's code for one parameter, elaborated by the frontend: a graph over the same dims whose inputs are "w" and "g"
+ * (STORE_data, the parameter's type), its states (STORE_state, already named "optimizer.<parameter path>.<state>"), and ambient
+ * "step"; its results are "w" (the new value) and, if the optimizer has a learning rate, "lr"; its updates are the states. */
+typedef struct ParamUpdate {
+    const char  *param;
+    const Graph *code;
+} ParamUpdate;
+
+typedef struct PassOptions {
+    const char  *loss;                   /* result to differentiate: f32 or f64 scalar; NULL: grad and update are skipped */
+    const char *const *trained;          /* names of the parameters to differentiate for */
+    int          trained_count;
+    const ParamUpdate *updates;          /* one per trained parameter, or NULL: gradients stay as results "d <param>" */
+    double       clip;                   /* global norm bound; 0: none. Adds the result "grad_norm" */
+    const Layout *layout;                /* for `plan` */
+    const char  *stop_after;             /* name of the last pass to run, or NULL */
+    bool         verify;                 /* after every pass */
+    /* Called before and after each pass that runs; either graph or plan is NULL. For dumps. May be NULL. */
+    void (*observe)(void *context, const char *pass, bool after, const Graph *graph, const Plan *plan);
+    void *context;
+} PassOptions;
+
+/* Runs the passes in order. Returns the plan (NULL when stop_after ended before `fuse`, or after reporting errors such as an
+ * operator without gradient). */
+Plan *passes_run(Arena *arena, Graph *graph, const PassOptions *options, Diagnostics *d);
+
+int         pass_count(void);
+const char *pass_name(int i);
+const char *pass_doc(int i);
+
+/* Single passes, for tests. */
+Graph *pass_grad(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
+Graph *pass_update(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
+Graph *pass_simplify(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
+Plan  *pass_fuse(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
+Plan  *pass_schedule(Arena *arena, Plan *plan, const PassOptions *options, Diagnostics *d);
+Plan  *pass_plan(Arena *arena, Plan *plan, const PassOptions *options, Diagnostics *d);
+
+#endif

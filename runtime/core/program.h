@@ -1,0 +1,81 @@
+/* Program: a compiled entry. A table of kernel calls over a few memory blocks, and the places of what goes in and out.
+ * The same table runs from the JIT and from a shipped object. */
+#ifndef PTM_RUNTIME_PROGRAM_H
+#define PTM_RUNTIME_PROGRAM_H
+
+#include <stdint.h>
+
+/* Memory blocks. The caller owns every byte. An offset word of a kernel's arguments is (block << 56 | byte offset). */
+typedef enum RtBlock { BLOCK_param, BLOCK_state, BLOCK_const, BLOCK_work, BLOCK_COUNT } RtBlock;
+#define RT_PLACE(block, offset) ((int64_t)(block) << 56 | (int64_t)(offset))
+
+enum { RT_MAX_RANK = 8, RT_MAX_THREADS = 64 };
+
+/* One kernel over the units [begin, end) of its grid. args: offset words, then whatever numbers it was compiled to read.
+ * scratch: this thread's own bytes (64-byte aligned, Program.scratch_bytes of them). fault: written at most once per run by an
+ * index out of range (see RtFault); never NULL. */
+typedef struct RtFault RtFault;
+typedef void RtKernel(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch, RtFault *fault);
+
+/* The first bad index of a run. `place` indexes Program.places; 0 means no fault. Written with a compare-and-swap of place. */
+struct RtFault {
+    int64_t place, value, bound;
+};
+
+typedef struct RtStep {
+    RtKernel      *run;
+    const int64_t *args;
+    int64_t        extent;               /* units of work in all */
+    int64_t        tile;                 /* units in a tile; threads take whole tiles. extent <= tile: one thread, no barrier beyond the order */
+    int32_t        name;                 /* index into Program.names */
+    int32_t        place;                /* index into Program.places */
+} RtStep;
+
+typedef struct RtValue {
+    const char *name;                    /* "ids", "h.0.attn.query.weight", "loss" */
+    int32_t     dtype;                   /* row of dtype.def */
+    int32_t     rank;
+    int64_t     shape[RT_MAX_RANK];
+    int64_t     place;                   /* offset word */
+    int64_t     bytes;
+} RtValue;
+
+typedef struct Program {
+    const char    *entry;
+    int32_t        step_count, input_count, output_count, name_count, place_count;
+    const RtStep  *steps;
+    const RtValue *inputs;               /* data, ambient ("seed", "step"), tables; parameters and states are listed too */
+    const RtValue *outputs;              /* results only: updates land in their parameter or state */
+    const char *const *names;            /* kernel names */
+    const char *const *places;           /* "gpt.ptm:21:9 h.0.attn"; places[0] is "" */
+    int64_t        block_bytes[BLOCK_COUNT];
+    int64_t        scratch_bytes;        /* for each thread */
+} Program;
+
+/* Products served by OpenBLAS, called like any kernel (runtime/core/product.c):
+ * C[batch](m, n) = sum over k of A[batch](m, k) * B[batch](k, n), f32 (rt_product_f32) or f64 (rt_product_f64).
+ * A unit of the grid is one tile of one batch element and one part of k; rt_product_grid gives the grid for a shape, and it depends
+ * on the shape alone. */
+typedef struct RtProduct {
+    int64_t a, b, c;                     /* offset words */
+    int64_t m, n, k;
+    int64_t a_row, a_column;             /* strides in elements; one of the two is 1 */
+    int64_t b_row, b_column;
+    int64_t c_row;                       /* stride of rows of C; its columns are adjacent */
+    int64_t batch_rank;                  /* 0 to 4 batch axes, outermost first */
+    int64_t batch[4], a_batch[4], b_batch[4], c_batch[4];    /* extents, and strides in elements */
+    int64_t tile_m, tile_n;              /* filled by rt_product_grid */
+    int64_t parts;                       /* of k, added in a fixed tree by the second step; 1: written directly */
+    int64_t partial;                     /* offset word of parts * batch * m * n elements, when parts > 1 */
+} RtProduct;
+
+/* Fills tile_m, tile_n and parts; returns the number of units of rt_product_*; *partial_elements and *sum_units (0 when parts
+ * is 1) describe the second step, rt_product_sum_*. */
+int64_t rt_product_grid(RtProduct *p, int64_t *partial_elements, int64_t *sum_units);
+RtKernel rt_product_f32, rt_product_f64, rt_product_sum_f32, rt_product_sum_f64;
+
+/* Runs every step on the pool. 0, or 1 when *fault says what went wrong (outputs are then not to be used). Allocates nothing. */
+typedef struct Pool Pool;
+int rt_program_run(const Program *program, Pool *pool, char *const *block, RtFault *fault);
+
+#endif
