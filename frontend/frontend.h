@@ -143,6 +143,9 @@ const TrainSpec *model_train(const Model *m);
  * stage for schedules, `epoch_steps` of a pass. NULL after errors. */
 Graph *model_update(Model *m, const Param *param, int64_t steps, int64_t epoch_steps, Diagnostics *d);
 
+/* The initial value of a state that a graph of this model reads ("optimizer.wte.weight.m"): a graph like Param.initial. NULL: unknown name. */
+const Graph *model_state_initial(const Model *m, const char *name);
+
 /* The graph of an evaluation's term when its streams give batches of these types (a short last batch has others). */
 Graph *model_eval_graph(Model *m, const Evaluation *e, int term, const Type *batch_types, Diagnostics *d);
 
