@@ -1,2 +1,56 @@
-/* ptm: the command. */
-int main(void) { return 0; }
+/* ptm: the command. Finds the command's row, reads its flags, runs it. */
+#include "frontend/cli/options.h"
+#include "ir/base/source.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void overview(FILE *out)
+{
+    fprintf(out, "ptm " PTM_VERSION ": a compiler and runtime for language models\n\nusage: ptm COMMAND ...\n\n");
+    for (const Command *c = commands; c->name; c++) fprintf(out, "  %-10s %s\n", c->name, c->summary);
+    fprintf(out, "\n`ptm COMMAND --help` explains one.\n");
+}
+
+static int unknown(const char *name)
+{
+    const char *names[32];
+    int count = 0;
+    for (const Command *c = commands; c->name; c++) names[count++] = c->name;
+    const char *near = suggest(name, names, count);
+    fprintf(stderr, "ptm: there is no command \"%s\"", name);
+    if (near) fprintf(stderr, "; did you mean %s?", near);
+    fprintf(stderr, "\n`ptm help` lists them.\n");
+    return EXIT_MISUSE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        overview(stderr);
+        return EXIT_MISUSE;
+    }
+    if (!strcmp(argv[1], "--help") || (!strcmp(argv[1], "help") && argc == 2)) {
+        overview(stdout);
+        return EXIT_GOOD;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        puts("ptm " PTM_VERSION);
+        return EXIT_GOOD;
+    }
+    const Command *command = command_find(argv[1]);
+    if (!command) return unknown(argv[1]);
+
+    Options options = { .arena = arena_new() };
+    int status = EXIT_MISUSE;
+    if (options_read(command, argc - 2, argv + 2, &options)) {
+        if (options.help) {
+            command_usage(command);
+            status = EXIT_GOOD;
+        } else {
+            status = command->run(&options);
+        }
+    }
+    arena_free(options.arena);
+    return status;
+}

@@ -1,0 +1,129 @@
+/* ptm dump: the program after any stage or pass. */
+#include "frontend/cli/session.h"
+
+#include <string.h>
+
+/* Which moment of the pipeline is wanted, and whether it came. */
+typedef struct Wanted {
+    const char *pass;
+    bool        after, dot, shown;
+} Wanted;
+
+static void show(void *context, const char *pass, bool after, const Graph *graph, const Plan *plan)
+{
+    Wanted *wanted = context;
+    if (strcmp(pass, wanted->pass) || after != wanted->after) return;
+    wanted->shown = true;
+    if (plan) plan_print(plan, stdout);
+    else if (wanted->dot) graph_print_dot(graph, stdout);
+    else graph_print(graph, stdout);
+}
+
+static bool is_pass(const char *name)
+{
+    for (int i = 0; i < pass_count(); i++)
+        if (!strcmp(pass_name(i), name)) return true;
+    return false;
+}
+
+static int unknown_stage(const Options *options, const char *flag, const char *name)
+{
+    static const char *const others[] = { "ast", "graph", "llvm", "asm" };
+    const char *names[64];
+    int count = 0;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) names[count++] = others[i];
+    for (int i = 0; i < pass_count(); i++) names[count++] = pass_name(i);
+    const char *near = suggest(name, names, count);
+    fprintf(stderr, "ptm %s: --%s %s is not a stage", options->command, flag, name);
+    if (near) fprintf(stderr, "; did you mean %s?", near);
+    fputs("\nstages:", stderr);
+    for (int i = 0; i < count; i++) fprintf(stderr, " %s", names[i]);
+    fputc('\n', stderr);
+    return EXIT_MISUSE;
+}
+
+/* The graph and pass options of --entry, or of the training step. */
+static bool source_of(Session *s, StepSource *out)
+{
+    const Options *o = s->options;
+    if (!o->entry) {
+        if (model_train(s->model)->minimize) return step_source(s, out);
+        session_fail(s, "%s has no `minimize` line; name an entry with --entry NAME", o->argument);
+        return false;
+    }
+    *out = (StepSource){ 0 };
+    out->graph = model_entry(s->model, o->entry, NULL, -1, o->training, s->diagnostics);
+    return out->graph != NULL || session_report(s);
+}
+
+static int compile_and_show(Session *s, StepSource *source, bool assembly)
+{
+    Plan *plan = passes_run(s->arena, source->graph, &source->passes, s->diagnostics);
+    if (!plan) return session_report(s), EXIT_BAD_INPUT;
+    CodeOptions code = { .threads = 1, .debug_lines = true };
+    if (assembly) code.assembly = stdout;
+    else code.llvm = stdout;
+    Code *compiled = code_compile(plan, source->graph->name, &code, s->diagnostics);
+    if (!compiled) return session_report(s), EXIT_BAD_INPUT;
+    code_free(compiled);
+    return EXIT_GOOD;
+}
+
+static int unvalued(Session *s, const Graph *graph)
+{
+    for (int i = 0; i < dims_symbol_count(graph->dims); i++)
+        if (dims_symbol_value(graph->dims, i) < 0)
+            return session_fail(s, "this stage needs values: give --dim %s=N", dims_symbol_name(graph->dims, i));
+    return EXIT_GOOD;
+}
+
+static int dump_model(Session *s, const char *stage, bool after)
+{
+    StepSource source;
+    if (!source_of(s, &source)) return EXIT_BAD_INPUT;
+    if (!strcmp(stage, "graph")) {
+        if (s->options->dot) graph_print_dot(source.graph, stdout);
+        else graph_print(source.graph, stdout);
+        return EXIT_GOOD;
+    }
+    if (unvalued(s, source.graph)) return EXIT_BAD_INPUT;
+    source.passes.layout = session_layout(s, source.passes.loss ? &source : NULL, &source.graph, 1);
+    source.passes.verify = true;
+    if (!strcmp(stage, "llvm") || !strcmp(stage, "asm")) return compile_and_show(s, &source, stage[0] == 'a');
+
+    Wanted wanted = { stage, after, s->options->dot, false };
+    source.passes.observe = show;
+    source.passes.context = &wanted;
+    source.passes.stop_after = stage;
+    passes_run(s->arena, source.graph, &source.passes, s->diagnostics);
+    if (!session_report(s)) return EXIT_BAD_INPUT;
+    if (!wanted.shown) return session_fail(s, "this entry does not go through %s (it belongs to the training step)", stage);
+    return EXIT_GOOD;
+}
+
+int command_dump(const Options *options)
+{
+    if (!!options->stage + !!options->before + !!options->after > 1) {
+        fputs("ptm dump: give one of --stage, --before and --after\n", stderr);
+        return EXIT_MISUSE;
+    }
+    const char *flag = options->before ? "before" : options->after ? "after" : "stage";
+    const char *stage = options->before ? options->before : options->after ? options->after : options->stage;
+    if (!stage) stage = "graph";
+    bool front = !options->before && !options->after
+              && (!strcmp(stage, "ast") || !strcmp(stage, "graph") || !strcmp(stage, "llvm") || !strcmp(stage, "asm"));
+    if (!front && !is_pass(stage)) return unknown_stage(options, flag, stage);
+
+    Session s;
+    int status = EXIT_BAD_INPUT;
+    if (!strcmp(stage, "ast")) {
+        if (session_parse(&s, options)) {
+            ast_print(s.ast, stdout);
+            status = EXIT_GOOD;
+        }
+    } else if (session_open(&s, options)) {
+        status = dump_model(&s, stage, !options->before);
+    }
+    session_close(&s);
+    return status;
+}

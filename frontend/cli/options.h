@@ -1,0 +1,50 @@
+/* The command line, read by the tables flags.def and commands.def. */
+#ifndef PTM_CLI_OPTIONS_H
+#define PTM_CLI_OPTIONS_H
+
+#include "ir/base/arena.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct Pair {
+    const char *name, *value;
+} Pair;
+typedef Vec(Pair) Pairs;
+
+/* Not given: false, NULL, -1, NAN or an empty list. */
+typedef struct Options {
+    Arena      *arena;
+    const char *command;
+    const char *argument;                /* the model file, or help's topic; NULL when not given */
+#define FIELD_YES   bool
+#define FIELD_TEXT  const char *
+#define FIELD_WHOLE int64_t
+#define FIELD_REAL  double
+#define FIELD_PAIRS Pairs
+#define FLAG(field, spelling, kind, value, doc) FIELD_##kind field;
+#include "frontend/cli/flags.def"
+#undef FLAG
+} Options;
+
+typedef struct Command {
+    const char *name;
+    int (*run)(const Options *options);
+    const char *argument, *flags, *summary, *detail;
+} Command;
+
+extern const Command commands[];         /* ends with name NULL */
+const Command *command_find(const char *name);
+void command_usage(const Command *command);                  /* the text of --help, to standard output */
+
+/* Reads argv after the command's name. False after saying on standard error what is wrong: misuse, exit status 2. */
+bool options_read(const Command *command, int argc, char **argv, Options *out);
+
+/* The exit statuses of every command. */
+enum { EXIT_GOOD = 0, EXIT_BAD_INPUT = 1, EXIT_MISUSE = 2 };
+
+#define COMMAND(name, function, argument, flags, summary, detail) int function(const Options *options);
+#include "frontend/cli/commands.def"
+#undef COMMAND
+
+#endif

@@ -1,0 +1,96 @@
+/* Opening a model file for a command. */
+#include "frontend/cli/session.h"
+#include "frontend/cli/host.h"
+
+#include <libgen.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Where shared modules are found when they do not stand beside the file: models/ beside the directory of the command. */
+static const char *const *gallery(Arena *arena)
+{
+    const char **search = arena_array(arena, const char *, 3);
+    char path[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (length <= 0) return search;
+    path[length] = 0;
+    const char *home = dirname(path);
+    search[0] = arena_print(arena, "%s/../models", home);
+    search[1] = arena_print(arena, "%s/../share/ptm/models", home);
+    return search;
+}
+
+bool session_parse(Session *s, const Options *options)
+{
+    *s = (Session){ .arena = arena_new(), .options = options };
+    s->diagnostics = diag_new(s->arena);
+    s->ast = ast_load(s->arena, options->argument, gallery(s->arena), s->diagnostics);
+    if (s->ast && diag_error_count(s->diagnostics) == 0) return true;
+    session_report(s);
+    return false;
+}
+
+static const Setting *settings(Session *s)
+{
+    const Pairs *set = &s->options->set;
+    Setting *out = arena_array(s->arena, Setting, set->count + 1);
+    for (int i = 0; i < set->count; i++) out[i] = (Setting){ set->at[i].name, set->at[i].value };
+    return out;
+}
+
+static bool bind_dimensions(Session *s)
+{
+    for (int i = 0; i < s->options->dim.count; i++) {
+        Pair pair = s->options->dim.at[i];
+        char *end;
+        long long value = strtoll(pair.value, &end, 10);
+        if (*end || value < 1) {
+            session_fail(s, "--dim %s=%s: a dimension is a whole number, 1 or more", pair.name, pair.value);
+            return false;
+        }
+        dim_symbol(model_dims(s->model), pair.name, value);
+        dim_set_value(model_dims(s->model), pair.name, value);
+    }
+    return true;
+}
+
+bool session_open(Session *s, const Options *options)
+{
+    if (!session_parse(s, options)) return false;
+    s->data = host_data_new(s->arena, &options->data);
+    s->host = host_make(s->data);
+    ModelOptions model = {
+        .settings = settings(s), .setting_count = options->set.count, .host = &s->host, .real = DT_f32
+    };
+    s->model = model_new(s->arena, s->ast, &model, s->diagnostics);
+    if (!s->model || diag_error_count(s->diagnostics)) {
+        session_report(s);
+        return false;
+    }
+    return bind_dimensions(s);
+}
+
+void session_close(Session *s)
+{
+    if (s->data) host_data_free(s->data);
+    arena_free(s->arena);
+    *s = (Session){ 0 };
+}
+
+bool session_report(Session *s)
+{
+    diag_print(s->diagnostics, stderr);
+    return diag_error_count(s->diagnostics) == 0;
+}
+
+int session_fail(const Session *s, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "ptm %s: ", s->options->command);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return EXIT_BAD_INPUT;
+}
