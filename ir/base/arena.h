@@ -31,6 +31,9 @@ void  map_set(Map *map, const char *key, void *value);       /* replaces */
 int   map_count(const Map *map);
 const char *map_key(const Map *map, int i);
 void *map_value(const Map *map, int i);
+/* The same with keys of any bytes; a map uses either these two or the ones above. */
+void *map_get_bytes(const Map *map, const void *key, size_t size);
+void  map_set_bytes(Map *map, const void *key, size_t size, void *value);
 
 /* One copy of each distinct text, so that equal texts are equal pointers. */
 const char *arena_intern(Map *pool, const char *text);

@@ -1,0 +1,119 @@
+/* The arena: chunks of zeroed memory in a list, handed out from the front. Nothing is freed before the arena is. */
+#include "ir/base/arena.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNMENT = 16, FIRST_CHUNK = 16 * 1024, LARGEST_CHUNK = 1024 * 1024 };
+
+typedef struct Chunk Chunk;
+struct Chunk {
+    Chunk *before;
+    size_t size, used;                   /* bytes of `memory` */
+    _Alignas(ALIGNMENT) char memory[];
+};
+
+struct Arena {
+    Chunk *last;                         /* the chunk that is handed out from */
+};
+
+static void out_of_memory(size_t bytes)
+{
+    fprintf(stderr, "ptm: out of memory (%zu bytes were asked for)\n", bytes);
+    exit(1);
+}
+
+static Chunk *chunk_new(size_t size, Chunk *before)
+{
+    Chunk *chunk = calloc(1, sizeof(Chunk) + size);
+    if (!chunk) out_of_memory(size);
+    chunk->before = before;
+    chunk->size = size;
+    return chunk;
+}
+
+Arena *arena_new(void)
+{
+    Arena *arena = calloc(1, sizeof(Arena));
+    if (!arena) out_of_memory(sizeof(Arena));
+    arena->last = chunk_new(FIRST_CHUNK, NULL);
+    return arena;
+}
+
+void arena_free(Arena *arena)
+{
+    if (!arena) return;
+    for (Chunk *chunk = arena->last, *before; chunk; chunk = before) {
+        before = chunk->before;
+        free(chunk);
+    }
+    free(arena);
+}
+
+/* A request that would fill most of a chunk gets one of its own, put behind the current chunk so that this one's rest
+ * stays in use. */
+static void *alloc_large(Arena *arena, size_t bytes)
+{
+    Chunk *chunk = chunk_new(bytes, arena->last->before);
+    chunk->used = bytes;
+    arena->last->before = chunk;
+    return chunk->memory;
+}
+
+void *arena_alloc(Arena *arena, size_t bytes)
+{
+    if (bytes > SIZE_MAX / 2) out_of_memory(bytes);
+    bytes = bytes ? (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1) : ALIGNMENT;
+    if (bytes > arena->last->size - arena->last->used) {
+        if (bytes > LARGEST_CHUNK / 4) return alloc_large(arena, bytes);
+        size_t size = arena->last->size * 2 < LARGEST_CHUNK ? arena->last->size * 2 : LARGEST_CHUNK;
+        while (size < bytes) size *= 2;
+        arena->last = chunk_new(size, arena->last);
+    }
+    void *memory = arena->last->memory + arena->last->used;
+    arena->last->used += bytes;
+    return memory;
+}
+
+char *arena_copy_text(Arena *arena, const char *text, size_t length)
+{
+    char *copy = arena_alloc(arena, length + 1);
+    if (length) memcpy(copy, text, length);
+    return copy;
+}
+
+char *arena_vprint(Arena *arena, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int length = vsnprintf(NULL, 0, format, args);
+    if (length < 0) {
+        fprintf(stderr, "ptm: cannot print the format \"%s\"\n", format);
+        abort();
+    }
+    char *text = arena_alloc(arena, (size_t)length + 1);
+    vsnprintf(text, (size_t)length + 1, format, again);
+    va_end(again);
+    return text;
+}
+
+char *arena_print(Arena *arena, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = arena_vprint(arena, format, args);
+    va_end(args);
+    return text;
+}
+
+void vec_reserve_(Arena *arena, void **at, int count, int *capacity, size_t item)
+{
+    if (count < *capacity) return;
+    int larger = *capacity ? *capacity * 2 : 8;
+    void *memory = arena_alloc(arena, item * (size_t)larger);
+    if (count) memcpy(memory, *at, item * (size_t)count);
+    *at = memory;
+    *capacity = larger;
+}
