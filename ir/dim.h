@@ -1,6 +1,8 @@
 /* Dimensions: integer polynomials in the user's symbols, kept in normal form and hash-consed, so that equal dimensions
  * of one table are equal pointers (LANGUAGE reference, "Dimensions"). Atoms are symbols and floor(p/k), with
- * floor((p + k*q)/k) = floor(p/k) + q. A symbol may carry a value; values never take part in identity. */
+ * floor((p + k*q)/k) = floor(p/k) + q, floor(floor(p/j)/k) = floor(p/(j*k)) and common factors cancelled. A symbol may
+ * carry a value; values never take part in identity. Where a coefficient leaves 64 bits, or a polynomial grows past what any
+ * program needs, the result is the one dimension for which dim_is_overflow holds; no type may have it. */
 #ifndef PTM_DIM_H
 #define PTM_DIM_H
 
@@ -38,6 +40,8 @@ bool    dim_is(const Dim *d, int64_t value);                 /* dim_is_int and e
 bool    dim_mentions(const Dim *d, const char *symbol);
 DimKind dim_kind(const Dim *d);
 int64_t dim_value(const Dim *d);                             /* every symbol valued: the value; else -1. The bound when counted */
+bool    dim_evaluate(const Dim *d, int64_t *value);          /* the same for values that may be negative; false when unvalued */
+bool    dim_is_overflow(const Dim *d);
 
 const char *dim_text(Arena *arena, const Dim *d);   /* "T + 1", "4*H", "(T + 1)//2": language syntax */
 const Dim  *dim_read(Dims *t, const char **cursor);          /* reads what dim_text wrote; NULL on an error */
@@ -45,5 +49,6 @@ const Dim  *dim_read(Dims *t, const char **cursor);          /* reads what dim_t
 int         dims_symbol_count(const Dims *t);                /* in order of first mention */
 const char *dims_symbol_name(const Dims *t, int i);
 int64_t     dims_symbol_value(const Dims *t, int i);
+const Dim  *dims_symbol_bound(const Dims *t, int i);         /* of a counted symbol; else NULL */
 
 #endif
