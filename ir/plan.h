@@ -6,20 +6,35 @@
 #include "ir/graph.h"
 
 /* LOOP: a nest over `space` = A axes, R axes, C axes (a_rank, r_rank, c_rank of them, adjacent and in this order).
- *   map      R = C = none: every output has the shape A.
- *   rows     R some, C none: reductions over the R axes of values of shape A+R, in as many passes over the row as their
- *            dependences need (softmax: maximum, then sum of exp); outputs have shape A+R (written in the last pass)
- *            or A (one value a row). The largest trap: a value that feeds a reduction and what follows it is computed
- *            once per pass, so the dear ones are listed in `keep` and held in the row's scratch or in their own output.
- *   columns  R and C some: one level of reductions over R of values of shape A+R+C, then element work on A+C; outputs
- *            have shape A+C.
+ *   map      R = C = none: every output has as many elements as A.
+ *   rows     R some, C none: reductions over the R axes of values of size A*R, in as many passes over the row as their
+ *            dependences need (softmax: maximum, then sum of exp); outputs have A*R elements (written in the last pass)
+ *            or A (one value a row).
+ *   columns  R and C some: one level of reductions over R of values of size A*R*C, then element work on A*C; outputs
+ *            have A*C elements.
  *   Nodes inside are element operators, movement, gather, const, iota, draws, casts and the reductions named above; a value
- *   is computed at an index by asking its arguments at the index their movement maps it to. A reduction may be asked only at
- *   the row that is being computed.
- * CONTRACT: one einsum, operands and result in memory (operands as strided views), served by a product.
- * SCATTER: base is copied (or taken over in place), then rows are set or added in order; the values, indices and their
- *   element work may be inside. Spread over the columns behind the indexed axes, so order never depends on threads.
- * COPY: the value of a node into its place in another block (a parameter whose new value could not be written in place). */
+ *   is computed at an index by asking its arguments at the index their movement maps it to. A node inside stands in one or
+ *   more of three places:
+ *     full   asked at its own row-major position p in A*R*C (in A for a map);
+ *     row    asked at its own row-major position in A (rows) or A*C (columns): computed once a row or column. The results of
+ *            the reductions stand here and nowhere else;
+ *     other  asked at an index that movement or gather computes. Nothing that this kernel writes, and none of its
+ *            reductions, stands here.
+ *   Places go by position, not by axis: an output or argument may have other axes than `space` with the same number of
+ *   elements ([B, T, 1] beside [B, T], [B*T, D] beside [B, T, D]); element operators, casts and reshapes keep the position.
+ *   From full to row leads an expand whose argument has all of A's axes and none (or 1) of R's.
+ *   Passes: a reduction runs in pass 0 when no other reduction of the kernel feeds it, else one after the latest that does.
+ *   All outputs of A*R elements are written in one pass: the later of the last reduction's pass and one past the last
+ *   reduction that feeds any of them. Values in `keep` are computed in the first pass that needs them.
+ *   Within a pass all values of an element (or vector) are computed before any of them is written, so that an output may lie
+ *   in the bytes of an input that is read at that element only (Buffer.takes_over).
+ * CONTRACT: one einsum, operands and result in memory; nodes are the movement between inputs and the einsum, and the einsum
+ *   last. view_find(operand, "is among inputs") and contraction_find succeed. f32 or f64.
+ * SCATTER: the scatter is the last node. Its base is an input (copied, unless the output takes it over), or movement of a
+ *   const, with which the output is filled. Then rows are set or added in order; the values, indices and their element work
+ *   may be inside. Spread over the columns behind the indexed axes, so order never depends on threads.
+ * COPY: inputs[0] is a stored value, outputs[0] the OP_input (parameter or state) whose place receives it: a new value that
+ *   could not be written in place. No nodes. Same bytes on both sides. */
 typedef enum KernelKind { KERNEL_loop, KERNEL_contract, KERNEL_scatter, KERNEL_copy } KernelKind;
 
 /* A stored value. Reshapes of a stored value share its buffer. */
@@ -28,9 +43,10 @@ struct Buffer {
     int          id;
     const Node  *node;                   /* the first node stored here */
     int64_t      bytes;
-    int          block;                  /* a Block of runtime/core/program.h: param, state, const, work */
+    int          block;                  /* an RtBlock of runtime/core/program.h: param, state, const, work */
     int64_t      offset;                 /* in the block, 64-byte aligned; -1 before `plan` */
-    int          first, last;            /* positions of kernels between which it is alive */
+    int          first, last;            /* kernels (positions) between which it is alive, both included: from -1 when it is
+                                            filled before the step, to kernels.count when it is read after it */
     Buffer      *takes_over;             /* written in place of this one (same bytes), or NULL */
     const char  *category;               /* for the certificate: "parameters", "gradients", "optimizer state", "saved activations", "scratch" … */
 };
@@ -39,11 +55,12 @@ typedef struct Kernel {
     KernelKind  kind;
     int         id;
     Vec(Node *) nodes;                   /* computed inside, arguments first */
-    Vec(Node *) inputs;                  /* read from memory */
-    Vec(Node *) outputs;                 /* among nodes: written to memory */
-    Vec(Node *) keep;                    /* rows: values held across passes */
+    Vec(Node *) inputs;                  /* read from memory; each has a buffer, a reshape of a stored value its argument's */
+    Vec(Node *) aligned;                 /* of inputs: read in place full or row only, never at another index */
+    Vec(Node *) outputs;                 /* among nodes (a copy excepted): written to memory, dense, row-major */
+    Vec(Node *) keep;                    /* rows: dear full values needed in several passes: held in scratch, or in their own output */
     int         a_rank, r_rank, c_rank;
-    const Dim  *space[2 * MAX_RANK];     /* a_rank + r_rank + c_rank dimensions */
+    const Dim  *space[2 * MAX_RANK];     /* a_rank + r_rank + c_rank dimensions; contract and scatter: the result's, all in A */
     const char *reason;                  /* why it ends here: the refusal to fuse on, for --explain */
 } Kernel;
 
@@ -52,7 +69,7 @@ typedef struct Plan {
     const Graph *graph;
     Vec(Kernel *) kernels;               /* in order of execution after `schedule` */
     Vec(Buffer *) buffers;
-    Buffer **buffer_of;                  /* by node id; NULL: never stored */
+    Buffer **buffer_of;                  /* by node id; NULL: never stored. A reshape of a stored value has its buffer */
     int64_t  block_bytes[8];             /* by Block */
     int64_t  lower_bound;                /* the largest sum of work bytes alive at one time */
     const char *order;                   /* which schedule won */
@@ -64,6 +81,11 @@ typedef struct Layout {
     int64_t  param_bytes, state_bytes, const_bytes;
 } Layout;
 
+/* Places every param, state and const input of the graphs, in order of first mention, 64-byte aligned. Needs values. */
+Layout     *layout_new(Arena *arena, const Graph *const *graphs, int count);
+
+const char *kernel_kind_name(const Kernel *k);               /* map, rows, columns, contract, scatter, copy */
+const char *block_name(int block);                           /* of an RtBlock */
 void        plan_print(const Plan *p, FILE *out);            /* stages fuse, schedule and plan, as far as filled in */
 const char *plan_verify(const Plan *p, Arena *arena);        /* dependences, coverage, no overlap of live buffers; NULL or the reason */
 
