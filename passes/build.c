@@ -1,0 +1,107 @@
+#include "passes/build.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+Node *build(Graph *g, Op op, Node *const *args, int arg_count, const Attr *attr, const Type *type)
+{
+    static const Attr none = {0};
+    const char *why = NULL;
+    Node *node = graph_node(g, op, args, arg_count, attr ? attr : &none, type, &why);
+    if (node) return node;
+    fprintf(stderr, "a pass built a wrong %s: %s\n", op_name(op), why);
+    for (int k = 0; k < arg_count; k++) fprintf(stderr, "  argument %d: %s\n", k, type_text(g->arena, &args[k]->type));
+    if (type) fprintf(stderr, "  result: %s\n", type_text(g->arena, type));
+    abort();
+}
+
+Node *build_gather(Graph *g, Node *x, Node *const *index, int index_count, int axis)
+{
+    Node *args[MAX_RANK + 1] = {x};
+    for (int k = 0; k < index_count; k++) args[1 + k] = index[k];
+    return build(g, OP_gather, args, 1 + index_count, &(Attr){.axis = axis}, NULL);
+}
+
+Node *build_scatter(Graph *g, Node *base, Node *values, Node *const *index, int index_count, int axis, bool add)
+{
+    Node *args[MAX_RANK + 2] = {base, values};
+    for (int k = 0; k < index_count; k++) args[2 + k] = index[k];
+    return build(g, OP_scatter, args, 2 + index_count, &(Attr){.axis = axis, .i = add}, NULL);
+}
+
+Node *build_iota(Graph *g, Type type, int axis) { return build(g, OP_iota, NULL, 0, &(Attr){.axis = axis}, &type); }
+
+Node *build_splat(Graph *g, Type type, int64_t value)
+{
+    return make_broadcast(g, make_whole(g, type.dtype, value), type);
+}
+
+Type type_with(Type type, DType dtype)
+{
+    type.dtype = dtype;
+    return type;
+}
+
+static const Dim *zero(Graph *g) { return dim_int(g->dims, 0); }
+
+Node *build_flip(Graph *g, Node *x, int axis)
+{
+    const Dim *start[MAX_RANK];
+    int64_t step[MAX_RANK];
+    for (int k = 0; k < x->type.rank; k++) {
+        start[k] = k == axis ? dim_sub(g->dims, x->type.dim[k], dim_int(g->dims, 1)) : zero(g);
+        step[k] = k == axis ? -1 : 1;
+    }
+    return make_slice(g, x, start, step, x->type);
+}
+
+Node *build_part(Graph *g, Node *x, int axis, const Dim *start, const Dim *length)
+{
+    const Dim *starts[MAX_RANK];
+    int64_t step[MAX_RANK];
+    Type type = x->type;
+    for (int k = 0; k < x->type.rank; k++) {
+        starts[k] = k == axis ? start : zero(g);
+        step[k] = 1;
+    }
+    type.dim[axis] = length;
+    return make_slice(g, x, starts, step, type);
+}
+
+Node *build_place(Graph *g, Node *x, int axis, const Dim *before, const Dim *length)
+{
+    const Dim *befores[MAX_RANK];
+    Type type = x->type;
+    for (int k = 0; k < x->type.rank; k++) befores[k] = k == axis ? before : zero(g);
+    type.dim[axis] = length;
+    return make_pad(g, x, befores, type);
+}
+
+/* [.., n, ..] as [.., n, 1, ..], padded to [.., n, gap, ..], flattened, and the last gap - 1 zeros cut off. */
+Node *build_dilate(Graph *g, Node *x, int axis, int64_t gap)
+{
+    if (gap == 1) return x;
+    const Dim *one = dim_int(g->dims, 1), *wide = dim_int(g->dims, gap), *n = x->type.dim[axis];
+    Type split = x->type, flat = x->type;
+    split.rank++;
+    for (int k = split.rank - 1; k > axis + 1; k--) split.dim[k] = split.dim[k - 1];
+    split.dim[axis + 1] = one;
+    flat.dim[axis] = dim_mul(g->dims, n, wide);
+    Node *padded = build_place(g, make_reshape(g, x, split), axis + 1, zero(g), wide);
+    const Dim *length = dim_add(g->dims, dim_mul(g->dims, dim_sub(g->dims, n, one), wide), one);
+    return build_part(g, make_reshape(g, padded, flat), axis, zero(g), length);
+}
+
+Graph *graph_like(Arena *arena, const Graph *graph) { return graph_new(arena, graph->dims, graph->name); }
+
+Node **graph_copy_nodes(Graph *to, const Graph *from)
+{
+    Node **copy = arena_array(to->arena, Node *, from->nodes.count + 1);
+    for (int k = 0; k < from->nodes.count; k++) {
+        const Node *node = from->nodes.at[k];
+        Node **args = arena_array(to->arena, Node *, node->arg_count + 1);
+        for (int j = 0; j < node->arg_count; j++) args[j] = copy[node->args[j]->id];
+        copy[k] = graph_rebuild(to, node, args);
+    }
+    return copy;
+}
