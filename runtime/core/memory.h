@@ -1,0 +1,15 @@
+/* Memory for the blocks of a Program: page aligned, zeroed, between guard pages, so that a kernel which leaves its block
+ * stops at once instead of changing a neighbour. */
+#ifndef PTM_RUNTIME_MEMORY_H
+#define PTM_RUNTIME_MEMORY_H
+
+#include <stdint.h>
+
+/* bytes may be 0. NULL when the system has no such memory left. */
+char *rt_memory_new(int64_t bytes);
+void  rt_memory_free(char *memory, int64_t bytes);
+
+/* Fills memory with a word that is NaN as f32 and f64 and outside every table as i32: reads of what was never written show. */
+void rt_memory_paint(char *memory, int64_t bytes);
+
+#endif

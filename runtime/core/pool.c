@@ -1,0 +1,273 @@
+/* The thread pool. One step is published at a time; each thread, the caller included, runs its static chunk of tiles and
+ * reports; the caller returns when all have. Waiting is spinning for about as long as a neighbouring kernel takes, then sleeping.
+ *
+ * A kernel is called once per tile, never over a run of tiles, so what it computes cannot depend on how tiles are shared out. */
+#define _GNU_SOURCE                      /* sched_getaffinity, RTLD_DEFAULT */
+#include "runtime/core/pool.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <cblas.h>
+
+#include "runtime/core/memory.h"
+
+enum {
+    SPIN_NS = 40000,                     /* before a waiting thread sleeps; waking it costs about as much */
+    SPIN_CROWDED_NS = 1000,              /* with more threads than processors spinning takes time from those who work */
+    SPIN_ROUNDS = 32,                    /* pauses between two looks at the clock */
+    CACHE_LINE = 64,
+    WARM_UP_SIDE = 192                   /* of the products that make OpenBLAS map its buffers: too large for its small path */
+};
+
+typedef struct Worker {
+    Pool     *pool;
+    pthread_t thread;
+    int       index;                     /* 1 .. threads - 1; the caller is 0 */
+} Worker;
+
+struct Pool {
+    int     threads, spin_ns;
+    int64_t scratch_stride;              /* bytes from one thread's scratch to the next one's */
+    int64_t scratch_bytes;               /* of all threads */
+    char   *scratch;
+    Worker  worker[RT_MAX_THREADS];
+
+    /* The published work; written by the caller only while no worker is busy. step NULL: leave. */
+    const RtStep *step;
+    char *const  *block;
+    RtFault      *fault;
+
+    _Alignas(CACHE_LINE) atomic_uint generation;     /* counts published steps */
+    _Alignas(CACHE_LINE) atomic_int busy;            /* workers that have not reported */
+    _Alignas(CACHE_LINE) atomic_int sleepers;        /* workers asleep on `work`, or about to be */
+    atomic_bool     caller_sleeps;
+    pthread_mutex_t lock;
+    pthread_cond_t  work, done;
+};
+
+static inline void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static char *scratch_of(const Pool *pool, int thread) { return pool->scratch + thread * pool->scratch_stride; }
+
+/* Thread t of n runs tiles [t * tiles / n, (t + 1) * tiles / n). */
+static void run_chunk(const RtStep *step, char *const *block, RtFault *fault, char *scratch, int64_t thread, int64_t threads)
+{
+    int64_t tiles = (step->extent + step->tile - 1) / step->tile;
+    int64_t last = (thread + 1) * tiles / threads;
+    for (int64_t tile = thread * tiles / threads; tile < last; tile++) {
+        int64_t begin = tile * step->tile, end = begin + step->tile;
+        step->run(block, step->args, begin, end < step->extent ? end : step->extent, scratch, fault);
+    }
+}
+
+/* Spins until *word differs from `old` or the time is over; true when it differs. */
+static bool spin_for_generation(Pool *pool, unsigned old)
+{
+    for (int64_t start = now_ns(); ; ) {
+        for (int i = 0; i < SPIN_ROUNDS; i++) {
+            if (atomic_load_explicit(&pool->generation, memory_order_acquire) != old) return true;
+            relax();
+        }
+        if (now_ns() - start > pool->spin_ns) return false;
+    }
+}
+
+static bool spin_for_workers(Pool *pool)
+{
+    for (int64_t start = now_ns(); ; ) {
+        for (int i = 0; i < SPIN_ROUNDS; i++) {
+            if (atomic_load_explicit(&pool->busy, memory_order_acquire) == 0) return true;
+            relax();
+        }
+        if (now_ns() - start > pool->spin_ns) return false;
+    }
+}
+
+/* Sleeping never misses a wake-up: the sleeper announces itself and then looks at the word once more, the waker changes the
+ * word and then looks for sleepers, all in one sequentially consistent order. */
+static void wait_for_work(Pool *pool, unsigned old)
+{
+    if (spin_for_generation(pool, old)) return;
+    pthread_mutex_lock(&pool->lock);
+    atomic_fetch_add(&pool->sleepers, 1);
+    while (atomic_load(&pool->generation) == old) pthread_cond_wait(&pool->work, &pool->lock);
+    atomic_fetch_sub(&pool->sleepers, 1);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void publish(Pool *pool, const RtStep *step, char *const *block, RtFault *fault)
+{
+    pool->step = step;
+    pool->block = block;
+    pool->fault = fault;
+    atomic_store(&pool->busy, pool->threads - 1);
+    atomic_fetch_add(&pool->generation, 1);
+    if (atomic_load(&pool->sleepers) == 0) return;
+    pthread_mutex_lock(&pool->lock);
+    pthread_cond_broadcast(&pool->work);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void report(Pool *pool)
+{
+    if (atomic_fetch_sub(&pool->busy, 1) != 1 || !atomic_load(&pool->caller_sleeps)) return;
+    pthread_mutex_lock(&pool->lock);
+    pthread_cond_signal(&pool->done);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void wait_for_workers(Pool *pool)
+{
+    if (spin_for_workers(pool)) return;
+    pthread_mutex_lock(&pool->lock);
+    atomic_store(&pool->caller_sleeps, true);
+    while (atomic_load(&pool->busy) != 0) pthread_cond_wait(&pool->done, &pool->lock);
+    atomic_store(&pool->caller_sleeps, false);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* OpenBLAS must not start threads inside ours. Its OpenMP build ignores openblas_set_num_threads in a foreign thread and asks
+ * OpenMP, whose setting is per thread; the function is looked up because other builds do not bring OpenMP. */
+static void pin_openblas(void)
+{
+    openblas_set_num_threads(1);
+    void *symbol = dlsym(RTLD_DEFAULT, "omp_set_num_threads");
+    if (!symbol) return;
+    void (*set_threads)(int);
+    *(void **)&set_threads = symbol;
+    set_threads(1);
+}
+
+static void *worker_main(void *argument)
+{
+    Worker *worker = argument;
+    Pool *pool = worker->pool;
+    pin_openblas();
+    for (unsigned seen = 0; ; ) {
+        wait_for_work(pool, seen);
+        seen = atomic_load_explicit(&pool->generation, memory_order_acquire);
+        const RtStep *step = pool->step;
+        if (!step) return NULL;
+        run_chunk(step, pool->block, pool->fault, scratch_of(pool, worker->index), worker->index, pool->threads);
+        report(pool);
+    }
+}
+
+/* A product large enough to use a packing buffer. scratch holds three matrices. */
+static void warm_up(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch, RtFault *fault)
+{
+    (void)args, (void)end, (void)scratch, (void)fault;
+    enum { SIDE = WARM_UP_SIDE, AREA = SIDE * SIDE };
+    float *a = (float *)block[BLOCK_work] + begin * 3 * AREA;
+    for (int i = 0; i < 4; i++) {
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, SIDE, SIDE, SIDE, 1.0f, a, SIDE, a + AREA, SIDE, 0.0f,
+                    a + 2 * AREA, SIDE);
+    }
+}
+
+/* OpenBLAS maps a packing buffer (128 MiB of address space) for each product under way at the same time, when it first needs
+ * one. Products in all threads at once make it do so now and not in a training step. */
+static bool warm_up_openblas(Pool *pool)
+{
+    int64_t bytes = (int64_t)pool->threads * 3 * WARM_UP_SIDE * WARM_UP_SIDE * (int64_t)sizeof(float);
+    char *block[BLOCK_COUNT] = {0};
+    block[BLOCK_work] = rt_memory_new(bytes);
+    if (!block[BLOCK_work]) return false;
+    RtFault fault = {0};
+    RtStep step = {.run = warm_up, .extent = pool->threads, .tile = 1};
+    rt_pool_run(pool, &step, block, &fault);
+    rt_memory_free(block[BLOCK_work], bytes);
+    return true;
+}
+
+static int processors(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+    int count = CPU_COUNT(&set);
+    return count < 1 ? 1 : count;
+}
+
+static void stop_workers(Pool *pool)
+{
+    if (pool->threads < 2) return;
+    publish(pool, NULL, NULL, NULL);
+    for (int i = 1; i < pool->threads; i++) pthread_join(pool->worker[i].thread, NULL);
+}
+
+static bool start_workers(Pool *pool)
+{
+    int wanted = pool->threads;
+    for (pool->threads = 1; pool->threads < wanted; pool->threads++) {
+        Worker *worker = &pool->worker[pool->threads];
+        *worker = (Worker){.pool = pool, .index = pool->threads};
+        if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) return false;
+    }
+    return true;
+}
+
+Pool *rt_pool_new(int threads, int64_t scratch_bytes)
+{
+    int available = processors();
+    if (threads <= 0) threads = available;
+    if (threads > RT_MAX_THREADS) threads = RT_MAX_THREADS;
+    Pool *pool = aligned_alloc(CACHE_LINE, (sizeof *pool + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+    if (!pool) return NULL;
+    *pool = (Pool){.threads = threads, .spin_ns = threads > available ? SPIN_CROWDED_NS : SPIN_NS};
+    pool->scratch_stride = (scratch_bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE + CACHE_LINE;
+    pool->scratch_bytes = pool->scratch_stride * threads;
+    pool->scratch = rt_memory_new(pool->scratch_bytes);
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->work, NULL);
+    pthread_cond_init(&pool->done, NULL);
+    pin_openblas();
+    if (!pool->scratch || !start_workers(pool) || !warm_up_openblas(pool)) {
+        rt_pool_free(pool);
+        return NULL;
+    }
+    return pool;
+}
+
+void rt_pool_free(Pool *pool)
+{
+    if (!pool) return;
+    stop_workers(pool);
+    rt_memory_free(pool->scratch, pool->scratch_bytes);
+    pthread_mutex_destroy(&pool->lock);
+    pthread_cond_destroy(&pool->work);
+    pthread_cond_destroy(&pool->done);
+    free(pool);
+}
+
+int rt_pool_threads(const Pool *pool) { return pool->threads; }
+
+void rt_pool_run(Pool *pool, const RtStep *step, char *const *block, RtFault *fault)
+{
+    if (pool->threads == 1 || step->extent <= step->tile) {
+        run_chunk(step, block, fault, scratch_of(pool, 0), 0, 1);
+        return;
+    }
+    publish(pool, step, block, fault);
+    run_chunk(step, block, fault, scratch_of(pool, 0), 0, pool->threads);
+    wait_for_workers(pool);
+}

@@ -1,0 +1,182 @@
+/* The pool gives out every tile exactly once, whole, to any number of threads, and threads that sleep wake up. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "runtime/core/memory.h"
+#include "runtime/core/pool.h"
+
+enum { MOST_UNITS = 1000 };
+
+typedef struct Log {
+    atomic_int units[MOST_UNITS];        /* how often each unit was given out */
+    atomic_int calls, torn;              /* calls; calls that were not one whole tile */
+} Log;
+
+/* args: tile, extent. */
+static void count_units(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch, RtFault *fault)
+{
+    (void)fault;
+    Log *log = (Log *)block[BLOCK_work];
+    int64_t tile = args[0], extent = args[1];
+    int64_t wanted_end = begin + tile < extent ? begin + tile : extent;
+    if (begin % tile != 0 || end != wanted_end || (uintptr_t)scratch % 64 != 0) atomic_fetch_add(&log->torn, 1);
+    memset(scratch, (int)begin, 256);                /* a neighbour's scratch must not be ours */
+    for (int64_t i = begin; i < end; i++) atomic_fetch_add(&log->units[i], 1);
+    for (int i = 0; i < 256; i++) {
+        if (scratch[i] != (char)begin) atomic_fetch_add(&log->torn, 1);
+    }
+    atomic_fetch_add(&log->calls, 1);
+}
+
+static void check_step(Pool *pool, int64_t extent, int64_t tile)
+{
+    static Log log;
+    memset(&log, 0, sizeof log);
+    char *block[BLOCK_COUNT] = {[BLOCK_work] = (char *)&log};
+    int64_t args[] = {tile, extent};
+    RtStep step = {.run = count_units, .args = args, .extent = extent, .tile = tile};
+    RtFault fault = {0};
+    rt_pool_run(pool, &step, block, &fault);
+    for (int64_t i = 0; i < MOST_UNITS; i++) assert_int_equal(log.units[i], i < extent);
+    assert_int_equal(log.torn, 0);
+    assert_int_equal(log.calls, (extent + tile - 1) / tile);
+}
+
+static void every_tile_once(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 8; threads++) {
+        Pool *pool = rt_pool_new(threads, 256);
+        assert_int_equal(rt_pool_threads(pool), threads);
+        for (int64_t extent = 0; extent <= 40; extent++) {
+            for (int64_t tile = 1; tile <= 9; tile++) check_step(pool, extent, tile);
+        }
+        check_step(pool, MOST_UNITS, 7);
+        rt_pool_free(pool);
+    }
+}
+
+static void sleepers_wake(void **state)
+{
+    (void)state;
+    Pool *pool = rt_pool_new(3, 256);
+    for (int i = 0; i < 5; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+        check_step(pool, 100, 3);
+    }
+    rt_pool_free(pool);
+}
+
+static void add_one(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch, RtFault *fault)
+{
+    (void)args, (void)scratch, (void)fault;
+    for (int64_t i = begin; i < end; i++) ((int64_t *)block[BLOCK_work])[i]++;
+}
+
+/* args[0]: the unit that fails. */
+static void fail_at(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch, RtFault *fault)
+{
+    (void)block, (void)scratch;
+    if (begin <= args[0] && args[0] < end) *fault = (RtFault){.place = 1, .value = 70, .bound = 65};
+}
+
+static void many_steps_in_order(void **state)
+{
+    (void)state;
+    enum { STEPS = 3000, UNITS = 64 };
+    static RtStep steps[STEPS];
+    static int64_t work[UNITS];
+    memset(work, 0, sizeof work);
+    for (int i = 0; i < STEPS; i++) steps[i] = (RtStep){.run = add_one, .extent = UNITS, .tile = i % 3 ? 4 : UNITS};
+    Program program = {.steps = steps, .step_count = STEPS};
+    char *block[BLOCK_COUNT] = {[BLOCK_work] = (char *)work};
+    Pool *pool = rt_pool_new(4, 0);
+    RtFault fault;
+    assert_int_equal(rt_program_run(&program, pool, block, &fault), 0);
+    for (int i = 0; i < UNITS; i++) assert_int_equal(work[i], STEPS);
+    rt_pool_free(pool);
+}
+
+static void fault_ends_the_run(void **state)
+{
+    (void)state;
+    int64_t work[8] = {0}, bad = 5;
+    RtStep steps[] = {
+        {.run = add_one, .extent = 8, .tile = 1},
+        {.run = fail_at, .args = &bad, .extent = 8, .tile = 1},
+        {.run = add_one, .extent = 8, .tile = 1},
+    };
+    Program program = {.steps = steps, .step_count = 3};
+    char *block[BLOCK_COUNT] = {[BLOCK_work] = (char *)work};
+    Pool *pool = rt_pool_new(2, 0);
+    RtFault fault = {.place = 9};
+    assert_int_equal(rt_program_run(&program, pool, block, &fault), 1);
+    assert_int_equal(fault.place, 1);
+    assert_int_equal(fault.value, 70);
+    assert_int_equal(fault.bound, 65);
+    assert_int_equal(work[0], 1);
+    program.step_count = 1;
+    assert_int_equal(rt_program_run(&program, pool, block, &fault), 0);
+    assert_int_equal(fault.place, 0);
+    rt_pool_free(pool);
+}
+
+/* Writes one byte at `at` in a child; its exit by a signal is wanted. */
+static void check_guarded(char *at)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        signal(SIGSEGV, SIG_DFL);
+        signal(SIGBUS, SIG_DFL);
+        *(volatile char *)at = 1;
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+}
+
+static void memory_is_guarded(void **state)
+{
+    (void)state;
+    int64_t page = (int64_t)sysconf(_SC_PAGESIZE), bytes = 3 * page;
+    char *memory = rt_memory_new(bytes);
+    assert_non_null(memory);
+    assert_int_equal((uintptr_t)memory % (uintptr_t)page, 0);
+    for (int64_t i = 0; i < bytes; i++) assert_int_equal(memory[i], 0);
+    rt_memory_paint(memory, bytes);
+    float number;
+    double wide;
+    memcpy(&number, memory + 64, sizeof number);
+    memcpy(&wide, memory + 64, sizeof wide);
+    assert_true(number != number);
+    assert_true(wide != wide);
+    check_guarded(memory - 1);
+    check_guarded(memory + bytes);
+    rt_memory_free(memory, bytes);
+    char *empty = rt_memory_new(0);
+    assert_non_null(empty);
+    rt_memory_free(empty, 0);
+    assert_null(rt_memory_new(INT64_MAX));
+    assert_null(rt_memory_new(-1));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_tile_once),   cmocka_unit_test(sleepers_wake),      cmocka_unit_test(many_steps_in_order),
+        cmocka_unit_test(fault_ends_the_run), cmocka_unit_test(memory_is_guarded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
