@@ -8,7 +8,7 @@
 typedef enum ExprKind {
     EXPR_name,       /* text */
     EXPR_int,        /* integer, number */
-    EXPR_float,      /* number */
+    EXPR_float,      /* number; text: as written */
     EXPR_string,     /* text, escapes resolved */
     EXPR_true, EXPR_false, EXPR_none,
     EXPR_list,       /* first: elements; an element may be EXPR_spread */
@@ -63,6 +63,7 @@ struct Expr {
     Expr       *left, *right, *third;
     Expr       *first;                   /* elements, arguments, subscripts */
     ScanExpr   *scan;
+    int         depth;                   /* height of the tree below, at most 1000: walks may recurse */
     Expr       *next;                    /* in a list */
 };
 

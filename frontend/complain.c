@@ -1,0 +1,186 @@
+/* Syntax errors in the user's words: what was found, what could have stood there, and, for the usual slips, what to write. */
+#include "frontend/layout.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+void complain(Parser *p, Place place, const char *format, ...)
+{
+    va_list args;
+    if (p->stopped)
+        return;
+    if (++p->errors > SYNTAX_ERROR_LIMIT) {
+        diag_error(p->d, place, "more than %d syntax errors: the rest of the file was not read", SYNTAX_ERROR_LIMIT);
+        p->stopped = true;
+        return;
+    }
+    va_start(args, format);
+    diag_error(p->d, place, "%s", arena_vprint(p->arena, format, args));
+    va_end(args);
+}
+
+static bool reserved(int kind)
+{
+    return kind >= T_IMPORT && kind <= T_NONE;
+}
+
+static bool literal_word(int kind)
+{
+    return kind == T_TRUE || kind == T_FALSE || kind == T_NONE;
+}
+
+/* The characters of the source at a place. */
+static const char *text_at(const Parser *p, Place place)
+{
+    const char *line = p->source->text;
+    for (uint32_t n = 1; n < place.line; n++)
+        line = strchr(line, '\n') + 1;
+    return line + place.column - 1;
+}
+
+/* A token as the message shows it: its own characters, or what it stands for. */
+static const char *shown(Parser *p, const Token *t)
+{
+    enum { MOST = 40 };
+    if (t->kind == 0)
+        return "the end of the file";
+    const char *text = text_at(p, t->place);
+    if (t->kind == T_NL && text[0] != ';')
+        return "the end of the line";
+    int length = t->place.length > MOST ? MOST : (int)t->place.length;
+    while (length < (int)t->place.length && length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
+        length--;
+    return arena_print(p->arena, "`%.*s%s`", length, text, length < (int)t->place.length ? "…" : "");
+}
+
+static bool among(const char *const *expected, int count, const char *name)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(expected[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Tokens that any expression may go on with, or begin with: too many to list, and no help. */
+static bool continues_expression(const char *name)
+{
+    static const char *const names[] = {
+        "..", "or", "and", "<", ">", "<=", ">=", "==", "!=", "+", "-", "*", "/", "//", "%", "@", "^", "(", "[", ".",
+    };
+    return among(names, sizeof names / sizeof *names, name);
+}
+
+static bool begins_expression(const char *name)
+{
+    static const char *const names[] = {
+        "a name", "a string", "a whole number", "a number", "true", "false", "none", "not", "-", "(", "[", "share", "scan", "..",
+    };
+    return among(names, sizeof names / sizeof *names, name);
+}
+
+/* The expected tokens in a few words: "`)` or `,`". */
+static const char *choices(Parser *p, const char *const *expected, int count)
+{
+    const char *words[8];
+    int n = 0;
+    bool value = among(expected, count, "a whole number") && among(expected, count, "(");
+    bool statement = among(expected, count, "return");
+    bool declaration = among(expected, count, "fn");
+    if (statement)
+        words[n++] = "a statement";
+    else if (declaration)
+        words[n++] = "a declaration (fn, module, param, const, data, train …)";
+    else if (value)
+        words[n++] = "a value";
+    for (int i = 0; i < count && n < 5; i++) {
+        if (statement || declaration || value ? begins_expression(expected[i]) || statement || declaration
+                                              : among(expected, count, "==") && continues_expression(expected[i])) {
+            if (!(statement && strcmp(expected[i], "}") == 0))
+                continue;
+        }
+        bool phrase = strchr(expected[i], ' ') != NULL;
+        words[n++] = phrase ? expected[i] : arena_print(p->arena, "`%s`", expected[i]);
+    }
+    if (n == 0)
+        return NULL;
+    const char *text = words[0];
+    for (int i = 1; i < n; i++)
+        text = arena_print(p->arena, "%s%s%s", text, i + 1 < n ? ", " : " or ", words[i]);
+    return text;
+}
+
+/* The advice for words of other languages at the start of a statement, or NULL. */
+static const char *foreign(const char *word)
+{
+    static const struct { const char *word, *advice; } words[] = {
+        { "def", "a function begins with `fn`" },
+        { "func", "a function begins with `fn`" },
+        { "function", "a function begins with `fn`" },
+        { "class", "what owns parameters is a `module`" },
+        { "let", "a value is given by `name = …` alone" },
+        { "var", "a value is given by `name = …` alone" },
+        { "elif", "write `} else if … {`" },
+        { "while", "a loop is `for i in 0..n { … }`" },
+        { "from", "a file is taken in by `import \"file.ptm\"`" },
+        { "use", "a file is taken in by `import \"file.ptm\"`" },
+        { "include", "a file is taken in by `import \"file.ptm\"`" },
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i].word, word) == 0)
+            return words[i].advice;
+    return NULL;
+}
+
+static bool block_word(const Token *t)
+{
+    static const char *const words[] = { "data", "train", "stage", "weights" };
+    return t->kind == T_NAME && among(words, 4, t->value.text);
+}
+
+/* The slips that have their own words. True when one was reported. */
+static bool usual_slip(Parser *p, const char *const *expected, int count)
+{
+    const Token *found = &p->current, *before = &p->previous;
+    const char *advice = p->statement.kind == T_NAME ? foreign(p->statement.value.text) : NULL;
+    bool in_target = among(expected, count, "=") && among(expected, count, "+=") && !among(expected, count, "==");
+
+    if (found->kind == '=' && reserved(before->kind) && !literal_word(before->kind))
+        complain(p, before->place, "%s is a reserved word and can not be a name", shown(p, before));
+    else if (reserved(found->kind) && among(expected, count, "a name") && !among(expected, count, "("))
+        complain(p, found->place, "%s is a reserved word and can not be a name", shown(p, found));
+    else if (found->kind == T_ELSE && before->kind == T_NL)
+        complain(p, found->place, "`else` stands on the line of the `}` before it");
+    else if (advice)
+        complain(p, p->statement.place, "there is no `%s`: %s", p->statement.value.text, advice);
+    else if (found->kind == '=' && among(expected, count, "=="))
+        complain(p, found->place, "`=` gives a name its value; to compare, write `==`");
+    else if (in_target && found->kind == '{' && block_word(before)) {
+        complain(p, before->place, "a `%s` block stands at file level: is a `}` missing above?", before->value.text);
+        p->brace_missed = true;
+    } else if (in_target && found->kind != T_NAME && found->kind != T_ADD_TO)
+        complain(p, p->statement.place, "an expression alone is no statement: write `name = …` or `return …`");
+    else if (found->kind == '=' && among(expected, count, ":") && count <= 2)
+        complain(p, found->place, "a `%s` says its type before `=`: `name: f32[…] = …`", p->statement.kind == T_STATE ? "state" : "param");
+    else if (found->kind == '}' && !layout_open_bracket(p) && among(expected, count, "fn"))
+        complain(p, found->place, "this `}` closes nothing");
+    else
+        return false;
+    return true;
+}
+
+void complain_syntax(Parser *p, const char *const *expected, int count)
+{
+    const Token *t = &p->current, *before = &p->previous;
+    const Bracket *open = layout_open_bracket(p);
+    if (p->stopped || t->invented || usual_slip(p, expected, count))
+        return;
+    const char *wanted = choices(p, expected, count);
+    const char *after = before->kind == 0 || before->kind == T_NL ? "" : arena_print(p->arena, " after %s", shown(p, before));
+    if (wanted)
+        complain(p, t->place, "expected %s%s, found %s", wanted, after, shown(p, t));
+    else
+        complain(p, t->place, "%s can not stand here%s", shown(p, t), after);
+    if (open && open->open != '{' && (t->first_on_line || t->kind == ')' || t->kind == ']' || t->kind == '}') &&
+        (open->place.line != t->place.line || open->place.column != t->place.column))
+        diag_note(p->d, open->place, "the `%c` opened here", open->open);
+}
