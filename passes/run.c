@@ -1,0 +1,83 @@
+/* The pipeline: the rows of passes.def, one after the other. */
+#include "passes/passes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Run {
+    Arena             *arena;
+    const PassOptions *options;
+    Diagnostics       *d;
+    Graph             *graph;            /* until a LOWER row has run */
+    Plan              *plan;             /* from then on */
+    bool               ended;            /* stop_after was reached, or errors were reported */
+} Run;
+
+/* grad and update belong to the step of `minimize`; an entry without a loss goes past them. */
+static bool is_wanted(const PassOptions *options, const char *pass)
+{
+    if (!strcmp(pass, "grad")) return options->loss != NULL;
+    if (!strcmp(pass, "update")) return options->loss != NULL && options->updates != NULL;
+    return true;
+}
+
+static void observe(const Run *run, const char *pass, bool after)
+{
+    const PassOptions *options = run->options;
+    if (options->observe) options->observe(options->context, pass, after, run->plan ? NULL : run->graph, run->plan);
+}
+
+/* A broken invariant is a bug of the pass, so there is nothing to report to the user. */
+static void verify(const Run *run, const char *pass)
+{
+    if (!run->options->verify) return;
+    const char *reason = run->plan ? plan_verify(run->plan, run->arena) : graph_verify(run->graph, run->arena);
+    if (!reason) return;
+    fprintf(stderr, "after the pass %s: %s\n", pass, reason);
+    abort();
+}
+
+static void finish_pass(Run *run, const char *pass)
+{
+    const char *last = run->options->stop_after;
+    if (!run->graph || diag_error_count(run->d) > 0) {
+        run->ended = true;
+        return;
+    }
+    verify(run, pass);
+    observe(run, pass, true);
+    run->ended = last && !strcmp(last, pass);
+}
+
+static bool begin_pass(const Run *run, const char *pass)
+{
+    if (run->ended || !is_wanted(run->options, pass)) return false;
+    observe(run, pass, false);
+    return true;
+}
+
+Plan *passes_run(Arena *arena, Graph *graph, const PassOptions *options, Diagnostics *d)
+{
+    Run run = {arena, options, d, graph, NULL, false};
+#define GRAPH(name, function, doc) \
+    if (begin_pass(&run, #name)) { \
+        run.graph = function(arena, run.graph, options, d); \
+        finish_pass(&run, #name); \
+    }
+#define LOWER(name, function, doc) \
+    if (begin_pass(&run, #name)) { \
+        run.plan = function(arena, run.graph, options, d); \
+        finish_pass(&run, #name); \
+    }
+#define PLAN(name, function, doc) \
+    if (begin_pass(&run, #name)) { \
+        run.plan = function(arena, run.plan, options, d); \
+        finish_pass(&run, #name); \
+    }
+#include "passes/passes.def"
+#undef GRAPH
+#undef LOWER
+#undef PLAN
+    return diag_error_count(d) > 0 ? NULL : run.plan;
+}
