@@ -149,4 +149,9 @@ const Graph *model_state_initial(const Model *m, const char *name);
 /* The graph of an evaluation's term when its streams give batches of these types (a short last batch has others). */
 Graph *model_eval_graph(Model *m, const Evaluation *e, int term, const Type *batch_types, Diagnostics *d);
 
+/* The settings of `train` (settings.def), for help. */
+int         setting_count(void);
+const char *setting_name(int i);
+const char *setting_doc(int i);
+
 #endif

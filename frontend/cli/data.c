@@ -1,0 +1,120 @@
+/* ptm data: what the model would be trained on. Most training bugs live there. */
+#include "frontend/cli/host.h"
+#include "frontend/cli/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS_SHOWN = 4, VALUES_SHOWN = 16, PIECES_SHOWN = 8 };
+
+static void print_escaped(RtText text)
+{
+    putchar('"');
+    for (int64_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.bytes[i];
+        if (c == '\n') fputs("\\n", stdout);
+        else if (c == '\t') fputs("\\t", stdout);
+        else if (c == '"' || c == '\\') printf("\\%c", c);
+        else if (c < 32 || c == 127) printf("\\x%02x", c);
+        else putchar(c);
+    }
+    putchar('"');
+}
+
+static void print_tokenizer(const RtTokenizer *t)
+{
+    int32_t size = rt_tokenizer_size(t);
+    printf("%s, %d pieces:", rt_tokenizer_rule_name(rt_tokenizer_rule(t)), size);
+    for (int32_t i = 0; i < size && i < PIECES_SHOWN; i++) {
+        putchar(' ');
+        print_escaped(rt_tokenizer_piece(t, i));
+    }
+    puts(size > PIECES_SHOWN ? " ..." : "");
+}
+
+static void print_constant(Session *s, const char *name, const HostArg *value)
+{
+    printf("%-10s ", name);
+    if (value->kind == ARG_number) printf("%.10g\n", value->number);
+    else if (value->kind == ARG_bool) puts(value->number != 0 ? "true" : "false");
+    else if (value->kind == ARG_text) printf("\"%s\"\n", value->text);
+    else if (value->kind != ARG_host) puts(value->kind == ARG_list ? "a list" : "none");
+    else if (value->value.kind == HOST_tokenizer) print_tokenizer(host_tokenizer(&value->value));
+    else if (value->value.kind == HOST_array || value->value.kind == HOST_ids) puts(type_text(s->arena, &value->value.type));
+    else puts("a value of the data phase");
+}
+
+static double element(const void *bytes, int32_t dtype, int64_t i)
+{
+    switch (dtype) {
+    case RT_i32: return ((const int32_t *)bytes)[i];
+    case RT_i64: return (double)((const int64_t *)bytes)[i];
+    case RT_f32: return ((const float *)bytes)[i];
+    case RT_f64: return ((const double *)bytes)[i];
+    case RT_u8:
+    case RT_bool: return ((const uint8_t *)bytes)[i];
+    case RT_i8: return ((const int8_t *)bytes)[i];
+    default: return 0;
+    }
+}
+
+static void print_row(const RtStream *stream, const char *row, int64_t per_row)
+{
+    printf("  [");
+    for (int64_t i = 0; i < per_row && i < VALUES_SHOWN; i++) printf(i ? " %g" : "%g", element(row, stream->dtype, i));
+    fputs(per_row > VALUES_SHOWN ? " ...]" : "]", stdout);
+    if (stream->tokenizer && stream->dtype == RT_i32) {
+        int64_t size;
+        char *text = rt_tokenizer_decode(stream->tokenizer, (const int32_t *)row, per_row, &size);
+        fputs("  ", stdout);
+        print_escaped((RtText){ text, size });
+        free(text);
+    }
+    putchar('\n');
+}
+
+static void print_batch(Session *s, const StreamUse *use, int64_t step, uint64_t seed)
+{
+    const RtStream *stream = host_stream(&use->stream);
+    char *batch = arena_alloc(s->arena, (size_t)rt_stream_bytes(stream) + 1);
+    rt_stream_batch(stream, seed, step, batch);
+    printf("%s: %s, batch %lld of %lld a pass, %lld rows\n", use->name, type_text(s->arena, &use->stream.type),
+           (long long)step, (long long)rt_stream_steps(stream), (long long)stream->rows);
+    int64_t bytes = rt_stream_bytes(stream), rows = stream->shape[0], per_row = bytes / rows;
+    for (int64_t r = 0; r < rows && r < ROWS_SHOWN; r++)
+        print_row(stream, batch + r * per_row, per_row / rt_dtype_bytes(stream->dtype));
+    if (rows > ROWS_SHOWN) printf("  ... %lld more rows\n", (long long)(rows - ROWS_SHOWN));
+}
+
+static int show(Session *s)
+{
+    for (int i = 0; i < model_constant_count(s->model); i++) {
+        HostArg value = model_constant_value(s->model, i);
+        print_constant(s, model_constant_name(s->model, i), &value);
+    }
+    RtData *data = host_data_runtime(s->data);
+    for (int i = 0; i < rt_data_source_count(data); i++) {
+        const DataSource *source = rt_data_source(data, i);
+        printf("%-10s %s, %lld bytes\n", source->name, source->file ? source->file : "built-in corpus", (long long)source->bytes);
+    }
+    const TrainSpec *train = model_train(s->model);
+    if (!train->minimize) return EXIT_GOOD;
+    int64_t batches = s->options->steps > 0 ? s->options->steps : 1;
+    uint64_t seed = s->options->seed > 0 ? (uint64_t)s->options->seed : 0;
+    for (int64_t step = 0; step < batches; step++)
+        for (int i = 0; i < train->stream_count; i++) {
+            if (host_stream_batches(&train->streams[i].stream) < 1)
+                return session_fail(s, "%s is too short for one batch", train->streams[i].name);
+            print_batch(s, &train->streams[i], step, seed);
+        }
+    return EXIT_GOOD;
+}
+
+int command_data(const Options *options)
+{
+    Session s;
+    int status = EXIT_BAD_INPUT;
+    if (session_open(&s, options)) status = show(&s);
+    session_close(&s);
+    return status;
+}

@@ -1,0 +1,127 @@
+/* Values go over as handles: a HostValue's handle is a DataValue in the session's arena. */
+#include "frontend/cli/host.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct HostData {
+    Arena  *arena;
+    RtData *runtime;
+};
+
+HostData *host_data_new(Arena *arena, const Pairs *data)
+{
+    HostData *h = arena_new_of(arena, HostData);
+    h->arena = arena;
+    h->runtime = rt_data_new();
+    for (int i = 0; i < data->count; i++) rt_data_bind(h->runtime, data->at[i].name, data->at[i].value);
+    return h;
+}
+
+void host_data_free(HostData *data) { rt_data_free(data->runtime); }
+RtData *host_data_runtime(HostData *data) { return data->runtime; }
+const char *host_data_unused(const HostData *data) { return rt_data_unused(data->runtime); }
+
+const RtStream *host_stream(const HostValue *value) { return ((const DataValue *)value->handle)->stream; }
+const RtTokenizer *host_tokenizer(const HostValue *value) { return ((const DataValue *)value->handle)->tokenizer; }
+int64_t host_stream_batches(const HostValue *value) { return rt_stream_steps(host_stream(value)); }
+
+static bool knows(void *context, const char *name)
+{
+    (void)context;
+    return rt_data_reader(name) != NULL;
+}
+
+static const char *const *names(void *context, int *count)
+{
+    HostData *h = context;
+    const DataReader *readers = rt_data_readers(count);
+    const char **out = arena_array(h->arena, const char *, *count + 1);
+    for (int i = 0; i < *count; i++) out[i] = readers[i].name;
+    return out;
+}
+
+static DataValue to_data(HostData *h, const HostArg *arg)
+{
+    DataValue v = { .name = arg->name, .kind = DATA_none };
+    switch (arg->kind) {
+    case ARG_none: break;
+    case ARG_number: v.kind = DATA_number; v.number = arg->number; break;
+    case ARG_bool: v.kind = DATA_bool; v.truth = arg->number != 0; break;
+    case ARG_text:
+        v.kind = DATA_text;
+        v.text = (RtText){ arg->text, (int64_t)strlen(arg->text) };
+        break;
+    case ARG_host:
+        v = *(const DataValue *)arg->value.handle;
+        v.name = arg->name;
+        break;
+    case ARG_list: {
+        DataValue *items = arena_array(h->arena, DataValue, arg->count + 1);
+        for (int i = 0; i < arg->count; i++) items[i] = to_data(h, &arg->items[i]);
+        v.kind = DATA_list;
+        v.list.items = items;
+        v.list.count = arg->count;
+        break;
+    }
+    }
+    return v;
+}
+
+static Type shaped(Dims *dims, int32_t dtype, int32_t rank, const int64_t *shape)
+{
+    Type type = { .dtype = (DType)dtype, .rank = rank };
+    for (int i = 0; i < rank; i++) type.dim[i] = dim_int(dims, shape[i]);
+    return type;
+}
+
+static HostArg from_data(HostData *h, Dims *dims, const DataValue *v)
+{
+    HostArg arg = { .kind = ARG_host };
+    DataValue *handle = arena_new_of(h->arena, DataValue);
+    *handle = *v;
+    arg.value.handle = handle;
+    switch (v->kind) {
+    case DATA_none: arg.kind = ARG_none; break;
+    case DATA_number: arg.kind = ARG_number; arg.number = v->number; break;
+    case DATA_bool: arg.kind = ARG_bool; arg.number = v->truth; break;
+    case DATA_text:
+    case DATA_column: arg.value.kind = HOST_text; break;
+    case DATA_array:
+        arg.value.kind = v->array.rank == 1 && v->array.dtype == RT_i32 ? HOST_ids : HOST_array;
+        arg.value.type = shaped(dims, v->array.dtype, v->array.rank, v->array.shape);
+        break;
+    case DATA_ragged: arg.value.kind = HOST_ragged; break;
+    case DATA_tokenizer: arg.value.kind = HOST_tokenizer; break;
+    case DATA_stream:
+        arg.value.kind = HOST_stream;
+        arg.value.type = shaped(dims, v->stream->dtype, v->stream->rank, v->stream->shape);
+        break;
+    case DATA_list:
+        arg.kind = ARG_list;
+        arg.count = v->list.count;
+        arg.items = arena_array(h->arena, HostArg, v->list.count + 1);
+        for (int i = 0; i < v->list.count; i++) arg.items[i] = from_data(h, dims, &v->list.items[i]);
+        break;
+    case DATA_KIND_COUNT: abort();
+    }
+    return arg;
+}
+
+static bool call(void *context, const char *name, const HostArg *args, int arg_count, Place place, Arena *arena, Dims *dims,
+                 Diagnostics *d, HostArg *results, int *result_count)
+{
+    HostData *h = context;
+    (void)arena;
+    DataValue *values = arena_array(h->arena, DataValue, arg_count + 1), out[DATA_MAX_RESULTS];
+    for (int i = 0; i < arg_count; i++) values[i] = to_data(h, &args[i]);
+    RtError error;
+    if (!rt_data_call(h->runtime, name, values, arg_count, out, result_count, &error)) {
+        diag_error(d, place, "%s", error.text);
+        return false;
+    }
+    for (int i = 0; i < *result_count; i++) results[i] = from_data(h, dims, &out[i]);
+    return true;
+}
+
+Host host_make(HostData *data) { return (Host){ .context = data, .knows = knows, .names = names, .call = call }; }

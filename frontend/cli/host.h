@@ -1,0 +1,24 @@
+/* The data phase for the elaborator: the runtime's host functions behind the frontend's Host interface. */
+#ifndef PTM_CLI_HOST_H
+#define PTM_CLI_HOST_H
+
+#include "frontend/cli/options.h"
+#include "frontend/frontend.h"
+#include "runtime/data/data.h"
+
+typedef struct HostData HostData;
+
+/* data: what --data gave. */
+HostData *host_data_new(Arena *arena, const Pairs *data);
+void      host_data_free(HostData *data);
+RtData   *host_data_runtime(HostData *data);
+Host      host_make(HostData *data);
+
+/* The --data name that no reader asked for, or NULL. */
+const char *host_data_unused(const HostData *data);
+
+const RtStream    *host_stream(const HostValue *value);      /* of a HOST_stream */
+const RtTokenizer *host_tokenizer(const HostValue *value);   /* of a HOST_tokenizer */
+int64_t host_stream_batches(const HostValue *value);         /* of a training pass */
+
+#endif
