@@ -42,7 +42,6 @@ static Node *count_down(Graph *g, const Node *node, Type type)
 Node *grad_reduce_max(Graph *g, Node *node, Node *d, int k)
 {
     Node *x = node->args[k];
-    if (!node->attr.axes) return d;
     Type number = type_with(x->type, DT_i32);
     Node *attains = make_binary(g, OP_eq, x, spread(g, node, node));
     Node *rank = make_where(g, attains, count_down(g, node, number), build_splat(g, number, -1));

@@ -70,7 +70,8 @@ static Node *gradient_norm(Graph *g, const Items *items)
         Node *d = items->at[k].gradient;
         set_origin(g, items->at[k].value);
         Node *wide = make_cast(g, d, dtype);
-        Node *square = make_reduce(g, OP_sum, make_binary(g, OP_mul, wide, wide), (1u << d->type.rank) - 1);
+        Node *square = make_binary(g, OP_mul, wide, wide);
+        if (d->type.rank > 0) square = make_reduce(g, OP_sum, square, (1u << d->type.rank) - 1);
         total = total ? make_binary(g, OP_add, total, square) : square;
     }
     return make_unary(g, OP_sqrt, total);
