@@ -105,6 +105,7 @@ struct Graph {
 
 Graph *graph_new(Arena *arena, Dims *dims, const char *name);
 const char *graph_text(Graph *g, const char *text);                     /* interns */
+/* A second output of the same kind and name replaces the first. */
 void   graph_output(Graph *g, OutputKind kind, const char *name, Node *node);
 Node  *graph_find_input(const Graph *g, const char *name);              /* NULL when absent */
 
@@ -131,15 +132,27 @@ Node *make_slice(Graph *g, Node *a, const Dim *const *start, const int64_t *step
 Node *make_pad(Graph *g, Node *a, const Dim *const *before, Type type);
 Node *make_einsum(Graph *g, const char *equation, Node *a, Node *b);
 Node *make_full(Graph *g, Type type, double value);                      /* expand of a const; value 0 or 1 for integers too */
+Node *make_cumsum(Graph *g, Node *a, int axis);
+Node *make_concat(Graph *g, Node *const *args, int count, int axis);
+Node *make_window(Graph *g, Node *a, int axis, int64_t step, Type type);
+Node *make_gather(Graph *g, Node *x, Node *const *indices, int count, int axis);
+Node *make_scatter(Graph *g, Node *x, Node *v, Node *const *indices, int count, int axis, bool add);
+Node *make_iota(Graph *g, Type type, int axis);
 
 /* Copies `node` (of another graph with the same dims, or of this one) with other arguments; keeps its origins. */
 Node *graph_rebuild(Graph *g, const Node *node, Node *const *args);
+/* Adds the origins of `from`, which `node` now stands for. Origins that print alike are kept once. */
+void  graph_add_origins(Graph *g, Node *node, const Node *from);
+/* "gpt.ptm:21:9 h.0.attn < gpt.ptm:30:5": the place, its label path, the calls that led there. "-" without a place. */
+const char *origin_text(Arena *arena, const Origin *origin);
 
 /* Table access. */
 const char *op_name(Op op);
 const char *op_doc(Op op);
 bool        op_find(const char *name, Op *out);
 int         op_arity(Op op);                                             /* -1: any number */
+const char *op_kind(Op op);                                              /* "element", or the row's kind */
+const char *op_attrs(Op op);                                             /* the row's column; "none" for elements */
 bool        op_is_element(Op op);
 bool        op_is_movement(Op op);                                       /* reshape permute expand slice pad concat window */
 

@@ -1,0 +1,212 @@
+/* Making nodes: attributes are brought to one form, the shape rule runs, and an equal node made before is returned. */
+#include "ir/op_field.h"
+#include "ir/shape.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+/* Everything that makes nodes equal, as bytes; the arguments follow in the key buffer. */
+typedef struct NodeKey {
+    int64_t    op, dtype, rank;
+    const Dim *dim[MAX_RANK];
+    Attr       attr;
+} NodeKey;
+
+struct GraphTables {
+    Map *texts;                          /* pool of attribute texts */
+    Map *nodes;                          /* NodeKey and arguments -> Node */
+    Map *inputs;                         /* name -> Node */
+    Map *origin_texts;                   /* Origin pointer -> its text, pooled in `texts` */
+    Map *origins_seen;                   /* {Node, origin text} -> Node */
+    Vec(char) key;                       /* scratch of graph_node */
+};
+
+Graph *graph_new(Arena *arena, Dims *dims, const char *name)
+{
+    Graph *g = arena_new_of(arena, Graph);
+    g->arena = arena;
+    g->dims = dims;
+    g->tables = arena_new_of(arena, struct GraphTables);
+    g->tables->texts = map_new(arena);
+    g->tables->nodes = map_new(arena);
+    g->tables->inputs = map_new(arena);
+    g->tables->origin_texts = map_new(arena);
+    g->tables->origins_seen = map_new(arena);
+    g->name = graph_text(g, name);
+    return g;
+}
+
+const char *graph_text(Graph *g, const char *text) { return arena_intern(g->tables->texts, text); }
+
+void graph_output(Graph *g, OutputKind kind, const char *name, Node *node)
+{
+    Output output = {kind, graph_text(g, name), node};
+    for (int i = 0; i < g->outputs.count; i++) {
+        if (g->outputs.at[i].kind != kind || strcmp(g->outputs.at[i].name, name)) continue;
+        g->outputs.at[i] = output;
+        return;
+    }
+    vec_push(g->arena, &g->outputs, output);
+}
+
+Node *graph_find_input(const Graph *g, const char *name) { return map_get(g->tables->inputs, name); }
+
+/* origins */
+
+static const char *append_call(Arena *arena, const char *text, const Origin *origin)
+{
+    const Place *place = &origin->place;
+    if (!place->source) return arena_print(arena, "%s-", text);
+    return arena_print(arena, "%s%s:%u:%u", text, place->source->path, place->line, place->column);
+}
+
+const char *origin_text(Arena *arena, const Origin *origin)
+{
+    const char *text = append_call(arena, "", origin);
+    if (origin->path && *origin->path) text = arena_print(arena, "%s %s", text, origin->path);
+    for (const Origin *call = origin->caller; call; call = call->caller)
+        text = append_call(arena, arena_print(arena, "%s < ", text), call);
+    return text;
+}
+
+static void add_origin(Graph *g, Node *node, const Origin *origin)
+{
+    if (!origin) return;
+    struct GraphTables *t = g->tables;
+    void *text = map_get_bytes(t->origin_texts, &origin, sizeof origin);
+    if (!text) {
+        text = (void *)graph_text(g, origin_text(g->arena, origin));
+        map_set_bytes(t->origin_texts, &origin, sizeof origin, text);
+    }
+    const void *key[2] = {node, text};
+    if (map_get_bytes(t->origins_seen, key, sizeof key)) return;
+    map_set_bytes(t->origins_seen, key, sizeof key, node);
+    int count = node->origin_count;
+    if (!(count & (count - 1))) {        /* full: room grows in powers of two */
+        const Origin **larger = arena_array(g->arena, const Origin *, count ? 2 * count : 1);
+        if (count) memcpy(larger, node->origins, sizeof(Origin *) * (size_t)count);
+        node->origins = larger;
+    }
+    node->origins[node->origin_count++] = origin;
+}
+
+void graph_add_origins(Graph *g, Node *node, const Node *from)
+{
+    for (int i = 0; i < from->origin_count; i++) add_origin(g, node, from->origins[i]);
+}
+
+/* attributes */
+
+static double round_float(DType t, double value)
+{
+    if (isnan(value)) return NAN;
+    return t == DT_f32 ? (double)(float)value : value;
+}
+
+static void copy_field(ShapeCase *c, AttrField field, const Attr *from, Attr *to)
+{
+    int length = op_list_length(c->op, c->args, c->arg_count);
+    bool float_const = c->op == OP_const && c->given && dtype_is_float(c->given->dtype);
+    switch (field) {
+    case FIELD_axis: to->axis = from->axis; break;
+    case FIELD_axes: to->axes = from->axes; break;
+    case FIELD_map: memcpy(to->map, from->map, (size_t)length); break;
+    case FIELD_start:
+        for (int i = 0; i < length; i++) to->start[i] = from->start[i] ? from->start[i] : dim_int(c->g->dims, 0);
+        break;
+    case FIELD_step: memcpy(to->step, from->step, sizeof *from->step * (size_t)length); break;
+    case FIELD_text: to->text = from->text ? graph_text(c->g, from->text) : NULL; break;
+    case FIELD_f: to->f = float_const ? round_float(c->given->dtype, from->f) : 0; break;
+    case FIELD_i: to->i = float_const ? 0 : from->i; break;
+    case FIELD_storage: to->storage = from->storage; break;
+    case FIELD_COUNT: break;
+    }
+}
+
+/* Copies the fields that the operator uses into zeroed memory, so that equal attributes are equal bytes. */
+static void normalise(ShapeCase *c, const Attr *from, Attr *to)
+{
+    AttrField fields[FIELD_COUNT];
+    int count = op_fields(c->op, fields);
+    for (int i = 0; from && i < count; i++) copy_field(c, fields[i], from, to);
+}
+
+/* nodes */
+
+static bool check_given(ShapeCase *c)
+{
+    const Type *given = c->given;
+    if (!given) return true;
+    if (given->rank < 0 || given->rank > MAX_RANK)
+        return shape_refuse(c, "found a type of %d axes, expected at most %d", given->rank, MAX_RANK);
+    for (int i = 0; i < given->rank; i++) {
+        assert(given->dim[i]);
+        if (dim_is_overflow(given->dim[i])) return shape_refuse(c, "axis %d of the result is too large", i);
+    }
+    return true;
+}
+
+/* The key of the node that `c` describes, in g->tables->key. */
+static void write_key(const ShapeCase *c, const NodeKey *key)
+{
+    struct GraphTables *t = c->g->tables;
+    int size = (int)(sizeof *key + sizeof(Node *) * (size_t)c->arg_count);
+    if (t->key.capacity < size) {
+        t->key.capacity = 2 * size;
+        t->key.at = arena_alloc(c->g->arena, (size_t)t->key.capacity);
+    }
+    t->key.count = size;
+    memcpy(t->key.at, key, sizeof *key);
+    if (c->arg_count) memcpy(t->key.at + sizeof *key, c->args, sizeof(Node *) * (size_t)c->arg_count);
+}
+
+static Node *add_node(const ShapeCase *c)
+{
+    Graph *g = c->g;
+    Node *node = arena_new_of(g->arena, Node);
+    node->op = c->op;
+    node->id = (uint32_t)g->nodes.count;
+    node->type = c->result;
+    node->attr = *c->attr;
+    node->arg_count = c->arg_count;
+    node->args = arena_array(g->arena, Node *, c->arg_count);
+    for (int i = 0; i < c->arg_count; i++) node->args[i] = c->args[i];
+    vec_push(g->arena, &g->nodes, node);
+    if (c->op == OP_input) {
+        vec_push(g->arena, &g->inputs, node);
+        map_set(g->tables->inputs, node->attr.text, node);
+    }
+    return node;
+}
+
+Node *graph_node(Graph *g, Op op, Node *const *args, int arg_count, const Attr *attr, const Type *type, const char **why)
+{
+    NodeKey key;
+    memset(&key, 0, sizeof key);
+    ShapeCase c = {.g = g, .op = op, .args = args, .arg_count = arg_count, .attr = &key.attr, .given = type};
+    for (int i = 0; i < arg_count; i++) assert(args[i] && args[i]->id < (uint32_t)g->nodes.count);
+    bool good = check_given(&c);
+    if (good) {
+        normalise(&c, attr, &key.attr);
+        good = shape_check(&c);
+    }
+    if (!good) {
+        if (why) *why = c.why;
+        return NULL;
+    }
+    key.op = op;
+    key.dtype = c.result.dtype;
+    key.rank = c.result.rank;
+    for (int i = 0; i < c.result.rank; i++) key.dim[i] = c.result.dim[i];
+    for (int i = c.result.rank; i < MAX_RANK; i++) c.result.dim[i] = NULL;
+    write_key(&c, &key);
+    struct GraphTables *t = g->tables;
+    Node *node = map_get_bytes(t->nodes, t->key.at, (size_t)t->key.count);
+    if (!node) {
+        node = add_node(&c);
+        map_set_bytes(t->nodes, t->key.at, (size_t)t->key.count, node);
+    }
+    add_origin(g, node, g->origin);
+    return node;
+}

@@ -1,0 +1,367 @@
+/* Nodes: shape rules and their messages, equal nodes, origins. */
+#include "ir/graph.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static Arena *arena;
+static Dims *dims;
+static Graph *g;
+
+static int setup(void **state)
+{
+    (void)state;
+    arena = arena_new();
+    dims = dims_new(arena);
+    g = graph_new(arena, dims, "test");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    arena_free(arena);
+    return 0;
+}
+
+/* "B, T + 1" as a type; "" is a scalar. */
+static Type type(DType dtype, const char *shape)
+{
+    Type t = type_scalar(dtype);
+    while (*shape) {
+        t.dim[t.rank++] = dim_read(dims, &shape);
+        assert_non_null(t.dim[t.rank - 1]);
+        shape += strspn(shape, ", ");
+    }
+    return t;
+}
+
+static Node *input(const char *name, DType dtype, const char *shape)
+{
+    return make_input(g, STORE_data, name, type(dtype, shape));
+}
+
+static void expect_type(const Node *node, const char *wanted)
+{
+    assert_string_equal(type_text(arena, &node->type), wanted);
+}
+
+static void refused(Op op, Node *const *args, int count, Attr attr, const Type *given, const char *wanted)
+{
+    const char *why = NULL;
+    assert_null(graph_node(g, op, args, count, &attr, given, &why));
+    assert_non_null(why);
+    assert_string_equal(why, wanted);
+}
+
+#define REFUSED(op, attr, given, wanted, ...) \
+    refused(op, (Node *[]){__VA_ARGS__}, sizeof((Node *[]){__VA_ARGS__}) / sizeof(Node *), attr, given, wanted)
+
+static const Attr NONE;
+
+static void elements(void **state)
+{
+    (void)state;
+    Node *x = input("x", DT_f32, "B, T"), *y = input("y", DT_f32, "B, S"), *i = input("i", DT_i32, "B, T");
+    Node *m = input("m", DT_bool, "B, T"), *h = input("h", DT_f64, "B, T");
+    expect_type(make_binary(g, OP_add, x, x), "f32[B, T]");
+    expect_type(make_binary(g, OP_lt, i, i), "bool[B, T]");
+    expect_type(make_binary(g, OP_floordiv, i, i), "i32[B, T]");
+    expect_type(make_where(g, m, i, i), "i32[B, T]");
+    expect_type(make_where(g, m, m, m), "bool[B, T]");
+    REFUSED(OP_add, NONE, NULL, "add: found f32[B, T] and f32[B, S], expected equal types", x, y);
+    REFUSED(OP_add, NONE, NULL, "add: found f32[B, T] and f64[B, T], expected equal types", x, h);
+    REFUSED(OP_add, NONE, NULL, "add: found bool[B, T], expected numbers", m, m);
+    REFUSED(OP_exp, NONE, NULL, "exp: found i32[B, T], expected a float type", i);
+    REFUSED(OP_not, NONE, NULL, "not: found f32[B, T], expected bool", x);
+    REFUSED(OP_where, NONE, NULL, "where: found f32[B, T] as the condition, expected bool", x, x, x);
+    REFUSED(OP_where, NONE, NULL, "where: found bool[B, T] as the condition of f32[B, S], expected equal shapes", m, y, y);
+    REFUSED(OP_where, NONE, NULL, "where: found f32[B, T] and i32[B, T], expected equal types", m, x, i);
+    REFUSED(OP_add, NONE, NULL, "add: found 1 arguments, expected 2", x);
+}
+
+static void meta_and_reductions(void **state)
+{
+    (void)state;
+    Node *x = input("x", DT_f32, "B, T, V"), *i = input("i", DT_i32, "B"), *m = input("m", DT_bool, "B");
+    Node *h = input("h", DT_bf16, "B"), *s = input("s", DT_f32, "");
+    expect_type(make_cast(g, m, DT_f32), "f32[B]");
+    assert_ptr_equal(make_cast(g, i, DT_i32), i);
+    expect_type(make_unary(g, OP_stop, x), "f32[B, T, V]");
+    expect_type(make_reduce(g, OP_sum, x, 5), "f32[T]");
+    expect_type(make_reduce(g, OP_sum, i, 1), "i64");
+    expect_type(make_reduce(g, OP_sum, h, 1), "f32");
+    expect_type(make_reduce(g, OP_reduce_max, i, 1), "i32");
+    expect_type(make_cumsum(g, x, 2), "f32[B, T, V]");
+    REFUSED(OP_sum, (Attr){.axes = 1}, NULL, "sum: found bool[B], expected numbers; cast first", m);
+    REFUSED(OP_sum, (Attr){.axes = 8}, NULL, "sum: found axes 0x8 of f32[B, T, V], expected one or more of its axes", x);
+    REFUSED(OP_sum, (Attr){.axes = 0}, NULL, "sum: found axes 0 of f32, expected one or more of its axes", s);
+    REFUSED(OP_cumsum, (Attr){.axis = 3}, NULL, "cumsum: found axis 3, expected an axis of f32[B, T, V]", x);
+    REFUSED(OP_cumsum, (Attr){.axis = -1}, NULL, "cumsum: found axis -1, expected an axis of f32[B, T, V]", x);
+    REFUSED(OP_cumsum, NONE, NULL, "cumsum: found bool[B], expected numbers; cast first", m);
+}
+
+static void contractions(void **state)
+{
+    (void)state;
+    Node *q = input("q", DT_f32, "B, H, T, D"), *k = input("k", DT_f32, "B, H, S, D"), *w = input("w", DT_f32, "D, V");
+    Node *i = input("i", DT_i32, "D, V");
+    expect_type(make_einsum(g, "bhtd,bhsd->bhts", q, k), "f32[B, H, T, S]");
+    expect_type(make_einsum(g, "bhtd,dv->bhtv", q, w), "f32[B, H, T, V]");
+    expect_type(make_einsum(g, "bhtd,dv->", q, w), "f32");
+    REFUSED(OP_einsum, (Attr){.text = "bhtd,bhtd->bh"}, NULL,
+            "einsum: in \"bhtd,bhtd->bh\" t is T in the first argument and S in the second, expected one length", q, k);
+    REFUSED(OP_einsum, (Attr){.text = "bhtd,bv->bv"}, NULL,
+            "einsum: in \"bhtd,bv->bv\" b is B in the first argument and D in the second, expected one length", q, w);
+    REFUSED(OP_einsum, (Attr){.text = "btd,dv->bv"}, NULL,
+            "einsum: found f32[B, H, T, D] for the term \"btd\", expected 3 axes", q, w);
+    REFUSED(OP_einsum, (Attr){.text = "dd,dv->v"}, NULL, "einsum: found d twice in one term of \"dd,dv->v\", expected it once", w, w);
+    REFUSED(OP_einsum, (Attr){.text = "dv,dv->x"}, NULL,
+            "einsum: found x in the result of \"dv,dv->x\", expected letters of the arguments, each once", w, w);
+    REFUSED(OP_einsum, (Attr){.text = "dv,dv"}, NULL,
+            "einsum: found \"dv,dv\", expected an equation such as \"ij,jk->ik\"", w, w);
+    REFUSED(OP_einsum, (Attr){.text = "dv,dv->v!"}, NULL,
+            "einsum: found \"dv,dv->v!\", expected an equation such as \"ij,jk->ik\"", w, w);
+    REFUSED(OP_einsum, NONE, NULL, "einsum: expected an equation", w, w);
+    REFUSED(OP_einsum, (Attr){.text = "dv,dv->v"}, NULL,
+            "einsum: found f32[D, V] and i32[D, V], expected numbers of one type", w, i);
+}
+
+static void reshapes(void **state)
+{
+    (void)state;
+    Node *x = input("x", DT_f32, "B, T, heads*D");
+    expect_type(make_reshape(g, x, type(DT_f32, "B, T, heads, D")), "f32[B, T, heads, D]");
+    expect_type(make_reshape(g, x, type(DT_f32, "B*T*heads, D")), "f32[B*T*heads, D]");
+    assert_ptr_equal(make_reshape(g, x, x->type), x);
+    Type other = type(DT_f32, "B, 128");
+    REFUSED(OP_reshape, NONE, &other,
+            "reshape: found f32[B, T, D*heads] with B*D*T*heads elements, expected as many as in f32[B, 128], which has 128*B", x);
+    dim_set_value(dims, "T", 4);
+    dim_set_value(dims, "heads", 2);
+    dim_set_value(dims, "D", 16);
+    dim_set_value(dims, "B", 3);
+    expect_type(make_reshape(g, x, other), "f32[B, 128]");
+    REFUSED(OP_reshape, NONE, NULL, "reshape: expected the shape to give", x);
+}
+
+static void permutes_and_expands(void **state)
+{
+    (void)state;
+    Node *x = input("x", DT_f32, "B, T, V"), *b = input("b", DT_f32, "V"), *one = input("one", DT_f32, "B, 1");
+    expect_type(make_permute(g, x, (int8_t[]){2, 0, 1}), "f32[V, B, T]");
+    REFUSED(OP_permute, ((Attr){.map = {0, 0, 1}}), NULL,
+            "permute: found axis 0 at place 1 of the order, expected every axis of f32[B, T, V] once", x);
+    REFUSED(OP_permute, ((Attr){.map = {0, 7, 1}}), NULL,
+            "permute: found axis 7 at place 1 of the order, expected every axis of f32[B, T, V] once", x);
+    expect_type(make_broadcast(g, b, x->type), "f32[B, T, V]");
+    expect_type(make_expand(g, one, (int8_t[]){0, 1}, type(DT_f32, "B, T, V")), "f32[B, T, V]");
+    assert_ptr_equal(make_broadcast(g, x, x->type), x);
+    Type wrong = type(DT_f32, "B, T");
+    REFUSED(OP_expand, (Attr){.map = {1}}, &wrong, "expand: found f32[V] for f32[B, T], expected T or 1 as its axis 0", b);
+    Type back = type(DT_f32, "1, B");
+    REFUSED(OP_expand, ((Attr){.map = {1, 0}}), &back,
+            "expand: found axis 1 of f32[B, 1] at axis 0 of f32[1, B], expected rising axes of the result", one);
+}
+
+static void slices_and_pads(void **state)
+{
+    (void)state;
+    Node *x = input("x", DT_f32, "B, T + 1"), *y = input("y", DT_f32, "10");
+    const Dim *zero = dim_int(dims, 0), *one = dim_int(dims, 1), *minus = dim_int(dims, -1);
+    expect_type(make_slice(g, x, (const Dim *[]){zero, one}, (int64_t[]){1, 1}, type(DT_f32, "B, T")), "f32[B, T]");
+    expect_type(make_slice(g, x, (const Dim *[]){zero, dim_symbol(dims, "T", -1)}, (int64_t[]){1, -1}, x->type),
+                "f32[B, T + 1]");
+    expect_type(make_slice(g, y, (const Dim *[]){one}, (int64_t[]){3}, type(DT_f32, "3")), "f32[3]");
+    Type same = x->type, four = type(DT_f32, "4"), rank = type(DT_f32, "B");
+    REFUSED(OP_slice, ((Attr){.start = {zero, one}, .step = {1, 1}}), &same,
+            "slice: found the elements 1 to T + 1 along axis 1, expected them below its length T + 1", x);
+    REFUSED(OP_slice, ((Attr){.start = {one}, .step = {3}}), &four,
+            "slice: found the elements 1 to 10 along axis 0, expected them below its length 10", y);
+    REFUSED(OP_slice, ((Attr){.start = {one}, .step = {-1}}), &four,
+            "slice: found the elements -2 to 1 along axis 0, expected them below its length 10", y);
+    REFUSED(OP_slice, ((Attr){.start = {one}}), &four, "slice: found step 0 along axis 0, expected another", y);
+    REFUSED(OP_slice, NONE, &rank, "slice: found f32[B] for f32[B, T + 1], expected a shape of equal rank", x);
+    expect_type(make_pad(g, y, &one, type(DT_f32, "12")), "f32[12]");
+    REFUSED(OP_pad, ((Attr){.start = {one}}), &four,
+            "pad: found 1 zeros before and -7 after along axis 0, expected no negative number", y);
+    REFUSED(OP_pad, ((Attr){.start = {minus}}), &y->type,
+            "pad: found -1 zeros before and 1 after along axis 0, expected no negative number", y);
+    Type negative = type(DT_f32, "3 - B");
+    dim_set_value(dims, "B", 5);
+    REFUSED(OP_input, ((Attr){.text = "n"}), &negative, "input: axis 0 of the result would have the length 3 - B (-2)");
+}
+
+static void bounds_use_values(void **state)
+{
+    (void)state;
+    Node *table = input("table", DT_f32, "context, D");
+    Attr attr = {.step = {1, 1}};
+    Type wanted = type(DT_f32, "T, D");
+    assert_non_null(graph_node(g, OP_slice, &table, 1, &attr, &wanted, NULL));
+    dim_set_value(dims, "context", 64);
+    dim_set_value(dims, "T", 65);
+    REFUSED(OP_slice, attr, &wanted, "slice: found the elements 0 to T - 1 along axis 0, expected them below its length context", table);
+}
+
+static void concats_and_windows(void **state)
+{
+    (void)state;
+    Node *x = input("x", DT_f32, "B, T"), *y = input("y", DT_f32, "B, S"), *z = input("z", DT_f32, "C, S");
+    expect_type(make_concat(g, (Node *[]){x, y, x}, 3, 1), "f32[B, S + 2*T]");
+    REFUSED(OP_concat, (Attr){.axis = 1}, NULL, "concat: found f32[B, T] and f32[C, S], expected types that differ along axis 1 only", x, z);
+    REFUSED(OP_concat, (Attr){.axis = 2}, NULL, "concat: found axis 2, expected an axis of f32[B, T]", x, y);
+    refused(OP_concat, NULL, 0, NONE, NULL, "concat: expected at least one argument");
+    Node *w = input("w", DT_f32, "B, L + 2, D");
+    expect_type(make_window(g, w, 1, 1, type(DT_f32, "B, L, 3, D")), "f32[B, L, 3, D]");
+    Type more = type(DT_f32, "B, L + 1, 3, D"), flat = type(DT_f32, "B, L, D"), beside = type(DT_f32, "B, L, 3, E");
+    REFUSED(OP_window, ((Attr){.axis = 1, .step = {1}}), &more,
+            "window: found L + 1 windows of 3 with step 1, expected them within the length L + 2", w);
+    REFUSED(OP_window, ((Attr){.axis = 1, .step = {1}}), &flat,
+            "window: found axis 1 of f32[B, L + 2, D] and f32[B, L, D], expected one of its axes and one axis more", w);
+    REFUSED(OP_window, ((Attr){.axis = 1, .step = {1}}), &beside,
+            "window: found f32[B, L, 3, E] for f32[B, L + 2, D], expected equal lengths beside axis 1", w);
+    REFUSED(OP_window, ((Attr){.axis = 1}), &more, "window: found step 0, expected at least 1", w);
+}
+
+static void indexing(void **state)
+{
+    (void)state;
+    Node *x = input("x", DT_f32, "V, C, D"), *i = input("i", DT_i32, "B, T"), *j = input("j", DT_i64, "B, T");
+    Node *v = input("v", DT_f32, "V, B, T, D"), *f = input("f", DT_f32, "B, T"), *k = input("k", DT_i32, "B");
+    expect_type(make_gather(g, x, &i, 1, 0), "f32[B, T, C, D]");
+    expect_type(make_gather(g, x, &i, 1, 2), "f32[V, C, B, T]");
+    expect_type(make_gather(g, x, (Node *[]){i, j}, 2, 1), "f32[V, B, T]");
+    expect_type(make_scatter(g, x, v, &i, 1, 1, true), "f32[V, C, D]");
+    REFUSED(OP_gather, NONE, NULL, "gather: found f32[B, T] as an index, expected integers", x, f);
+    REFUSED(OP_gather, NONE, NULL, "gather: found indices i32[B, T] and i32[B], expected one shape", x, i, k);
+    REFUSED(OP_gather, (Attr){.axis = 2}, NULL, "gather: found 2 indices at axis 2 of f32[V, C, D], expected axes of it", x, i, j);
+    REFUSED(OP_gather, NONE, NULL, "gather: expected a table and at least one index", x);
+    REFUSED(OP_scatter, NONE, NULL,
+            "scatter: found values f32[V, B, T, D] for f32[V, C, D] at i32[B, T], expected f32[B, T, C, D]", x, v, i);
+    REFUSED(OP_scatter, ((Attr){.axis = 1, .i = 2}), NULL, "scatter: found mode 2, expected 0 to set or 1 to add", x, v, i);
+    REFUSED(OP_scatter, NONE, NULL, "scatter: expected a table, values and at least one index", x, v);
+}
+
+static void makers_and_draws(void **state)
+{
+    (void)state;
+    Node *seed = make_input(g, STORE_ambient, "seed", type_scalar(DT_i64)), *step = make_input(g, STORE_ambient, "step", type_scalar(DT_i64));
+    Node *low = make_whole(g, DT_i32, 0), *wide = make_whole(g, DT_i64, 0);
+    Type shape = type(DT_f32, "B, T"), whole = type(DT_i32, "B"), truth = type(DT_bool, "B"), byte = type(DT_u8, "");
+    expect_type(make_iota(g, whole, 0), "i32[B]");
+    Attr key = {.text = "h.0@gpt.ptm:3:4"};
+    const char *why = NULL;
+    Node *draw = graph_node(g, OP_uniform, (Node *[]){seed, step}, 2, &key, &shape, &why);
+    assert_non_null(draw);
+    assert_ptr_equal(graph_node(g, OP_uniform, (Node *[]){seed, step}, 2, &key, &shape, &why), draw);
+    assert_non_null(graph_node(g, OP_integers, (Node *[]){seed, step, low, low}, 4, &key, &whole, &why));
+    REFUSED(OP_integers, key, &whole, "integers: found i64 as high, expected i32", seed, step, low, wide);
+    REFUSED(OP_uniform, key, &whole, "uniform: found i32[B], expected a float type", seed, step);
+    REFUSED(OP_uniform, key, &shape, "uniform: found i32 as step, expected i64", seed, low);
+    REFUSED(OP_uniform, NONE, &shape, "uniform: expected a key", seed, step);
+    refused(OP_iota, NULL, 0, NONE, &truth, "iota: found bool[B], expected numbers");
+    refused(OP_iota, NULL, 0, (Attr){.axis = 1}, &whole, "iota: found axis 1, expected an axis of i32[B]");
+    refused(OP_const, NULL, 0, (Attr){.i = 256}, &byte, "const: found 256, expected a value of u8");
+    refused(OP_const, NULL, 0, NONE, &whole, "const: expected the type of a scalar");
+    refused(OP_input, NULL, 0, (Attr){.text = "seed"}, &shape,
+            "input: found \"seed\" as data f32[B, T], but it is already ambient i64");
+    refused(OP_input, NULL, 0, NONE, &shape, "input: expected a name");
+}
+
+static void equal_nodes_are_one(void **state)
+{
+    (void)state;
+    Node *x = input("x", DT_f32, "B, T"), *half = make_float(g, DT_f32, 0.5);
+    int count = g->nodes.count;
+    char name[] = "x";
+    assert_ptr_equal(input(name, DT_f32, "B, T"), x);
+    assert_ptr_equal(make_float(g, DT_f32, 0.5), half);
+    assert_int_equal(g->nodes.count, count);
+    assert_ptr_not_equal(make_float(g, DT_f64, 0.5), half);
+    assert_ptr_not_equal(make_float(g, DT_f32, -0.0), make_float(g, DT_f32, 0.0));
+    assert_ptr_equal(make_float(g, DT_f32, NAN), make_float(g, DT_f32, -NAN));
+    assert_ptr_equal(make_float(g, DT_f32, 0.1), make_float(g, DT_f32, (double)0.1f));
+    assert_ptr_not_equal(make_binary(g, OP_add, x, make_full(g, x->type, 1)), make_binary(g, OP_add, make_full(g, x->type, 1), x));
+    Attr noise = {.axes = 2, .axis = 7, .f = 3, .text = "unused"};
+    assert_ptr_equal(graph_node(g, OP_sum, &x, 1, &noise, NULL, NULL), make_reduce(g, OP_sum, x, 2));
+    assert_ptr_not_equal(make_reduce(g, OP_sum, x, 1), make_reduce(g, OP_sum, x, 2));
+    for (int i = 0; i < g->nodes.count; i++) assert_int_equal(g->nodes.at[i]->id, i);
+    assert_int_equal(g->inputs.count, 1);
+    assert_ptr_equal(graph_find_input(g, "x"), x);
+    assert_null(graph_find_input(g, "y"));
+}
+
+static void merged_nodes_keep_their_origins(void **state)
+{
+    (void)state;
+    Source file = {.path = "gpt.ptm", .text = "", .size = 0};
+    Origin call = {.place = {&file, 30, 5, 1}, .path = ""};
+    Origin first = {.place = {&file, 21, 9, 1}, .path = "h.0.attn", .callee = "block", .caller = &call};
+    Origin again = first, second = {.place = {&file, 22, 1, 1}, .path = ""};
+    g->origin = &first;
+    Node *x = make_float(g, DT_f32, 1);
+    g->origin = &again;
+    make_float(g, DT_f32, 1);
+    g->origin = &second;
+    make_float(g, DT_f32, 1);
+    assert_int_equal(x->origin_count, 2);
+    assert_string_equal(origin_text(arena, x->origins[0]), "gpt.ptm:21:9 h.0.attn < gpt.ptm:30:5");
+    assert_string_equal(origin_text(arena, x->origins[1]), "gpt.ptm:22:1");
+    g->origin = NULL;
+    assert_int_equal(make_float(g, DT_f32, 1)->origin_count, 2);
+    Graph *copy = graph_new(arena, dims, "copy");
+    copy->origin = &second;
+    Node *y = graph_rebuild(copy, x, NULL);
+    assert_int_equal(y->origin_count, 2);
+    assert_ptr_equal(y->origins[0], &first);
+    assert_ptr_equal(copy->origin, &second);
+}
+
+static void outputs_are_replaced_by_name(void **state)
+{
+    (void)state;
+    Node *a = make_float(g, DT_f32, 1), *b = make_float(g, DT_f32, 2);
+    graph_output(g, OUTPUT_result, "loss", a);
+    graph_output(g, OUTPUT_update, "loss", a);
+    graph_output(g, OUTPUT_result, "loss", b);
+    assert_int_equal(g->outputs.count, 2);
+    assert_ptr_equal(g->outputs.at[0].node, b);
+}
+
+static void types(void **state)
+{
+    (void)state;
+    DType found;
+    assert_true(dtype_find("bf16", &found));
+    assert_int_equal(found, DT_bf16);
+    assert_false(dtype_find("float", &found));
+    assert_true(dtype_is_whole(DT_u8));
+    assert_false(dtype_is_whole(DT_bool));
+    Type t = type(DT_f16, "B, 3");
+    assert_int_equal(type_value_bytes(&t), -1);
+    dim_set_value(dims, "B", 5);
+    assert_int_equal(type_value_bytes(&t), 30);
+    assert_string_equal(dim_text(arena, type_elements(dims, &t)), "3*B");
+    Op op;
+    assert_true(op_find("floordiv", &op));
+    assert_int_equal(op, OP_floordiv);
+    assert_false(op_find("conv", &op));
+    assert_true(op_is_element(OP_where) && !op_is_element(OP_cast));
+    assert_true(op_is_movement(OP_window) && !op_is_movement(OP_gather));
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(elements), TEST(meta_and_reductions), TEST(contractions), TEST(reshapes), TEST(permutes_and_expands),
+        TEST(slices_and_pads), TEST(bounds_use_values), TEST(concats_and_windows), TEST(indexing), TEST(makers_and_draws),
+        TEST(equal_nodes_are_one), TEST(merged_nodes_keep_their_origins), TEST(outputs_are_replaced_by_name), TEST(types),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
