@@ -15,22 +15,6 @@ Node *build(Graph *g, Op op, Node *const *args, int arg_count, const Attr *attr,
     abort();
 }
 
-Node *build_gather(Graph *g, Node *x, Node *const *index, int index_count, int axis)
-{
-    Node *args[MAX_RANK + 1] = {x};
-    for (int k = 0; k < index_count; k++) args[1 + k] = index[k];
-    return build(g, OP_gather, args, 1 + index_count, &(Attr){.axis = axis}, NULL);
-}
-
-Node *build_scatter(Graph *g, Node *base, Node *values, Node *const *index, int index_count, int axis, bool add)
-{
-    Node *args[MAX_RANK + 2] = {base, values};
-    for (int k = 0; k < index_count; k++) args[2 + k] = index[k];
-    return build(g, OP_scatter, args, 2 + index_count, &(Attr){.axis = axis, .i = add}, NULL);
-}
-
-Node *build_iota(Graph *g, Type type, int axis) { return build(g, OP_iota, NULL, 0, &(Attr){.axis = axis}, &type); }
-
 Node *build_splat(Graph *g, Type type, int64_t value)
 {
     return make_broadcast(g, make_whole(g, type.dtype, value), type);

@@ -7,9 +7,6 @@
 
 Node *build(Graph *g, Op op, Node *const *args, int arg_count, const Attr *attr, const Type *type);
 
-Node *build_gather(Graph *g, Node *x, Node *const *index, int index_count, int axis);
-Node *build_scatter(Graph *g, Node *base, Node *values, Node *const *index, int index_count, int axis, bool add);
-Node *build_iota(Graph *g, Type type, int axis);
 Node *build_splat(Graph *g, Type type, int64_t value);       /* of an integer type or bool */
 
 Type type_with(Type type, DType dtype);                      /* the same shape of another element type */

@@ -31,7 +31,7 @@ static Node *count_down(Graph *g, const Node *node, Type type)
     Node *number = NULL;
     for (int k = type.rank - 1; k >= 0; k--) {
         if (!(node->attr.axes >> k & 1)) continue;
-        Node *term = make_binary(g, OP_mul, build_iota(g, type, k), build_splat(g, type, -total));
+        Node *term = make_binary(g, OP_mul, make_iota(g, type, k), build_splat(g, type, -total));
         number = number ? make_binary(g, OP_add, number, term) : term;
         total *= dim_value(type.dim[k]);
     }
@@ -56,7 +56,7 @@ Node *grad_cumsum(Graph *g, Node *node, Node *d, int k)
     (void)k;
     int axis = node->attr.axis;
     Node *backwards = build_flip(g, d, axis);
-    return build_flip(g, build(g, OP_cumsum, &backwards, 1, &(Attr){.axis = axis}, NULL), axis);
+    return build_flip(g, make_cumsum(g, backwards, axis), axis);
 }
 
 /* The argument's letters that the result or the other argument has are contracted; the rest, which were summed alone,

@@ -132,6 +132,7 @@ static void copy_outputs(Graph *g, const Graph *graph, Node *const *copy)
     }
 }
 
+/* Every live node in normal form, among nodes that rules made on the way. */
 static Graph *rewrite(Arena *arena, const Graph *graph)
 {
     Graph *g = graph_like(arena, graph);
@@ -141,6 +142,7 @@ static Graph *rewrite(Arena *arena, const Graph *graph)
     for (int k = 0; k < graph->nodes.count; k++) {
         if (!uses[k]) continue;
         copy[k] = emit_normal(&s, rebuild(g, graph->nodes.at[k], copy));
+        if (!splat_of(copy[k])) graph_add_origins(g, copy[k], graph->nodes.at[k]);
         track(&s, copy[k]->id);
         s.uses.at[copy[k]->id] += uses[k];
     }
@@ -148,6 +150,7 @@ static Graph *rewrite(Arena *arena, const Graph *graph)
     return g;
 }
 
+/* Without the dead nodes, and with large reductions cut. */
 static Graph *keep_live(Arena *arena, const Graph *graph)
 {
     Graph *g = graph_like(arena, graph);
