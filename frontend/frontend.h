@@ -45,6 +45,8 @@ typedef struct Host {
                  Arena *arena, Dims *dims, Diagnostics *d, HostArg *results, int *result_count);
     /* tok["<s>"]: an id; tok(x): applies a tokenizer or label set; size(x): elements along an axis. All go through `call` with the names
      * "[]", "()" and "size" and the value as first argument. */
+    /* A constant of `data` that was saved with the weights in use: taken in place of evaluating its expression. May be NULL; false: not saved. */
+    bool (*saved)(void *context, const char *name, HostArg *out);
     /* Runs a graph (a fn called from data) compiled, at concrete shapes; inputs and results are packed bytes. May be NULL. */
     bool (*run)(void *context, const Graph *graph, const HostArg *inputs, Place place, Diagnostics *d, HostArg *results);
 } Host;
