@@ -1,5 +1,6 @@
 /* Values go over as handles: a HostValue's handle is a DataValue in the session's arena. */
 #include "frontend/cli/host.h"
+#include "frontend/cli/saved.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,12 +8,14 @@
 struct HostData {
     Arena  *arena;
     RtData *runtime;
+    const char *saved;                   /* run directory, or NULL */
 };
 
-HostData *host_data_new(Arena *arena, const Pairs *data)
+HostData *host_data_new(Arena *arena, const Pairs *data, const char *saved)
 {
     HostData *h = arena_new_of(arena, HostData);
     h->arena = arena;
+    h->saved = saved;
     h->runtime = rt_data_new();
     for (int i = 0; i < data->count; i++) rt_data_bind(h->runtime, data->at[i].name, data->at[i].value);
     return h;
@@ -20,6 +23,7 @@ HostData *host_data_new(Arena *arena, const Pairs *data)
 
 void host_data_free(HostData *data) { rt_data_free(data->runtime); }
 RtData *host_data_runtime(HostData *data) { return data->runtime; }
+Arena *host_data_arena(HostData *data) { return data->arena; }
 const char *host_data_unused(const HostData *data) { return rt_data_unused(data->runtime); }
 
 const RtStream *host_stream(const HostValue *value) { return ((const DataValue *)value->handle)->stream; }
@@ -124,4 +128,19 @@ static bool call(void *context, const char *name, const HostArg *args, int arg_c
     return true;
 }
 
-Host host_make(HostData *data) { return (Host){ .context = data, .knows = knows, .names = names, .call = call }; }
+HostArg host_arg(HostData *data, const DataValue *value) { return from_data(data, NULL, value); }
+
+static bool saved(void *context, const char *name, HostArg *out)
+{
+    HostData *h = context;
+    const char *why = NULL;
+    if (!h->saved) return false;
+    bool found = saved_constant(h, h->saved, name, out, &why);
+    if (why) fprintf(stderr, "warning: %s\n", why);
+    return found;
+}
+
+Host host_make(HostData *data)
+{
+    return (Host){ .context = data, .knows = knows, .names = names, .call = call, .saved = saved };
+}

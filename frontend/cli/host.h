@@ -8,11 +8,15 @@
 
 typedef struct HostData HostData;
 
-/* data: what --data gave. */
-HostData *host_data_new(Arena *arena, const Pairs *data);
+/* data: what --data gave. saved: the run directory whose constants stand in for those of `data`, or NULL. */
+HostData *host_data_new(Arena *arena, const Pairs *data, const char *saved);
 void      host_data_free(HostData *data);
 RtData   *host_data_runtime(HostData *data);
+Arena    *host_data_arena(HostData *data);
 Host      host_make(HostData *data);
+
+/* A value without dimensions (a tokenizer, a text, a number) for the elaborator. */
+HostArg   host_arg(HostData *data, const DataValue *value);
 
 /* The --data name that no reader asked for, or NULL. */
 const char *host_data_unused(const HostData *data);

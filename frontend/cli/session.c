@@ -1,6 +1,7 @@
 /* Opening a model file for a command. */
 #include "frontend/cli/session.h"
 #include "frontend/cli/host.h"
+#include "frontend/cli/saved.h"
 
 #include <libgen.h>
 #include <limits.h>
@@ -32,11 +33,17 @@ bool session_parse(Session *s, const Options *options)
     return false;
 }
 
-static const Setting *settings(Session *s)
+static const Setting *settings(Session *s, const Pairs *set)
 {
-    const Pairs *set = &s->options->set;
     Setting *out = arena_array(s->arena, Setting, set->count + 1);
     for (int i = 0; i < set->count; i++) out[i] = (Setting){ set->at[i].name, set->at[i].value };
+    return out;
+}
+
+static Pairs copy_pairs(Arena *arena, const Pairs *pairs)
+{
+    Pairs out = { 0 };
+    for (int i = 0; i < pairs->count; i++) vec_push(arena, &out, pairs->at[i]);
     return out;
 }
 
@@ -59,10 +66,16 @@ static bool bind_dimensions(Session *s)
 bool session_open(Session *s, const Options *options)
 {
     if (!session_parse(s, options)) return false;
-    s->data = host_data_new(s->arena, &options->data);
+    Pairs set = copy_pairs(s->arena, &options->set), data = copy_pairs(s->arena, &options->data);
+    const char *why, *saved = strcmp(options->command, "train") ? options->weights : NULL;
+    if (saved && !saved_settings(s->arena, saved, &set, &data, &why)) {
+        session_fail(s, "%s", why);
+        return false;
+    }
+    s->data = host_data_new(s->arena, &data, saved);
     s->host = host_make(s->data);
     ModelOptions model = {
-        .settings = settings(s), .setting_count = options->set.count, .host = &s->host, .real = DT_f32
+        .settings = settings(s, &set), .setting_count = set.count, .host = &s->host, .real = DT_f32
     };
     s->model = model_new(s->arena, s->ast, &model, s->diagnostics);
     if (!s->model || diag_error_count(s->diagnostics)) {

@@ -1,0 +1,232 @@
+/* Building and filling a model in memory. */
+#include "frontend/cli/run.h"
+#include "frontend/cli/host.h"
+#include "runtime/core/memory.h"
+
+#include <stdlib.h>
+
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* An evaluation's value from its terms: the scalar graph around them, constants by now. */
+static double post(void *context, const double *terms)
+{
+    const Graph *graph = context;
+    Arena *arena = arena_new();
+    Tensor **inputs = arena_array(arena, Tensor *, graph->inputs.count + 1), *results[8] = { 0 };
+    for (int i = 0; i < graph->inputs.count; i++) {
+        const Node *input = graph->inputs.at[i];
+        inputs[i] = tensor_new(arena, input->type);
+        inputs[i]->f[0] = terms[atoi(input->attr.text)];
+    }
+    double value = graph_eval(graph, inputs, results, arena) ? 0.0 / 0.0 : results[0]->f[0];
+    arena_free(arena);
+    return value;
+}
+
+/* The batch types of a term: full, or with the rows that the last batch of a pass has (0: no such batch). */
+static int64_t rest_rows(const EvalTerm *term)
+{
+    const RtStream *stream = host_stream(&term->streams[0].stream);
+    return stream->rows % stream->shape[0];
+}
+
+static Graph *term_graph(Session *s, const Evaluation *e, int index, int64_t rows)
+{
+    const EvalTerm *term = &e->terms[index];
+    Type *types = arena_array(s->arena, Type, term->stream_count);
+    for (int i = 0; i < term->stream_count; i++) {
+        types[i] = term->streams[i].stream.type;
+        if (rows) types[i].dim[0] = dim_int(model_dims(s->model), rows);
+    }
+    return model_eval_graph(s->model, e, index, types, s->diagnostics);
+}
+
+static const RtValue *find_value(const RtValue *values, int count, const char *name)
+{
+    for (int i = 0; i < count; i++)
+        if (!strcmp(values[i].name, name)) return &values[i];
+    return NULL;
+}
+
+static void feed(Session *s, RtRun *out, const Program *program, const StreamUse *uses, int count, const char *const *names)
+{
+    RtFeed *feeds = arena_array(s->arena, RtFeed, count + 1);
+    out->program = program;
+    out->feeds = feeds;
+    for (int i = 0; i < count; i++) {
+        const RtValue *input = find_value(program->inputs, program->input_count, names[i]);
+        if (input) feeds[out->feed_count++] = (RtFeed){ input, host_stream(&uses[i].stream) };
+    }
+}
+
+/* Graphs of all terms: [2*i] full, [2*i + 1] for the short last batch or NULL. */
+static bool term_graphs(Run *r, Graph **graphs)
+{
+    const TrainSpec *train = model_train(r->s->model);
+    int n = 0;
+    for (int e = 0; e < train->evaluation_count; e++) {
+        const Evaluation *evaluation = &train->evaluations[e];
+        for (int t = 0; t < evaluation->term_count; t++, n += 2) {
+            const EvalTerm *term = &evaluation->terms[t];
+            int64_t rest = rest_rows(term);
+            graphs[n] = term_graph(r->s, evaluation, t, 0);
+            if (rest && graphs[n]) graphs[n + 1] = term_graph(r->s, evaluation, t, rest);
+            if (!graphs[n] || (rest && !graphs[n + 1])) return session_report(r->s) && false;
+        }
+    }
+    return true;
+}
+
+static const char **stream_names(Arena *arena, const EvalTerm *term)
+{
+    const char **names = arena_array(arena, const char *, term->stream_count + 1);
+    for (int i = 0; i < term->stream_count; i++) names[i] = term->streams[i].name;
+    return names;
+}
+
+static bool build_terms(Run *r, Graph **graphs)
+{
+    const TrainSpec *train = model_train(r->s->model);
+    Arena *arena = r->s->arena;
+    r->evaluations = arena_array(arena, RtEvaluation, train->evaluation_count + 1);
+    r->evaluation_count = train->evaluation_count;
+    int n = 0;
+    for (int e = 0; e < train->evaluation_count; e++) {
+        const Evaluation *from = &train->evaluations[e];
+        RtTerm *terms = arena_array(arena, RtTerm, from->term_count + 1);
+        for (int t = 0; t < from->term_count; t++) {
+            const EvalTerm *term = &from->terms[t];
+            terms[t].reduce = term->reduce == TERM_sum ? RT_SUM : RT_MEAN;
+            for (int rest = 0; rest < 2; rest++, n++) {
+                if (!graphs[n]) continue;
+                PassOptions passes = { .layout = r->layout };
+                if (!build_graph(r->s, graphs[n], &passes, &r->terms[n])) return false;
+                feed(r->s, rest ? &terms[t].rest : &terms[t].full, r->terms[n].program, term->streams, term->stream_count,
+                     stream_names(arena, term));
+            }
+        }
+        bool smaller = !strcmp(from->name, "loss") || !strcmp(from->name, "nll") || !strcmp(from->name, "ppl")
+                    || !strcmp(from->name, "perplexity");
+        r->evaluations[e] = (RtEvaluation){
+            .name = from->name, .terms = terms, .term_count = from->term_count, .post = from->post ? post : NULL,
+            .context = (void *)from->post, .every = from->every, .better = smaller ? -1 : 1
+        };
+    }
+    return true;
+}
+
+bool run_open(Run *r, Session *s, bool training)
+{
+    *r = (Run){ .s = s, .seed = s->options->seed > 0 ? (uint64_t)s->options->seed : 0 };
+    if (training && !step_source(s, &r->step)) return false;
+    const TrainSpec *train = model_train(s->model);
+    for (int e = 0; e < train->evaluation_count; e++) r->term_count += 2 * train->evaluations[e].term_count;
+    Graph **graphs = arena_array(s->arena, Graph *, r->term_count + 1), **made = arena_array(s->arena, Graph *, r->term_count + 1);
+    r->terms = arena_array(s->arena, Build, r->term_count + 1);
+    if (!term_graphs(r, graphs)) return false;
+    int count = 0;
+    for (int i = 0; i < r->term_count; i++)
+        if (graphs[i]) made[count++] = graphs[i];
+    r->layout = session_layout(s, training ? &r->step : NULL, made, count);
+    if (training) {
+        r->step.passes.layout = r->layout;
+        if (!build_graph(s, r->step.graph, &r->step.passes, &r->train)) return false;
+    }
+    if (!build_terms(r, graphs)) return false;
+    return session_report(s);
+}
+
+void run_close(Run *r)
+{
+    build_free(&r->train);
+    build_free(&r->initial);
+    for (int i = 0; i < r->term_count; i++) build_free(&r->terms[i]);
+    if (r->pool) rt_pool_free(r->pool);
+    if (!r->layout) return;
+    if (r->param) rt_memory_free(r->param, r->layout->param_bytes);
+    if (r->state) rt_memory_free(r->state, r->layout->state_bytes);
+    if (r->constants) rt_memory_free(r->constants, r->layout->const_bytes);
+}
+
+/* Parameters and states, as the program of initial values lists them. */
+static void list_values(Run *r)
+{
+    const Program *p = r->initial.program;
+    r->params = arena_array(r->s->arena, RtValue, p->input_count + 1);
+    r->states = arena_array(r->s->arena, RtValue, p->input_count + 1);
+    for (int i = 0; i < p->input_count; i++) {
+        int block = (int)(p->inputs[i].place >> 56);
+        if (block == BLOCK_param) r->params[r->param_count++] = p->inputs[i];
+        if (block == BLOCK_state) r->states[r->state_count++] = p->inputs[i];
+    }
+}
+
+static bool draw_initial(Run *r)
+{
+    const Program *p = r->initial.program;
+    char *work = rt_memory_new(p->block_bytes[BLOCK_work]);
+    if (!work) return session_fail(r->s, "not enough memory for the initial values") && false;
+    const RtValue *seed = find_value(p->inputs, p->input_count, "seed");
+    const RtValue *step = find_value(p->inputs, p->input_count, "step");
+    if (seed) *(int64_t *)(work + (seed->place & 0xFFFFFFFFFFFFFF)) = (int64_t)r->seed;
+    if (step) *(int64_t *)(work + (step->place & 0xFFFFFFFFFFFFFF)) = 0;
+    char *block[BLOCK_COUNT] = { r->param, r->state, r->constants, work };
+    RtFault fault = { 0 };
+    int failed = rt_program_run(p, r->pool, block, &fault);
+    rt_memory_free(work, p->block_bytes[BLOCK_work]);
+    if (!failed) return true;
+    RtError error;
+    rt_fault_text(p, &fault, &error);
+    session_fail(r->s, "%s", error.text);
+    return false;
+}
+
+static int64_t most_scratch(const Run *r, const Build *extra, int extra_count)
+{
+    int64_t most = r->initial.program->scratch_bytes;
+    if (r->train.program && r->train.program->scratch_bytes > most) most = r->train.program->scratch_bytes;
+    for (int i = 0; i < r->term_count; i++)
+        if (r->terms[i].program && r->terms[i].program->scratch_bytes > most) most = r->terms[i].program->scratch_bytes;
+    for (int i = 0; i < extra_count; i++)
+        if (extra[i].program->scratch_bytes > most) most = extra[i].program->scratch_bytes;
+    return most;
+}
+
+bool run_memory(Run *r, const Build *extra, int extra_count)
+{
+    Session *s = r->s;
+    if (!build_initial(s, r->train.code ? &r->step : NULL, r->layout, &r->initial)) return false;
+    list_values(r);
+    r->pool = rt_pool_new(s->options->threads > 0 ? (int)s->options->threads : 0, most_scratch(r, extra, extra_count));
+    r->param = rt_memory_new(r->layout->param_bytes);
+    r->state = rt_memory_new(r->layout->state_bytes);
+    r->constants = rt_memory_new(r->layout->const_bytes);
+    if (!r->pool || !r->param || !r->state || !r->constants) {
+        session_fail(s, "not enough memory: parameters and states need %lld bytes",
+                     (long long)(r->layout->param_bytes + r->layout->state_bytes));
+        return false;
+    }
+    return draw_initial(r) && (!s->options->weights || run_load(r, s->options->weights));
+}
+
+const char *run_weights_file(Arena *arena, const char *weights)
+{
+    struct stat st;
+    if (stat(weights, &st) || !S_ISDIR(st.st_mode)) return weights;
+    const char *best = arena_print(arena, "%s/best.safetensors", weights);
+    return access(best, R_OK) ? arena_print(arena, "%s/last.safetensors", weights) : best;
+}
+
+bool run_load(Run *r, const char *weights)
+{
+    RtError error;
+    RtTensors *tensors = rt_tensors_open(run_weights_file(r->s->arena, weights), &error);
+    bool good = tensors && rt_tensors_verify(tensors, &error);
+    for (int i = 0; good && i < r->param_count; i++)
+        good = rt_tensors_load(tensors, &r->params[i], r->param + (r->params[i].place & 0xFFFFFFFFFFFFFF), &error);
+    if (tensors) rt_tensors_close(tensors);
+    if (!good) session_fail(r->s, "%s", error.text);
+    return good;
+}

@@ -1,0 +1,39 @@
+/* A model in memory: compiled programs over blocks with parameters and states in them. Shared by train, eval and generate. */
+#ifndef PTM_CLI_RUN_H
+#define PTM_CLI_RUN_H
+
+#include "frontend/cli/session.h"
+#include "runtime/train/recipe.h"
+
+typedef struct Run {
+    Session     *s;
+    StepSource   step;                   /* of train only */
+    Layout      *layout;
+    Build        train, initial;
+    Build       *terms;                  /* full and rest of every term of every evaluation, in order */
+    int          term_count;
+    RtEvaluation *evaluations;
+    int          evaluation_count;
+    Pool        *pool;
+    char        *param, *state, *constants;
+    RtValue     *params, *states;
+    int          param_count, state_count;
+    uint64_t     seed;
+} Run;
+
+/* Compiles what the command needs. `training`: the step with its optimizer; always: every evaluation. */
+bool run_open(Run *r, Session *s, bool training);
+/* Adds an entry that is neither: generate's. Call before run_memory. */
+void run_close(Run *r);
+
+/* Allocates the blocks and fills parameters and states: drawn from the seed, then read from --weights where given. `extra` are
+ * graphs of further entries. */
+bool run_memory(Run *r, const Build *extra, int extra_count);
+
+/* Reads parameters by path from a run directory or a file. All that the model has must be there. */
+bool run_load(Run *r, const char *weights);
+
+/* The safetensors file that --weights DIR|FILE means: best, then last of a directory. */
+const char *run_weights_file(Arena *arena, const char *weights);
+
+#endif
