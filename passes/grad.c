@@ -89,16 +89,20 @@ static bool *find_active(Arena *arena, const Graph *g, Node *const *trained, int
     return active;
 }
 
+/* New nodes stand where `node` does. */
+static void set_place(Graph *g, const Node *node) { g->origin = node->origin_count ? node->origins[0] : NULL; }
+
 /* Gradients of all active nodes that the loss depends on, by id. */
 static Node **propagate(Graph *g, Node *loss, const bool *active)
 {
     int forward = g->nodes.count;
     Node **gradient = arena_array(g->arena, Node *, forward);
+    set_place(g, loss);
     if (active[loss->id]) gradient[loss->id] = make_full(g, loss->type, 1.0);
     for (int k = (int)loss->id; k >= 0; k--) {
         Node *node = g->nodes.at[k];
         if (!gradient[k]) continue;
-        g->origin = node->origin_count ? node->origins[0] : NULL;
+        set_place(g, node);
         for (int j = 0; j < node->arg_count; j++) {
             int to = (int)node->args[j]->id;
             Node *part = active[to] ? gradient_of_argument(g, node, gradient[k], j) : NULL;
@@ -146,7 +150,7 @@ Graph *pass_grad(Arena *arena, const Graph *graph, const PassOptions *options, D
     for (int k = 0; k < options->trained_count; k++) {
         Node *param = trained[k];
         if (!param) continue;
-        g->origin = param->origin_count ? param->origins[0] : NULL;
+        set_place(g, param);
         Node *result = gradient[param->id] ? gradient[param->id] : make_full(g, param->type, 0.0);
         graph_output(g, OUTPUT_result, arena_print(arena, "d %s", options->trained[k]), result);
     }
