@@ -1,5 +1,5 @@
 /* Simplification: one sweep, arguments first, that rebuilds the live nodes in a new graph and rewrites each by the rules of
- * simplify.def until none applies; then a second sweep that drops what nothing uses and cuts reductions.
+ * simplify.def until none applies; then a second sweep cuts large reductions and a third leaves out what is dead.
  * Needs: nothing (any graph). Guarantees: the same inputs of storage data, the same outputs with the same values up to the
  * rounding that simplify.def states; no `stop`; `einsum` only with a summed letter. */
 #include "passes/simplify.h"
@@ -150,8 +150,8 @@ static Graph *rewrite(Arena *arena, const Graph *graph)
     return g;
 }
 
-/* Without the dead nodes, and with large reductions cut. */
-static Graph *keep_live(Arena *arena, const Graph *graph)
+/* Live nodes only, and large reductions cut; the reductions that were cut stay behind, dead. */
+static Graph *cut_reductions(Arena *arena, const Graph *graph)
 {
     Graph *g = graph_like(arena, graph);
     int *uses = count_uses(arena, graph);
@@ -166,8 +166,19 @@ static Graph *keep_live(Arena *arena, const Graph *graph)
     return g;
 }
 
+static Graph *drop_dead(Arena *arena, const Graph *graph)
+{
+    Graph *g = graph_like(arena, graph);
+    int *uses = count_uses(arena, graph);
+    Node **copy = arena_array(arena, Node *, graph->nodes.count + 1);
+    for (int k = 0; k < graph->nodes.count; k++)
+        if (uses[k]) copy[k] = rebuild(g, graph->nodes.at[k], copy);
+    copy_outputs(g, graph, copy);
+    return g;
+}
+
 Graph *pass_simplify(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d)
 {
     (void)options, (void)d;
-    return keep_live(arena, rewrite(arena, graph));
+    return drop_dead(arena, cut_reductions(arena, rewrite(arena, graph)));
 }

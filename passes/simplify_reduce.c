@@ -79,6 +79,16 @@ static Node *reduce_of_permute(Simplify *s, const Node *node)
     return emit_reduce(s, node->op, permute->args[0], axes);
 }
 
+/* Over all axes, the shape does not matter. A source with axes of one element is left to reduce_ones, which made this reshape. */
+static Node *reduce_of_reshape(Simplify *s, const Node *node)
+{
+    Node *source = node->args[0]->args[0];
+    if (node->type.rank > 0) return NULL;
+    for (int k = 0; k < source->type.rank; k++)
+        if (dim_value(source->type.dim[k]) == 1) return NULL;
+    return emit_reduce(s, node->op, source, all_axes(source->type.rank));
+}
+
 static Node *reduce_again(Simplify *s, const Node *node)
 {
     Node *x = node->args[0];
@@ -87,8 +97,7 @@ static Node *reduce_again(Simplify *s, const Node *node)
     if (x->op == node->op) return reduce_of_reduce(s, node);
     if (x->op == OP_expand) return reduce_of_expand(s, node);
     if (x->op == OP_permute) return reduce_of_permute(s, node);
-    if (x->op == OP_reshape && node->attr.axes == all_axes(x->type.rank))
-        return emit_reduce(s, node->op, x->args[0], all_axes(x->args[0]->type.rank));
+    if (x->op == OP_reshape) return reduce_of_reshape(s, node);
     return NULL;
 }
 
