@@ -1,0 +1,208 @@
+/* The owner of the data phase: names of files, memory, and calls through the table of readers. */
+#include "runtime/data/data.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/core/random.h"
+#include "runtime/data/parts.h"
+#include "runtime/text/vocabulary.h"
+
+typedef struct Binding {
+    char *name, *file;
+} Binding;
+
+/* A text read once and kept. */
+typedef struct Loaded {
+    DataSource source;
+    CorpusKind kind;
+    RtText     text;
+} Loaded;
+
+struct RtData {
+    Binding      *bindings;
+    int64_t       binding_count, binding_room;
+    Loaded       *loaded;
+    int64_t       loaded_count, loaded_room;
+    void        **blocks;                /* from malloc */
+    int64_t       block_count, block_room;
+    RtTokenizer **tokenizers;
+    int64_t       tokenizer_count, tokenizer_room;
+    uint64_t      stream_calls;
+};
+
+RtData *rt_data_new(void)
+{
+    int64_t room = 0;
+    RtData *d = rt_grow(NULL, &room, 1, sizeof *d);
+    *d = (RtData){ 0 };
+    return d;
+}
+
+void rt_data_free(RtData *d)
+{
+    if (!d) return;
+    for (int64_t i = 0; i < d->tokenizer_count; i++) rt_tokenizer_free(d->tokenizers[i]);
+    for (int64_t i = 0; i < d->block_count; i++) free(d->blocks[i]);
+    free(d->tokenizers);
+    free(d->blocks);
+    free(d->loaded);
+    free(d->bindings);
+    free(d);
+}
+
+/* Memory. */
+
+void *rt_data_adopt(RtData *d, void *block)
+{
+    d->blocks = rt_grow(d->blocks, &d->block_room, d->block_count + 1, sizeof *d->blocks);
+    d->blocks[d->block_count++] = block;
+    return block;
+}
+
+void *rt_data_alloc(RtData *d, int64_t count, int64_t item)
+{
+    int64_t room = 0;
+    return rt_data_adopt(d, rt_grow(NULL, &room, count, item));
+}
+
+const RtTokenizer *rt_data_keep(RtData *d, RtTokenizer *t)
+{
+    d->tokenizers = rt_grow(d->tokenizers, &d->tokenizer_room, d->tokenizer_count + 1, sizeof(RtTokenizer *));
+    d->tokenizers[d->tokenizer_count++] = t;
+    return t;
+}
+
+static char *keep_string(RtData *d, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return memcpy(rt_data_alloc(d, (int64_t)size, 1), text, size);
+}
+
+/* Sources. */
+
+const char *source_file(const RtData *d, const char *name)
+{
+    for (int64_t i = 0; i < d->binding_count; i++) {
+        if (strcmp(d->bindings[i].name, name) == 0) return d->bindings[i].file;
+    }
+    return NULL;
+}
+
+bool rt_data_bind(RtData *d, const char *name, const char *file)
+{
+    if (source_file(d, name)) return false;
+    d->bindings = rt_grow(d->bindings, &d->binding_room, d->binding_count + 1, sizeof *d->bindings);
+    d->bindings[d->binding_count++] = (Binding){ keep_string(d, name), keep_string(d, file) };
+    return true;
+}
+
+static bool is_read(const RtData *d, const char *name)
+{
+    for (int64_t i = 0; i < d->loaded_count; i++) {
+        if (strcmp(d->loaded[i].source.name, name) == 0) return true;
+    }
+    return false;
+}
+
+const char *rt_data_unused(const RtData *d)
+{
+    for (int64_t i = 0; i < d->binding_count; i++) {
+        if (!is_read(d, d->bindings[i].name)) return d->bindings[i].name;
+    }
+    return NULL;
+}
+
+int rt_data_source_count(const RtData *d)
+{
+    return (int)d->loaded_count;
+}
+
+const DataSource *rt_data_source(const RtData *d, int i)
+{
+    return &d->loaded[i].source;
+}
+
+/* Fills l->text and what the source knows about itself. */
+static bool load(RtData *d, Loaded *l, RtError *e)
+{
+    char *bytes;
+    if (l->source.file) {
+        if (!file_read(l->source.file, &bytes, &l->text, e)) return false;
+        rt_data_adopt(d, bytes);
+    } else {
+        CorpusText made = rt_corpus(l->kind, l->source.name, rt_corpus_size(l->kind));
+        l->text = (RtText){ rt_data_adopt(d, made.bytes), made.size };
+        if (l->kind == CORPUS_text) l->source.best_loss = rt_corpus_entropy(CORPUS_text);
+        if (l->kind == CORPUS_pairs) l->source.best_loss = rt_corpus_target_entropy();
+        if (l->kind == CORPUS_labelled) l->source.best_loss = rt_corpus_label_entropy();
+        if (l->kind == CORPUS_labelled) l->source.best_accuracy = rt_corpus_label_accuracy();
+    }
+    l->source.bytes = l->text.size;
+    return true;
+}
+
+bool source_text(RtData *d, const char *name, CorpusKind kind, RtText *text, RtError *e)
+{
+    const char *file = source_file(d, name);
+    for (int64_t i = 0; i < d->loaded_count; i++) {
+        const Loaded *l = &d->loaded[i];
+        if (strcmp(l->source.name, name) != 0 || (!file && l->kind != kind)) continue;
+        *text = l->text;
+        return true;
+    }
+    Loaded l = { .source = { .name = keep_string(d, name), .file = file }, .kind = kind };
+    if (!load(d, &l, e)) return false;
+    d->loaded = rt_grow(d->loaded, &d->loaded_room, d->loaded_count + 1, sizeof *d->loaded);
+    d->loaded[d->loaded_count++] = l;
+    *text = l.text;
+    return true;
+}
+
+uint64_t data_stream_key(RtData *d)
+{
+    return rt_random_key(rt_random_hash("stream"), d->stream_calls++);
+}
+
+/* Calls. */
+
+static const DataReader readers[] = {
+#define READER(name, signature, help, function) { name, signature, help, function },
+#include "runtime/data/readers.def"
+#undef READER
+};
+
+const DataReader *rt_data_readers(int *count)
+{
+    *count = sizeof readers / sizeof *readers;
+    return readers;
+}
+
+const DataReader *rt_data_reader(const char *name)
+{
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
+        if (strcmp(readers[i].name, name) == 0) return &readers[i];
+    }
+    return NULL;
+}
+
+void data_result(DataResults *results, DataValue value)
+{
+    assert(results->count < DATA_MAX_RESULTS);
+    results->values[results->count++] = value;
+}
+
+bool rt_data_call(RtData *d, const char *name, const DataValue *args, int arg_count, DataValue *results, int *result_count, RtError *e)
+{
+    const DataReader *reader = rt_data_reader(name);
+    DataValue bound[SIGNATURE_MAX];
+    DataResults out = { results, 0 };
+    *result_count = 0;
+    if (!reader) return rt_fail(e, "there is no host function '%s'", name);
+    if (!signature_bind(d, reader, args, arg_count, bound, e)) return false;
+    if (!reader->function(d, bound, &out, e)) return false;
+    *result_count = out.count;
+    return true;
+}
