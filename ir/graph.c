@@ -1,6 +1,8 @@
 /* Making nodes: attributes are brought to one form, the shape rule runs, and an equal node made before is returned. */
 #include "ir/op_field.h"
 #include "ir/shape.h"
+#include "ir/text.h"
+#include "ir/verify.h"
 
 #include <assert.h>
 #include <math.h>
@@ -58,13 +60,13 @@ static const char *append_call(Arena *arena, const char *text, const Origin *ori
 {
     const Place *place = &origin->place;
     if (!place->source) return arena_print(arena, "%s-", text);
-    return arena_print(arena, "%s%s:%u:%u", text, place->source->path, place->line, place->column);
+    return arena_print(arena, "%s%s:%u:%u", text, text_word(arena, place->source->path), place->line, place->column);
 }
 
 const char *origin_text(Arena *arena, const Origin *origin)
 {
     const char *text = append_call(arena, "", origin);
-    if (origin->path && *origin->path) text = arena_print(arena, "%s %s", text, origin->path);
+    if (origin->path && *origin->path) text = arena_print(arena, "%s %s", text, text_word(arena, origin->path));
     for (const Origin *call = origin->caller; call; call = call->caller)
         text = append_call(arena, arena_print(arena, "%s < ", text), call);
     return text;
@@ -147,9 +149,13 @@ static bool check_given(ShapeCase *c)
     return true;
 }
 
-/* The key of the node that `c` describes, in g->tables->key. */
-static void write_key(const ShapeCase *c, const NodeKey *key)
+/* Writes the key of the node that `c` describes to g->tables->key, the result's type included. */
+static void write_key(const ShapeCase *c, NodeKey *key)
 {
+    key->op = c->op;
+    key->dtype = c->result.dtype;
+    key->rank = c->result.rank;
+    for (int i = 0; i < c->result.rank; i++) key->dim[i] = c->result.dim[i];
     struct GraphTables *t = c->g->tables;
     int size = (int)(sizeof *key + sizeof(Node *) * (size_t)c->arg_count);
     if (t->key.capacity < size) {
@@ -195,10 +201,6 @@ Node *graph_node(Graph *g, Op op, Node *const *args, int arg_count, const Attr *
         if (why) *why = c.why;
         return NULL;
     }
-    key.op = op;
-    key.dtype = c.result.dtype;
-    key.rank = c.result.rank;
-    for (int i = 0; i < c.result.rank; i++) key.dim[i] = c.result.dim[i];
     for (int i = c.result.rank; i < MAX_RANK; i++) c.result.dim[i] = NULL;
     write_key(&c, &key);
     struct GraphTables *t = g->tables;
@@ -209,4 +211,15 @@ Node *graph_node(Graph *g, Op op, Node *const *args, int arg_count, const Attr *
     }
     add_origin(g, node, g->origin);
     return node;
+}
+
+const Node *graph_find_equal(Graph *g, const Node *node)
+{
+    NodeKey key;
+    memset(&key, 0, sizeof key);
+    ShapeCase c = {.g = g, .op = node->op, .args = node->args, .arg_count = node->arg_count, .attr = &key.attr,
+                   .given = &node->type, .result = node->type};
+    normalise(&c, &node->attr, &key.attr);
+    write_key(&c, &key);
+    return map_get_bytes(g->tables->nodes, g->tables->key.at, (size_t)g->tables->key.count);
 }

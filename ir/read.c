@@ -1,0 +1,323 @@
+/* Reading a graph's text: one line, one statement. Nodes are made through graph_node, so a graph that breaks a shape rule is
+ * refused like any other. After an error reading goes on with the next line; what a broken line defined is known to be
+ * broken, so that its uses are not reported as well. */
+#include "ir/op_field.h"
+#include "ir/reader.h"
+#include "ir/verify.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_ERRORS = 20 };                /* then reading stops: the text is something else */
+
+/* The parts of a node's line before the node is made. */
+typedef struct Draft {
+    Op    op;
+    const char *op_at;                   /* where the operator stands, for messages of the shape rule */
+    Vec(Node *) args;
+    bool  broken;                        /* an argument's line had an error */
+    Attr  attr;
+    const char *number;                  /* of a const: its value, read when the type is known */
+    const char *number_at;
+    Type  type;
+    Node  origins;                       /* holds the origins only */
+} Draft;
+
+/* node = "%" INT . The name, "%12". */
+static const char *read_node_name(Reader *r)
+{
+    int64_t number;
+    skip_blanks(r);
+    const char *start = r->at;
+    if (!expect(r, "%") || !read_integer(r, &number)) return NULL;
+    return arena_copy_text(r->arena, start, (size_t)(r->at - start));
+}
+
+static Node *read_node_use(Reader *r)
+{
+    skip_blanks(r);
+    const char *start = r->at, *name = read_node_name(r);
+    Node *node = name ? map_get(r->nodes, name) : NULL;
+    if (name && !node) read_fail(r, start, "%s is not defined above", name);
+    return node;
+}
+
+static bool read_args(Reader *r, Draft *draft)
+{
+    for (skip_blanks(r); *r->at == '%'; skip_blanks(r)) {
+        Node *node = read_node_use(r);
+        if (!node) return false;
+        if (node == r->broken) draft->broken = true;
+        vec_push(r->arena, &draft->args, node);
+    }
+    return true;
+}
+
+/* attributes */
+
+/* list = "[" [ item { "," item } ] "]" . Returns how many were read; -1 after reporting. */
+static int read_list(Reader *r, bool (*item)(Reader *r, Attr *attr, int i), Attr *attr)
+{
+    int count = 0;
+    if (!expect(r, "[")) return -1;
+    if (accept(r, "]")) return 0;
+    do {
+        if (count == MAX_RANK) {
+            read_fail(r, r->at, "found more than %d entries", MAX_RANK);
+            return -1;
+        }
+        if (!item(r, attr, count++)) return -1;
+    } while (accept(r, ","));
+    return expect(r, "]") ? count : -1;
+}
+
+static bool read_axis(Reader *r, int64_t *axis)
+{
+    const char *start = r->at;
+    if (!read_integer(r, axis)) return false;
+    return (*axis >= 0 && *axis < MAX_RANK) || read_fail(r, start, "found axis %lld, expected 0 to %d", (long long)*axis, MAX_RANK - 1);
+}
+
+static bool read_axes_item(Reader *r, Attr *attr, int i)
+{
+    (void)i;
+    int64_t axis;
+    if (!read_axis(r, &axis)) return false;
+    attr->axes |= 1u << axis;
+    return true;
+}
+
+static bool read_map_item(Reader *r, Attr *attr, int i)
+{
+    int64_t axis;
+    if (!read_axis(r, &axis)) return false;
+    attr->map[i] = (int8_t)axis;
+    return true;
+}
+
+static bool read_start_item(Reader *r, Attr *attr, int i) { return (attr->start[i] = read_dim(r)) != NULL; }
+
+static bool read_step_item(Reader *r, Attr *attr, int i) { return read_integer(r, &attr->step[i]); }
+
+/* A list with one entry for each axis of the first argument (window: one). */
+static bool read_full_list(Reader *r, Draft *draft, bool (*item)(Reader *r, Attr *attr, int i))
+{
+    const char *start = r->at;
+    int count = read_list(r, item, &draft->attr);
+    if (count < 0 || draft->broken) return count >= 0;
+    int wanted = op_list_length(draft->op, draft->args.at, draft->args.count);
+    return count == wanted || read_fail(r, start, "found %d entries, expected %d", count, wanted);
+}
+
+static bool read_storage(Reader *r, Draft *draft)
+{
+    skip_blanks(r);
+    const char *start = r->at, *name = read_word(r, "data, param, state, const or ambient");
+    if (!name) return false;
+    for (int i = STORE_data; i <= STORE_ambient; i++) {
+        if (strcmp(name, storage_name((Storage)i))) continue;
+        draft->attr.storage = i;
+        return true;
+    }
+    return read_fail(r, start, "found %s, expected data, param, state, const or ambient", name);
+}
+
+static bool read_axis_field(Reader *r, Draft *draft)
+{
+    int64_t axis;
+    if (!read_axis(r, &axis)) return false;
+    draft->attr.axis = (int)axis;
+    return true;
+}
+
+/* Texts, storage and the value of a const stand alone; other fields are `name=value`. */
+static bool read_field(Reader *r, Draft *draft, AttrField field)
+{
+    bool is_const = draft->op == OP_const;
+    bool alone = field == FIELD_text || field == FIELD_storage || is_const;
+    if (!alone && (!expect(r, field_name(field)) || !expect(r, "="))) return false;
+    switch (field) {
+    case FIELD_axis: return read_axis_field(r, draft);
+    case FIELD_axes: return read_list(r, read_axes_item, &draft->attr) >= 0;
+    case FIELD_map: return read_full_list(r, draft, read_map_item);
+    case FIELD_start: return read_full_list(r, draft, read_start_item);
+    case FIELD_step: return read_full_list(r, draft, read_step_item);
+    case FIELD_text: return (draft->attr.text = read_string(r)) != NULL;
+    case FIELD_f:
+        skip_blanks(r);
+        draft->number_at = r->at;
+        return (draft->number = read_word(r, "a number")) != NULL;
+    case FIELD_i: return is_const || read_integer(r, &draft->attr.i);
+    case FIELD_storage: return read_storage(r, draft);
+    case FIELD_COUNT: break;
+    }
+    return false;
+}
+
+static bool read_attrs(Reader *r, Draft *draft)
+{
+    AttrField fields[FIELD_COUNT];
+    int count = op_fields(draft->op, fields);
+    for (int i = 0; i < count; i++)
+        if (!read_field(r, draft, fields[i])) return false;
+    return true;
+}
+
+/* The value of a const, now that its type is known. */
+static bool convert_number(Reader *r, Draft *draft)
+{
+    char *end;
+    if (!draft->number) return true;
+    if (dtype_is_float(draft->type.dtype)) {
+        draft->attr.f = strtod(draft->number, &end);
+        return !*end || read_fail(r, draft->number_at, "found %s, expected a number", draft->number);
+    }
+    errno = 0;
+    draft->attr.i = strtoll(draft->number, &end, 10);
+    return (!*end && !errno) || read_fail(r, draft->number_at, "found %s, expected an integer of 64 bits", draft->number);
+}
+
+/* node = name "=" operator { name } { attribute } ":" type [ origins ] . */
+static bool read_draft(Reader *r, Draft *draft)
+{
+    skip_blanks(r);
+    draft->op_at = r->at;
+    const char *op = read_word(r, "an operator");
+    if (!op) return false;
+    if (!op_find(op, &draft->op)) return read_fail(r, draft->op_at, "found %s, expected an operator", op);
+    if (!read_args(r, draft) || !read_attrs(r, draft) || !expect(r, ":") || !read_type(r, &draft->type)) return false;
+    if (!convert_number(r, draft) || !read_origins(r, &draft->origins)) return false;
+    return at_line_end(r) || expect(r, "the end of the line");
+}
+
+static Node *make_node(Reader *r, Draft *draft)
+{
+    const char *why = NULL;
+    Node *node = graph_node(r->graph, draft->op, draft->args.at, draft->args.count, &draft->attr, &draft->type, &why);
+    if (node && !type_equal(&node->type, &draft->type))
+        why = arena_print(r->arena, "%s: found %s as its type, expected %s", op_name(draft->op),
+                          type_text(r->arena, &draft->type), type_text(r->arena, &node->type));
+    if (why) {
+        read_fail(r, draft->op_at, "%s", why);
+        return r->broken;
+    }
+    graph_add_origins(r->graph, node, &draft->origins);
+    return node;
+}
+
+static bool read_node(Reader *r)
+{
+    const char *start = r->at, *name = read_node_name(r);
+    if (!name) return false;
+    if (map_get(r->nodes, name)) return read_fail(r, start, "%s is defined twice", name);
+    map_set(r->nodes, name, r->broken);
+    Draft draft = {0};
+    if (!expect(r, "=") || !read_draft(r, &draft)) return false;
+    if (!draft.broken) map_set(r->nodes, name, make_node(r, &draft));
+    return true;
+}
+
+/* the other lines */
+
+/* symbol = NAME [ "=" INT | "<=" dim ] . A bound mentions fixed symbols defined before it only. */
+static bool read_symbol(Reader *r)
+{
+    Dims *dims = r->graph->dims;
+    skip_blanks(r);
+    const char *start = r->at;
+    int before = dims_symbol_count(dims);
+    const Dim *symbol = read_dim(r);
+    if (!symbol) return false;
+    const char *name = dims_symbol_count(dims) == before + 1 ? dims_symbol_name(dims, before) : NULL;
+    if (!name || dim_symbol(dims, name, -1) != symbol)
+        return read_fail(r, start, "found %s, expected a new symbol", dim_text(r->arena, symbol));
+    if (accept(r, "<=")) {
+        const char *bound_at = r->at;
+        const Dim *bound = read_dim(r);
+        if (!bound) return false;
+        if (dims_symbol_count(dims) != before + 1 || dim_mentions(bound, name) || dim_kind(bound) != DIM_fixed)
+            return read_fail(r, bound_at, "found %s, expected fixed symbols defined before", dim_text(r->arena, bound));
+        dim_counted(dims, name, bound);
+        return true;
+    }
+    if (!accept(r, "=")) return true;
+    int64_t value;
+    const char *value_at = r->at;
+    if (!read_integer(r, &value)) return false;
+    if (value < 0) return read_fail(r, value_at, "found %lld, expected no negative number", (long long)value);
+    dim_set_value(dims, name, value);
+    return true;
+}
+
+static bool read_symbols(Reader *r)
+{
+    if (r->graph->nodes.count) return read_fail(r, r->at, "found dim after a node, expected it before");
+    do {
+        if (!read_symbol(r)) return false;
+    } while (accept(r, ","));
+    return at_line_end(r) || expect(r, "the end of the line");
+}
+
+/* output = ( "result" | "update" ) STRING name . */
+static bool read_output(Reader *r, OutputKind kind)
+{
+    skip_blanks(r);
+    const char *start = r->at, *name = read_string(r);
+    Output output = {kind, name, name ? read_node_use(r) : NULL};
+    if (!output.node || (!at_line_end(r) && !expect(r, "the end of the line"))) return false;
+    if (output.node == r->broken) return true;
+    for (int i = 0; i < r->graph->outputs.count; i++)
+        if (r->graph->outputs.at[i].kind == kind && !strcmp(r->graph->outputs.at[i].name, name))
+            return read_fail(r, start, "the output \"%s\" is given twice", name);
+    const char *why = verify_output(r->graph, &output, r->arena);
+    if (why) return read_fail(r, start, "%s", why);
+    graph_output(r->graph, kind, name, output.node);
+    return true;
+}
+
+/* A word and what separates it from the next one. */
+static bool accept_keyword(Reader *r, const char *word)
+{
+    size_t length = strlen(word);
+    if (strncmp(r->at, word, length) || (r->at[length] != ' ' && r->at[length] != '\t')) return false;
+    r->at += length;
+    return true;
+}
+
+static bool read_header(Reader *r)
+{
+    if (!accept_keyword(r, "graph")) return read_fail(r, r->at, "expected a graph's text, beginning with the word graph and its name");
+    const char *name = read_name(r, "the graph's name");
+    if (!name) return false;
+    r->graph = graph_new(r->arena, dims_new(r->arena), name);
+    return at_line_end(r) || expect(r, "the end of the line");
+}
+
+static bool read_line(Reader *r)
+{
+    if (!r->graph) return read_header(r);
+    if (*r->at == '%') return read_node(r);
+    if (accept_keyword(r, "dim")) return read_symbols(r);
+    if (accept_keyword(r, "result")) return read_output(r, OUTPUT_result);
+    if (accept_keyword(r, "update")) return read_output(r, OUTPUT_update);
+    return read_fail(r, r->at, "expected a node (%%0 = ...), dim, result or update");
+}
+
+Graph *graph_read(Arena *arena, const Source *source, Diagnostics *d)
+{
+    Reader r = {.arena = arena, .source = source, .diagnostics = d, .nodes = map_new(arena), .sources = map_new(arena),
+                .broken = arena_new_of(arena, Node)};
+    int errors = diag_error_count(d);
+    const char *next = source->text, *end = source->text + source->size;
+    for (r.line = 1; next < end && diag_error_count(d) < errors + MAX_ERRORS; r.line++) {
+        r.at = r.line_start = next;
+        const char *newline = memchr(next, '\n', (size_t)(end - next));
+        next = newline ? newline + 1 : end;
+        bool empty = at_line_end(&r) || *r.at == '#';
+        if (!empty && !read_line(&r) && !r.graph) return NULL;
+    }
+    if (!r.graph && diag_error_count(d) == errors)
+        diag_error(d, (Place){source, 1, 1, 1}, "the file is empty, expected a graph's text");
+    return diag_error_count(d) == errors ? r.graph : NULL;
+}

@@ -1,0 +1,90 @@
+/* The verifier: everything that construction promises, checked again on a finished graph. */
+#include "ir/verify.h"
+
+#include "ir/shape.h"
+
+#include <string.h>
+
+static const char *blame(const Node *node, Arena *arena, const char *text)
+{
+    return arena_print(arena, "node %%%u (%s): %s", node->id, op_name(node->op), text);
+}
+
+static bool attr_equal(const Attr *a, const Attr *b)
+{
+    bool floats = !memcmp(&a->f, &b->f, sizeof a->f);
+    return a->axis == b->axis && a->axes == b->axes && !memcmp(a->map, b->map, sizeof a->map) &&
+           !memcmp(a->start, b->start, sizeof a->start) && !memcmp(a->step, b->step, sizeof a->step) && a->text == b->text &&
+           floats && a->i == b->i && a->storage == b->storage;
+}
+
+static const char *verify_node(Graph *g, const Node *node, uint32_t position, Arena *arena)
+{
+    if (node->id != position) return blame(node, arena, arena_print(arena, "stands at position %u", position));
+    for (int i = 0; i < node->arg_count; i++) {
+        const Node *arg = node->args[i];
+        if (arg->id >= node->id) return blame(node, arena, "an argument comes after it");
+        if (g->nodes.at[arg->id] != arg) return blame(node, arena, "an argument belongs to another graph");
+    }
+    ShapeCase c = {.g = g, .op = node->op, .args = node->args, .arg_count = node->arg_count, .attr = &node->attr,
+                   .given = &node->type};
+    if (!shape_check(&c)) return blame(node, arena, c.why);
+    if (!type_equal(&c.result, &node->type))
+        return blame(node, arena, arena_print(arena, "has type %s, but its arguments give %s", type_text(arena, &node->type),
+                                              type_text(arena, &c.result)));
+    const Node *equal = graph_find_equal(g, node);
+    if (!equal || !attr_equal(&equal->attr, &node->attr)) return blame(node, arena, "was edited after it was made");
+    if (equal != node) return blame(node, arena, arena_print(arena, "is equal to node %%%u", equal->id));
+    return NULL;
+}
+
+static const char *verify_inputs(const Graph *g, Arena *arena)
+{
+    int next = 0;
+    for (int i = 0; i < g->nodes.count; i++) {
+        const Node *node = g->nodes.at[i];
+        if (node->op != OP_input) continue;
+        if (next == g->inputs.count || g->inputs.at[next++] != node) return blame(node, arena, "is missing from the inputs");
+        if (graph_find_input(g, node->attr.text) != node) return blame(node, arena, "shares its name with another input");
+    }
+    return next == g->inputs.count ? NULL : "the list of inputs names one that is no node";
+}
+
+const char *verify_output(const Graph *g, const Output *output, Arena *arena)
+{
+    const Node *node = output->node;
+    if (output->kind == OUTPUT_result) return NULL;
+    const Node *input = graph_find_input(g, output->name);
+    if (!input || (input->attr.storage != STORE_param && input->attr.storage != STORE_state))
+        return arena_print(arena, "update of \"%s\", which is no parameter or state", output->name);
+    if (type_equal(&input->type, &node->type)) return NULL;
+    return arena_print(arena, "update of \"%s\": found %s, expected %s", output->name, type_text(arena, &node->type),
+                       type_text(arena, &input->type));
+}
+
+static const char *verify_outputs(const Graph *g, Arena *arena)
+{
+    for (int i = 0; i < g->outputs.count; i++) {
+        const Output *output = &g->outputs.at[i];
+        const Node *node = output->node;
+        if (node->id >= (uint32_t)g->nodes.count || g->nodes.at[node->id] != node)
+            return arena_print(arena, "output \"%s\" belongs to another graph", output->name);
+        for (int k = 0; k < i; k++)
+            if (g->outputs.at[k].kind == output->kind && !strcmp(g->outputs.at[k].name, output->name))
+                return arena_print(arena, "two outputs are called \"%s\"", output->name);
+        const char *why = verify_output(g, output, arena);
+        if (why) return why;
+    }
+    return NULL;
+}
+
+/* The graph itself stays as it is; only its tables of dimensions and texts may grow while rules run. */
+const char *graph_verify(const Graph *g, Arena *arena)
+{
+    for (int i = 0; i < g->nodes.count; i++) {
+        const char *why = verify_node((Graph *)g, g->nodes.at[i], (uint32_t)i, arena);
+        if (why) return why;
+    }
+    const char *why = verify_inputs(g, arena);
+    return why ? why : verify_outputs(g, arena);
+}
