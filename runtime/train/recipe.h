@@ -28,7 +28,7 @@ typedef struct RtRun {
 /* An entry over one pass of finite streams, its output "0" reduced in f64, in data order. mean: over all elements of all batches; an
  * entry that returns one number a batch has already averaged over its rows, so that number counts once for each row. */
 typedef struct RtTerm {
-    RtRun full, rest;                    /* rest: for the short last batch; its program is NULL when the pass has none */
+    RtRun full, rest;                    /* a program is NULL when the pass has no such batch; rest: the short last one */
     enum { RT_MEAN, RT_SUM } reduce;
     const char *state;                   /* initial bytes of the state block, set before each pass; NULL: zeros */
 } RtTerm;
