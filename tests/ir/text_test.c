@@ -69,7 +69,7 @@ static const char EVERY[] =
     "dim B = 12, T = 64, S, V = 65, K <= T\n"
     "%0 = input \"x\" data : f32[B, T]                                 @ gpt.ptm:21:9 h.0.attn < gpt.ptm:30:5\n"
     "%1 = input \"w \\\"q\\\" \\\\ \\x01\" param : f32[T, V]                  @ gpt.ptm:1:2 ; \"a b.ptm\":3:4 \"odd path\" < - < prelude/nn.ptm:5:6\n"
-    "%2 = input \"seed\" ambient : i64                                @ -\n"
+    "%2 = input \"seed\" ambient : i64                                 @ -\n"
     "%3 = input \"step\" ambient : i64\n"
     "%4 = input \"moment\" state : f32[T, V]\n"
     "%5 = input \"table\" const : i32[K, 3]\n"
