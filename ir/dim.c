@@ -1,5 +1,5 @@
-/* The arithmetic of dimensions. A result is collected as sorted terms in a Poly on the stack and then looked up, so every
- * distinct polynomial, monomial and floor exists once. */
+/* The arithmetic of dimensions. A result is collected as sorted terms in a Poly on the stack and then looked up, so
+ * every distinct polynomial, monomial and floor exists once. */
 #include "ir/polynomial.h"
 
 #include <assert.h>
@@ -267,8 +267,8 @@ static int64_t common_divisor(int64_t a, int64_t b)
     return a;
 }
 
-/* floor(rest / k) where every coefficient of `rest` lies in 1 .. k-1. With g the common divisor of k and the coefficients
- * but the constant c, floor((g*p + c) / (g*k)) = floor((p + floor(c/g)) / k); and
+/* floor(rest / k) where every coefficient of `rest` lies in 1 .. k-1. With g the common divisor of k and the
+ * coefficients but the constant c, floor((g*p + c) / (g*k)) = floor((p + floor(c/g)) / k); and
  * floor((floor(p/j) + c) / k) = floor((p + j*c) / (j*k)). */
 static const Dim *floor_of_rest(Dims *t, const Poly *rest, int64_t k)
 {
@@ -290,7 +290,8 @@ static const Dim *floor_of_rest(Dims *t, const Poly *rest, int64_t k)
     const Atom *only = first->monomial->degree == 1 ? first->monomial->factor[0].atom : NULL;
     bool alone = reduced.count == 1 || (reduced.count == 2 && constant);
     int64_t product;
-    if (only && !only->name && alone && first->coefficient == 1 && !__builtin_mul_overflow(only->divisor, k, &product)) {
+    if (only && !only->name && alone && first->coefficient == 1 &&
+        !__builtin_mul_overflow(only->divisor, k, &product)) {
         const Dim *shift = dim_mul(t, dim_int(t, only->divisor), dim_int(t, constant));
         return dim_floordiv(t, dim_add(t, only->inner, shift), product);
     }

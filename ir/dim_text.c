@@ -17,7 +17,8 @@ static const char *atom_text(Arena *arena, const Atom *atom)
 {
     if (atom->name) return atom->name;
     const char *inner = dim_text(arena, atom->inner);
-    return arena_print(arena, is_plain_symbol(atom->inner) ? "%s//%lld" : "(%s)//%lld", inner, (long long)atom->divisor);
+    return arena_print(arena, is_plain_symbol(atom->inner) ? "%s//%lld" : "(%s)//%lld", inner,
+                       (long long)atom->divisor);
 }
 
 static const char *factor_text(Arena *arena, const Factor *factor)
@@ -94,7 +95,8 @@ static bool read_whole(Reader *r, int64_t *value)
     if (!isdigit((unsigned char)*r->at)) return false;
     *value = 0;
     for (; isdigit((unsigned char)*r->at); r->at++)
-        if (__builtin_mul_overflow(*value, 10, value) || __builtin_add_overflow(*value, *r->at - '0', value)) return false;
+        if (__builtin_mul_overflow(*value, 10, value) || __builtin_add_overflow(*value, *r->at - '0', value))
+            return false;
     return true;
 }
 

@@ -186,7 +186,8 @@ static Node *add_node(const ShapeCase *c)
     return node;
 }
 
-Node *graph_node(Graph *g, Op op, Node *const *args, int arg_count, const Attr *attr, const Type *type, const char **why)
+Node *graph_node(Graph *g, Op op, Node *const *args, int arg_count, const Attr *attr, const Type *type,
+                 const char **why)
 {
     NodeKey key;
     memset(&key, 0, sizeof key);

@@ -162,7 +162,7 @@ const char *graph_verify(const Graph *g, Arena *arena);
 /* Text: prints and reads back identically, origins included.
  *   graph loss
  *   dim B = 12, T = 64, V = 65
- *   %0 = input "ids" data : i32[B, T + 1]            @ gpt.ptm:21:9
+ *   %0 = input "ids" data : i32[B, T + 1]            @ gpt.ptm:21:9 h.0.attn < gpt.ptm:30:5 ; prelude/nn.ptm:3:9
  *   %3 = slice %0 start=[0, 1] step=[1, 1] : i32[B, T]
  *   result "loss" %9
  *   update "wte.weight" %12

@@ -122,7 +122,8 @@ Node *make_window(Graph *g, Node *a, int axis, int64_t step, Type type)
 }
 
 /* The tables and values in `lead`, then the indices. */
-static Node *make_indexed(Graph *g, Op op, Node *const *lead, int lead_count, Node *const *indices, int count, const Attr *attr)
+static Node *make_indexed(Graph *g, Op op, Node *const *lead, int lead_count, Node *const *indices, int count,
+                          const Attr *attr)
 {
     Node *args[2 + MAX_RANK];
     memcpy(args, lead, sizeof *lead * (size_t)lead_count);

@@ -1,5 +1,5 @@
-/* The fields of Attr that an operator uses, for those who treat attributes field by field: the maker, the printer and the
- * reader. */
+/* The fields of Attr that an operator uses, for those who treat attributes field by field: the maker, the printer and
+ * the reader. */
 #ifndef PTM_OP_FIELD_H
 #define PTM_OP_FIELD_H
 

@@ -1,6 +1,6 @@
-/* Reading a graph's text: one line, one statement. Nodes are made through graph_node, so a graph that breaks a shape rule is
- * refused like any other. After an error reading goes on with the next line; what a broken line defined is known to be
- * broken, so that its uses are not reported as well. */
+/* Reading a graph's text: one line, one statement. Nodes are made through graph_node, so a graph that breaks a shape
+ * rule is refused like any other. After an error reading goes on with the next line; what a broken line defined is
+ * known to be broken, so that its uses are not reported as well. */
 #include "ir/op_field.h"
 #include "ir/reader.h"
 #include "ir/verify.h"
@@ -28,24 +28,24 @@ typedef struct Draft {
 static const char *read_node_name(Reader *r)
 {
     int64_t number;
-    skip_blanks(r);
+    reader_skip(r);
     const char *start = r->at;
-    if (!expect(r, "%") || !read_integer(r, &number)) return NULL;
+    if (!reader_expect(r, "%") || !reader_integer(r, &number)) return NULL;
     return arena_copy_text(r->arena, start, (size_t)(r->at - start));
 }
 
 static Node *read_node_use(Reader *r)
 {
-    skip_blanks(r);
+    reader_skip(r);
     const char *start = r->at, *name = read_node_name(r);
     Node *node = name ? map_get(r->nodes, name) : NULL;
-    if (name && !node) read_fail(r, start, "%s is not defined above", name);
+    if (name && !node) reader_fail(r, start, "%s is not defined above", name);
     return node;
 }
 
 static bool read_args(Reader *r, Draft *draft)
 {
-    for (skip_blanks(r); *r->at == '%'; skip_blanks(r)) {
+    for (reader_skip(r); *r->at == '%'; reader_skip(r)) {
         Node *node = read_node_use(r);
         if (!node) return false;
         if (node == r->broken) draft->broken = true;
@@ -60,23 +60,24 @@ static bool read_args(Reader *r, Draft *draft)
 static int read_list(Reader *r, bool (*item)(Reader *r, Attr *attr, int i), Attr *attr)
 {
     int count = 0;
-    if (!expect(r, "[")) return -1;
-    if (accept(r, "]")) return 0;
+    if (!reader_expect(r, "[")) return -1;
+    if (reader_accept(r, "]")) return 0;
     do {
         if (count == MAX_RANK) {
-            read_fail(r, r->at, "found more than %d entries", MAX_RANK);
+            reader_fail(r, r->at, "found more than %d entries", MAX_RANK);
             return -1;
         }
         if (!item(r, attr, count++)) return -1;
-    } while (accept(r, ","));
-    return expect(r, "]") ? count : -1;
+    } while (reader_accept(r, ","));
+    return reader_expect(r, "]") ? count : -1;
 }
 
 static bool read_axis(Reader *r, int64_t *axis)
 {
     const char *start = r->at;
-    if (!read_integer(r, axis)) return false;
-    return (*axis >= 0 && *axis < MAX_RANK) || read_fail(r, start, "found axis %lld, expected 0 to %d", (long long)*axis, MAX_RANK - 1);
+    if (!reader_integer(r, axis)) return false;
+    return (*axis >= 0 && *axis < MAX_RANK) ||
+           reader_fail(r, start, "found axis %lld, expected 0 to %d", (long long)*axis, MAX_RANK - 1);
 }
 
 static bool read_axes_item(Reader *r, Attr *attr, int i)
@@ -96,9 +97,9 @@ static bool read_map_item(Reader *r, Attr *attr, int i)
     return true;
 }
 
-static bool read_start_item(Reader *r, Attr *attr, int i) { return (attr->start[i] = read_dim(r)) != NULL; }
+static bool read_start_item(Reader *r, Attr *attr, int i) { return (attr->start[i] = reader_dim(r)) != NULL; }
 
-static bool read_step_item(Reader *r, Attr *attr, int i) { return read_integer(r, &attr->step[i]); }
+static bool read_step_item(Reader *r, Attr *attr, int i) { return reader_integer(r, &attr->step[i]); }
 
 /* A list with one entry for each axis of the first argument (window: one). */
 static bool read_full_list(Reader *r, Draft *draft, bool (*item)(Reader *r, Attr *attr, int i))
@@ -107,20 +108,20 @@ static bool read_full_list(Reader *r, Draft *draft, bool (*item)(Reader *r, Attr
     int count = read_list(r, item, &draft->attr);
     if (count < 0 || draft->broken) return count >= 0;
     int wanted = op_list_length(draft->op, draft->args.at, draft->args.count);
-    return count == wanted || read_fail(r, start, "found %d entries, expected %d", count, wanted);
+    return count == wanted || reader_fail(r, start, "found %d entries, expected %d", count, wanted);
 }
 
 static bool read_storage(Reader *r, Draft *draft)
 {
-    skip_blanks(r);
-    const char *start = r->at, *name = read_word(r, "data, param, state, const or ambient");
+    reader_skip(r);
+    const char *start = r->at, *name = reader_word(r, "data, param, state, const or ambient");
     if (!name) return false;
     for (int i = STORE_data; i <= STORE_ambient; i++) {
         if (strcmp(name, storage_name((Storage)i))) continue;
         draft->attr.storage = i;
         return true;
     }
-    return read_fail(r, start, "found %s, expected data, param, state, const or ambient", name);
+    return reader_fail(r, start, "found %s, expected data, param, state, const or ambient", name);
 }
 
 static bool read_axis_field(Reader *r, Draft *draft)
@@ -136,19 +137,19 @@ static bool read_field(Reader *r, Draft *draft, AttrField field)
 {
     bool is_const = draft->op == OP_const;
     bool alone = field == FIELD_text || field == FIELD_storage || is_const;
-    if (!alone && (!expect(r, field_name(field)) || !expect(r, "="))) return false;
+    if (!alone && (!reader_expect(r, field_name(field)) || !reader_expect(r, "="))) return false;
     switch (field) {
     case FIELD_axis: return read_axis_field(r, draft);
     case FIELD_axes: return read_list(r, read_axes_item, &draft->attr) >= 0;
     case FIELD_map: return read_full_list(r, draft, read_map_item);
     case FIELD_start: return read_full_list(r, draft, read_start_item);
     case FIELD_step: return read_full_list(r, draft, read_step_item);
-    case FIELD_text: return (draft->attr.text = read_string(r)) != NULL;
+    case FIELD_text: return (draft->attr.text = reader_string(r)) != NULL;
     case FIELD_f:
-        skip_blanks(r);
+        reader_skip(r);
         draft->number_at = r->at;
-        return (draft->number = read_word(r, "a number")) != NULL;
-    case FIELD_i: return is_const || read_integer(r, &draft->attr.i);
+        return (draft->number = reader_word(r, "a number")) != NULL;
+    case FIELD_i: return is_const || reader_integer(r, &draft->attr.i);
     case FIELD_storage: return read_storage(r, draft);
     case FIELD_COUNT: break;
     }
@@ -171,24 +172,26 @@ static bool convert_number(Reader *r, Draft *draft)
     if (!draft->number) return true;
     if (dtype_is_float(draft->type.dtype)) {
         draft->attr.f = strtod(draft->number, &end);
-        return !*end || read_fail(r, draft->number_at, "found %s, expected a number", draft->number);
+        return !*end || reader_fail(r, draft->number_at, "found %s, expected a number", draft->number);
     }
     errno = 0;
     draft->attr.i = strtoll(draft->number, &end, 10);
-    return (!*end && !errno) || read_fail(r, draft->number_at, "found %s, expected an integer of 64 bits", draft->number);
+    return (!*end && !errno) ||
+           reader_fail(r, draft->number_at, "found %s, expected an integer of 64 bits", draft->number);
 }
 
 /* node = name "=" operator { name } { attribute } ":" type [ origins ] . */
 static bool read_draft(Reader *r, Draft *draft)
 {
-    skip_blanks(r);
+    reader_skip(r);
     draft->op_at = r->at;
-    const char *op = read_word(r, "an operator");
+    const char *op = reader_word(r, "an operator");
     if (!op) return false;
-    if (!op_find(op, &draft->op)) return read_fail(r, draft->op_at, "found %s, expected an operator", op);
-    if (!read_args(r, draft) || !read_attrs(r, draft) || !expect(r, ":") || !read_type(r, &draft->type)) return false;
-    if (!convert_number(r, draft) || !read_origins(r, &draft->origins)) return false;
-    return at_line_end(r) || expect(r, "the end of the line");
+    if (!op_find(op, &draft->op)) return reader_fail(r, draft->op_at, "found %s, expected an operator", op);
+    if (!read_args(r, draft) || !read_attrs(r, draft) || !reader_expect(r, ":") || !reader_type(r, &draft->type))
+        return false;
+    if (!convert_number(r, draft) || !reader_origins(r, &draft->origins)) return false;
+    return reader_at_end(r) || reader_expect(r, "the end of the line");
 }
 
 static Node *make_node(Reader *r, Draft *draft)
@@ -199,7 +202,7 @@ static Node *make_node(Reader *r, Draft *draft)
         why = arena_print(r->arena, "%s: found %s as its type, expected %s", op_name(draft->op),
                           type_text(r->arena, &draft->type), type_text(r->arena, &node->type));
     if (why) {
-        read_fail(r, draft->op_at, "%s", why);
+        reader_fail(r, draft->op_at, "%s", why);
         return r->broken;
     }
     graph_add_origins(r->graph, node, &draft->origins);
@@ -210,10 +213,10 @@ static bool read_node(Reader *r)
 {
     const char *start = r->at, *name = read_node_name(r);
     if (!name) return false;
-    if (map_get(r->nodes, name)) return read_fail(r, start, "%s is defined twice", name);
+    if (map_get(r->nodes, name)) return reader_fail(r, start, "%s is defined twice", name);
     map_set(r->nodes, name, r->broken);
     Draft draft = {0};
-    if (!expect(r, "=") || !read_draft(r, &draft)) return false;
+    if (!reader_expect(r, "=") || !read_draft(r, &draft)) return false;
     if (!draft.broken) map_set(r->nodes, name, make_node(r, &draft));
     return true;
 }
@@ -224,54 +227,55 @@ static bool read_node(Reader *r)
 static bool read_symbol(Reader *r)
 {
     Dims *dims = r->graph->dims;
-    skip_blanks(r);
+    reader_skip(r);
     const char *start = r->at;
     int before = dims_symbol_count(dims);
-    const Dim *symbol = read_dim(r);
+    const Dim *symbol = reader_dim(r);
     if (!symbol) return false;
     const char *name = dims_symbol_count(dims) == before + 1 ? dims_symbol_name(dims, before) : NULL;
     if (!name || dim_symbol(dims, name, -1) != symbol)
-        return read_fail(r, start, "found %s, expected a new symbol", dim_text(r->arena, symbol));
-    if (accept(r, "<=")) {
+        return reader_fail(r, start, "found %s, expected a new symbol", dim_text(r->arena, symbol));
+    if (reader_accept(r, "<=")) {
         const char *bound_at = r->at;
-        const Dim *bound = read_dim(r);
+        const Dim *bound = reader_dim(r);
         if (!bound) return false;
         if (dims_symbol_count(dims) != before + 1 || dim_mentions(bound, name) || dim_kind(bound) != DIM_fixed)
-            return read_fail(r, bound_at, "found %s, expected fixed symbols defined before", dim_text(r->arena, bound));
+            return reader_fail(r, bound_at, "found %s, expected fixed symbols defined before",
+                               dim_text(r->arena, bound));
         dim_counted(dims, name, bound);
         return true;
     }
-    if (!accept(r, "=")) return true;
+    if (!reader_accept(r, "=")) return true;
     int64_t value;
     const char *value_at = r->at;
-    if (!read_integer(r, &value)) return false;
-    if (value < 0) return read_fail(r, value_at, "found %lld, expected no negative number", (long long)value);
+    if (!reader_integer(r, &value)) return false;
+    if (value < 0) return reader_fail(r, value_at, "found %lld, expected no negative number", (long long)value);
     dim_set_value(dims, name, value);
     return true;
 }
 
 static bool read_symbols(Reader *r)
 {
-    if (r->graph->nodes.count) return read_fail(r, r->at, "found dim after a node, expected it before");
+    if (r->graph->nodes.count) return reader_fail(r, r->at, "found dim after a node, expected it before");
     do {
         if (!read_symbol(r)) return false;
-    } while (accept(r, ","));
-    return at_line_end(r) || expect(r, "the end of the line");
+    } while (reader_accept(r, ","));
+    return reader_at_end(r) || reader_expect(r, "the end of the line");
 }
 
 /* output = ( "result" | "update" ) STRING name . */
 static bool read_output(Reader *r, OutputKind kind)
 {
-    skip_blanks(r);
-    const char *start = r->at, *name = read_string(r);
+    reader_skip(r);
+    const char *start = r->at, *name = reader_string(r);
     Output output = {kind, name, name ? read_node_use(r) : NULL};
-    if (!output.node || (!at_line_end(r) && !expect(r, "the end of the line"))) return false;
+    if (!output.node || (!reader_at_end(r) && !reader_expect(r, "the end of the line"))) return false;
     if (output.node == r->broken) return true;
     for (int i = 0; i < r->graph->outputs.count; i++)
         if (r->graph->outputs.at[i].kind == kind && !strcmp(r->graph->outputs.at[i].name, name))
-            return read_fail(r, start, "the output \"%s\" is given twice", name);
+            return reader_fail(r, start, "the output \"%s\" is given twice", name);
     const char *why = verify_output(r->graph, &output, r->arena);
-    if (why) return read_fail(r, start, "%s", why);
+    if (why) return reader_fail(r, start, "%s", why);
     graph_output(r->graph, kind, name, output.node);
     return true;
 }
@@ -287,11 +291,12 @@ static bool accept_keyword(Reader *r, const char *word)
 
 static bool read_header(Reader *r)
 {
-    if (!accept_keyword(r, "graph")) return read_fail(r, r->at, "expected a graph's text, beginning with the word graph and its name");
-    const char *name = read_name(r, "the graph's name");
+    if (!accept_keyword(r, "graph"))
+        return reader_fail(r, r->at, "expected a graph's text, beginning with the word graph and its name");
+    const char *name = reader_name(r, "the graph's name");
     if (!name) return false;
     r->graph = graph_new(r->arena, dims_new(r->arena), name);
-    return at_line_end(r) || expect(r, "the end of the line");
+    return reader_at_end(r) || reader_expect(r, "the end of the line");
 }
 
 static bool read_line(Reader *r)
@@ -301,7 +306,7 @@ static bool read_line(Reader *r)
     if (accept_keyword(r, "dim")) return read_symbols(r);
     if (accept_keyword(r, "result")) return read_output(r, OUTPUT_result);
     if (accept_keyword(r, "update")) return read_output(r, OUTPUT_update);
-    return read_fail(r, r->at, "expected a node (%%0 = ...), dim, result or update");
+    return reader_fail(r, r->at, "expected a node (%%0 = ...), dim, result or update");
 }
 
 Graph *graph_read(Arena *arena, const Source *source, Diagnostics *d)
@@ -314,7 +319,7 @@ Graph *graph_read(Arena *arena, const Source *source, Diagnostics *d)
         r.at = r.line_start = next;
         const char *newline = memchr(next, '\n', (size_t)(end - next));
         next = newline ? newline + 1 : end;
-        bool empty = at_line_end(&r) || *r.at == '#';
+        bool empty = reader_at_end(&r) || *r.at == '#';
         if (!empty && !read_line(&r) && !r.graph) return NULL;
     }
     if (!r.graph && diag_error_count(d) == errors)

@@ -6,7 +6,7 @@
 #include <ctype.h>
 #include <string.h>
 
-bool read_fail(Reader *r, const char *at, const char *format, ...)
+bool reader_fail(Reader *r, const char *at, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -16,20 +16,20 @@ bool read_fail(Reader *r, const char *at, const char *format, ...)
     return false;
 }
 
-void skip_blanks(Reader *r)
+void reader_skip(Reader *r)
 {
     while (*r->at == ' ' || *r->at == '\t' || *r->at == '\r') r->at++;
 }
 
-bool at_line_end(Reader *r)
+bool reader_at_end(Reader *r)
 {
-    skip_blanks(r);
+    reader_skip(r);
     return *r->at == '\n' || r->at == r->source->text + r->source->size;
 }
 
-bool accept(Reader *r, const char *token)
+bool reader_accept(Reader *r, const char *token)
 {
-    skip_blanks(r);
+    reader_skip(r);
     if (strncmp(r->at, token, strlen(token))) return false;
     r->at += strlen(token);
     return true;
@@ -39,24 +39,24 @@ bool accept(Reader *r, const char *token)
 static const char *found_text(Reader *r)
 {
     enum { SHOWN = 20 };
-    if (at_line_end(r)) return "the end of the line";
+    if (reader_at_end(r)) return "the end of the line";
     int length = 0;
     while (length < SHOWN && isgraph((unsigned char)r->at[length])) length++;
     return length ? arena_print(r->arena, "%.*s", length, r->at) : "an unprintable character";
 }
 
-bool expect(Reader *r, const char *token)
+bool reader_expect(Reader *r, const char *token)
 {
-    return accept(r, token) || read_fail(r, r->at, "found %s, expected %s", found_text(r), token);
+    return reader_accept(r, token) || reader_fail(r, r->at, "found %s, expected %s", found_text(r), token);
 }
 
-const char *read_word(Reader *r, const char *what)
+const char *reader_word(Reader *r, const char *what)
 {
-    skip_blanks(r);
+    reader_skip(r);
     size_t length = 0;
     while (text_is_word_char(r->at[length])) length++;
     if (!length) {
-        read_fail(r, r->at, "found %s, expected %s", found_text(r), what);
+        reader_fail(r, r->at, "found %s, expected %s", found_text(r), what);
         return NULL;
     }
     const char *word = arena_copy_text(r->arena, r->at, length);
@@ -81,11 +81,11 @@ static int read_escape(Reader *r)
     return value ? value : -1;
 }
 
-const char *read_string(Reader *r)
+const char *reader_string(Reader *r)
 {
-    skip_blanks(r);
+    reader_skip(r);
     const char *start = r->at;
-    if (!expect(r, "\"")) return NULL;
+    if (!reader_expect(r, "\"")) return NULL;
     const char *end = r->at;
     while (*end && *end != '\n' && *end != '"') end += *end == '\\' && end[1] && end[1] != '\n' ? 2 : 1;
     char *text = arena_alloc(r->arena, (size_t)(end - start) + 1);
@@ -93,7 +93,7 @@ const char *read_string(Reader *r)
         const char *at = r->at;
         int c = *r->at == '\\' ? (r->at++, read_escape(r)) : *r->at++;
         if (c == -1 && *at == '\\') {
-            read_fail(r, at, "found an escape that is none of \\\" \\\\ \\xHH");
+            reader_fail(r, at, "found an escape that is none of \\\" \\\\ \\xHH");
             return NULL;
         }
         text[count] = (char)c;
@@ -102,55 +102,55 @@ const char *read_string(Reader *r)
         r->at++;
         return text;
     }
-    read_fail(r, start, "the text has no closing quote on its line");
+    reader_fail(r, start, "the text has no closing quote on its line");
     return NULL;
 }
 
-const char *read_name(Reader *r, const char *what)
+const char *reader_name(Reader *r, const char *what)
 {
-    skip_blanks(r);
-    return *r->at == '"' ? read_string(r) : read_word(r, what);
+    reader_skip(r);
+    return *r->at == '"' ? reader_string(r) : reader_word(r, what);
 }
 
-bool read_integer(Reader *r, int64_t *value)
+bool reader_integer(Reader *r, int64_t *value)
 {
-    skip_blanks(r);
+    reader_skip(r);
     const char *at = r->at;
     int64_t sign = *at == '-' ? -1 : 1;
     if (*at == '-') at++;
-    if (!isdigit((unsigned char)*at)) return read_fail(r, r->at, "found %s, expected an integer", found_text(r));
+    if (!isdigit((unsigned char)*at)) return reader_fail(r, r->at, "found %s, expected an integer", found_text(r));
     *value = 0;
     for (; isdigit((unsigned char)*at); at++)
         if (__builtin_mul_overflow(*value, 10, value) || __builtin_add_overflow(*value, sign * (*at - '0'), value))
-            return read_fail(r, r->at, "the integer does not fit in 64 bits");
+            return reader_fail(r, r->at, "the integer does not fit in 64 bits");
     r->at = at;
     return true;
 }
 
-const Dim *read_dim(Reader *r)
+const Dim *reader_dim(Reader *r)
 {
-    skip_blanks(r);
+    reader_skip(r);
     const char *start = r->at;
     const Dim *d = dim_read(r->graph->dims, &r->at);
-    if (!d) read_fail(r, start, "found %s, expected a dimension", found_text(r));
+    if (!d) reader_fail(r, start, "found %s, expected a dimension", found_text(r));
     return d;
 }
 
-bool read_type(Reader *r, Type *type)
+bool reader_type(Reader *r, Type *type)
 {
-    skip_blanks(r);
+    reader_skip(r);
     const char *start = r->at;
-    const char *name = read_word(r, "an element type");
+    const char *name = reader_word(r, "an element type");
     if (!name) return false;
     *type = (Type){0};
-    if (!dtype_find(name, &type->dtype)) return read_fail(r, start, "found %s, expected an element type", name);
-    if (!accept(r, "[")) return true;
+    if (!dtype_find(name, &type->dtype)) return reader_fail(r, start, "found %s, expected an element type", name);
+    if (!reader_accept(r, "[")) return true;
     do {
-        if (type->rank == MAX_RANK) return read_fail(r, start, "found a type of more than %d axes", MAX_RANK);
-        if (!(type->dim[type->rank] = read_dim(r))) return false;
+        if (type->rank == MAX_RANK) return reader_fail(r, start, "found a type of more than %d axes", MAX_RANK);
+        if (!(type->dim[type->rank] = reader_dim(r))) return false;
         type->rank++;
-    } while (accept(r, ","));
-    return expect(r, "]");
+    } while (reader_accept(r, ","));
+    return reader_expect(r, "]");
 }
 
 static const Source *source_of(Reader *r, const char *path)
@@ -168,8 +168,8 @@ static bool read_number32(Reader *r, uint32_t *value)
 {
     int64_t number;
     const char *start = r->at;
-    if (!read_integer(r, &number)) return false;
-    if (number < 0 || number > UINT32_MAX) return read_fail(r, start, "the number is out of range");
+    if (!reader_integer(r, &number)) return false;
+    if (number < 0 || number > UINT32_MAX) return reader_fail(r, start, "the number is out of range");
     *value = (uint32_t)number;
     return true;
 }
@@ -177,15 +177,15 @@ static bool read_number32(Reader *r, uint32_t *value)
 static bool read_place(Reader *r, Place *place)
 {
     *place = (Place){.length = 1};
-    skip_blanks(r);
+    reader_skip(r);
     if (*r->at == '-' && r->at[1] != ':' && !text_is_word_char(r->at[1])) {
         r->at++;
         return true;
     }
-    const char *path = read_name(r, "a file name");
-    if (!path || !expect(r, ":")) return false;
+    const char *path = reader_name(r, "a file name");
+    if (!path || !reader_expect(r, ":")) return false;
     place->source = source_of(r, path);
-    return read_number32(r, &place->line) && expect(r, ":") && read_number32(r, &place->column);
+    return read_number32(r, &place->line) && reader_expect(r, ":") && read_number32(r, &place->column);
 }
 
 static Origin *read_origin(Reader *r)
@@ -193,10 +193,10 @@ static Origin *read_origin(Reader *r)
     Origin *origin = arena_new_of(r->arena, Origin), *last = origin;
     origin->path = "";
     if (!read_place(r, &origin->place)) return NULL;
-    skip_blanks(r);
+    reader_skip(r);
     bool named = *r->at == '"' || text_is_word_char(*r->at);
-    if (named && !(origin->path = read_name(r, "a label path"))) return NULL;
-    while (accept(r, "<")) {
+    if (named && !(origin->path = reader_name(r, "a label path"))) return NULL;
+    while (reader_accept(r, "<")) {
         Origin *caller = arena_new_of(r->arena, Origin);
         caller->path = "";
         if (!read_place(r, &caller->place)) return NULL;
@@ -206,15 +206,15 @@ static Origin *read_origin(Reader *r)
     return origin;
 }
 
-bool read_origins(Reader *r, Node *holder)
+bool reader_origins(Reader *r, Node *holder)
 {
     Vec(const Origin *) origins = {0};
-    if (!accept(r, "@")) return true;
+    if (!reader_accept(r, "@")) return true;
     do {
         const Origin *origin = read_origin(r);
         if (!origin) return false;
         vec_push(r->arena, &origins, origin);
-    } while (accept(r, ";"));
+    } while (reader_accept(r, ";"));
     holder->origins = origins.at;
     holder->origin_count = origins.count;
     return true;

@@ -1,4 +1,5 @@
-/* The state of reading a graph's text, shared by ir/read.c (lines) and ir/read_token.c (words, numbers, lists, origins). */
+/* The state of reading a graph's text, shared by ir/read.c (lines) and ir/read_token.c (words, numbers, lists,
+ * origins). */
 #ifndef PTM_READER_H
 #define PTM_READER_H
 
@@ -18,22 +19,23 @@ typedef struct Reader {
 } Reader;
 
 /* Reports at the place `at` of the current line; returns false. */
-bool read_fail(Reader *r, const char *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool reader_fail(Reader *r, const char *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-void skip_blanks(Reader *r);
-bool at_line_end(Reader *r);             /* after blanks */
-bool accept(Reader *r, const char *token);
-bool expect(Reader *r, const char *token);
+void reader_skip(Reader *r);
+bool reader_at_end(Reader *r);             /* after blanks */
+bool reader_accept(Reader *r, const char *token);
+bool reader_expect(Reader *r, const char *token);
 
 /* Each of these reports and returns false or NULL when the text is something else. */
-const char *read_word(Reader *r, const char *what);          /* text_is_word_char */
-const char *read_string(Reader *r);                          /* a quoted text */
-const char *read_name(Reader *r, const char *what);          /* a word or a quoted text */
-bool read_integer(Reader *r, int64_t *value);
-const Dim *read_dim(Reader *r);
-bool read_type(Reader *r, Type *type);
+const char *reader_word(Reader *r, const char *what);          /* text_is_word_char */
+const char *reader_string(Reader *r);                          /* a quoted text */
+const char *reader_name(Reader *r, const char *what);          /* a word or a quoted text */
+bool reader_integer(Reader *r, int64_t *value);
+const Dim *reader_dim(Reader *r);
+bool reader_type(Reader *r, Type *type);
 
-/* origins = "@" origin { ";" origin } .  origin = place [ name ] { "<" place } .  place = "-" | name ":" INT ":" INT . */
-bool read_origins(Reader *r, Node *holder);                  /* sets holder's origins; none when there is no "@" */
+/* origins = "@" origin { ";" origin } .  origin = place [ name ] { "<" place } .  place = "-" | name ":" INT ":" INT .
+ */
+bool reader_origins(Reader *r, Node *holder);                  /* sets holder's origins; none when there is no "@" */
 
 #endif

@@ -128,7 +128,8 @@ bool shape_reduce(ShapeCase *c)
     const Type *type = &c->args[0]->type;
     if (type->dtype == DT_bool) return shape_refuse(c, "found %s, expected numbers; cast first", shape_text(c, type));
     if (!c->attr->axes || c->attr->axes >> type->rank)
-        return shape_refuse(c, "found axes %#x of %s, expected one or more of its axes", c->attr->axes, shape_text(c, type));
+        return shape_refuse(c, "found axes %#x of %s, expected one or more of its axes", c->attr->axes,
+                            shape_text(c, type));
     c->result.dtype = c->op == OP_sum ? sum_type(type->dtype) : type->dtype;
     for (int i = 0; i < type->rank; i++)
         if (!(c->attr->axes >> i & 1)) c->result.dim[c->result.rank++] = type->dim[i];
@@ -157,14 +158,15 @@ static const char *bind_term(ShapeCase *c, const char *at, const Type *type, Let
         if (rank >= type->rank) continue;
         const Dim *dim = type->dim[rank], *bound = letters->dim[letter];
         if (bound && bound != dim) {
-            shape_refuse(c, "in \"%s\" %c is %s in the first argument and %s in the second, expected one length", c->attr->text,
-                         letter, shape_dim_text(c, bound), shape_dim_text(c, dim));
+            shape_refuse(c, "in \"%s\" %c is %s in the first argument and %s in the second, expected one length",
+                         c->attr->text, letter, shape_dim_text(c, bound), shape_dim_text(c, dim));
             return NULL;
         }
         letters->dim[letter] = dim;
     }
     if (rank == type->rank) return at;
-    shape_refuse(c, "found %s for the term \"%.*s\", expected %d axes", shape_text(c, type), (int)(at - term), term, rank);
+    shape_refuse(c, "found %s for the term \"%.*s\", expected %d axes", shape_text(c, type), (int)(at - term), term,
+                 rank);
     return NULL;
 }
 
@@ -174,8 +176,8 @@ static bool bind_result(ShapeCase *c, const char *at, const Letters *letters)
     for (; isalpha((unsigned char)*at); at++) {
         int letter = *at;
         if (!letters->dim[letter] || seen[letter])
-            return shape_refuse(c, "found %c in the result of \"%s\", expected letters of the arguments, each once", letter,
-                                c->attr->text);
+            return shape_refuse(c, "found %c in the result of \"%s\", expected letters of the arguments, each once",
+                                letter, c->attr->text);
         if (c->result.rank == MAX_RANK) return shape_refuse(c, "found a result of more than %d axes", MAX_RANK);
         seen[letter] = true;
         c->result.dim[c->result.rank++] = letters->dim[letter];

@@ -12,9 +12,11 @@ static bool check_indices(ShapeCase *c, int first)
     const Type *index = &c->args[first]->type;
     for (int i = first; i < c->arg_count; i++) {
         const Type *next = &c->args[i]->type;
-        if (!dtype_is_whole(next->dtype)) return shape_refuse(c, "found %s as an index, expected integers", shape_text(c, next));
+        if (!dtype_is_whole(next->dtype))
+            return shape_refuse(c, "found %s as an index, expected integers", shape_text(c, next));
         if (!type_same_shape(next, index))
-            return shape_refuse(c, "found indices %s and %s, expected one shape", shape_text(c, index), shape_text(c, next));
+            return shape_refuse(c, "found indices %s and %s, expected one shape", shape_text(c, index),
+                                shape_text(c, next));
     }
     return true;
 }
@@ -51,7 +53,8 @@ bool shape_scatter(ShapeCase *c)
                             shape_text(c, &c->args[2]->type), shape_text(c, &c->result));
     if (c->attr->i != 0 && c->attr->i != 1)
         return shape_refuse(c, "found mode %lld, expected 0 to set or 1 to add", (long long)c->attr->i);
-    if (c->attr->i && x->dtype == DT_bool) return shape_refuse(c, "found %s, expected numbers to add to", shape_text(c, x));
+    if (c->attr->i && x->dtype == DT_bool)
+        return shape_refuse(c, "found %s, expected numbers to add to", shape_text(c, x));
     c->result = *x;
     return true;
 }
@@ -63,7 +66,8 @@ bool shape_draw(ShapeCase *c)
     if (!c->attr->text) return shape_refuse(c, "expected a key");
     bool whole = c->op == OP_integers;
     if (whole ? !dtype_is_whole(c->given->dtype) : !dtype_is_float(c->given->dtype))
-        return shape_refuse(c, "found %s, expected %s", shape_text(c, c->given), whole ? "an integer type" : "a float type");
+        return shape_refuse(c, "found %s, expected %s", shape_text(c, c->given),
+                            whole ? "an integer type" : "a float type");
     for (int i = 0; i < c->arg_count; i++) {
         const Type *type = &c->args[i]->type;
         Type wanted = type_scalar(i < 2 ? DT_i64 : c->given->dtype);

@@ -1,5 +1,5 @@
-/* Shape rules of movement: the result holds elements of the arguments (and zeros) in other places. Bounds are checked as far
- * as they are known: literals, differences that are literals, and symbols that have values. */
+/* Shape rules of movement: the result holds elements of the arguments (and zeros) in other places. Bounds are checked
+ * as far as they are known: literals, differences that are literals, and symbols that have values. */
 #include "ir/shape.h"
 
 bool shape_reshape(ShapeCase *c)
@@ -59,8 +59,8 @@ static bool same_rank(ShapeCase *c)
 {
     const Type *from = &c->args[0]->type;
     if (!c->given || c->given->rank != from->rank)
-        return shape_refuse(c, "found %s for %s, expected a shape of equal rank", c->given ? shape_text(c, c->given) : "no type",
-                            shape_text(c, from));
+        return shape_refuse(c, "found %s for %s, expected a shape of equal rank",
+                            c->given ? shape_text(c, c->given) : "no type", shape_text(c, from));
     c->result = *c->given;
     c->result.dtype = from->dtype;
     return true;
@@ -75,8 +75,8 @@ static bool within(ShapeCase *c, int axis, const Dim *start, int64_t step, const
     const Dim *last = dim_add(t, start, dim_mul(t, dim_sub(t, length, one), dim_int(t, step)));
     const Dim *low = step > 0 ? start : last, *high = step > 0 ? last : start;
     if (!shape_known_negative(low) && !shape_known_negative(dim_sub(t, dim_sub(t, available, one), high))) return true;
-    return shape_refuse(c, "found the elements %s to %s along axis %d, expected them below its length %s", shape_dim_text(c, low),
-                        shape_dim_text(c, high), axis, shape_dim_text(c, available));
+    return shape_refuse(c, "found the elements %s to %s along axis %d, expected them below its length %s",
+                        shape_dim_text(c, low), shape_dim_text(c, high), axis, shape_dim_text(c, available));
 }
 
 bool shape_slice(ShapeCase *c)
@@ -131,8 +131,8 @@ bool shape_window(ShapeCase *c)
     int axis = c->attr->axis;
     int64_t step = c->attr->step[0];
     if (axis < 0 || axis >= from->rank || !c->given || c->given->rank != from->rank + 1)
-        return shape_refuse(c, "found axis %d of %s and %s, expected one of its axes and one axis more", axis, shape_text(c, from),
-                            c->given ? shape_text(c, c->given) : "no type");
+        return shape_refuse(c, "found axis %d of %s and %s, expected one of its axes and one axis more", axis,
+                            shape_text(c, from), c->given ? shape_text(c, c->given) : "no type");
     if (step < 1) return shape_refuse(c, "found step %lld, expected at least 1", (long long)step);
     c->result = *c->given;
     c->result.dtype = from->dtype;
@@ -145,6 +145,7 @@ bool shape_window(ShapeCase *c)
     if (dim_value(count) == 0) return true;
     const Dim *last = dim_mul(t, dim_sub(t, count, dim_int(t, 1)), dim_int(t, step));
     if (!shape_known_negative(dim_sub(t, from->dim[axis], dim_add(t, last, width)))) return true;
-    return shape_refuse(c, "found %s windows of %s with step %lld, expected them within the length %s", shape_dim_text(c, count),
-                        shape_dim_text(c, width), (long long)step, shape_dim_text(c, from->dim[axis]));
+    return shape_refuse(c, "found %s windows of %s with step %lld, expected them within the length %s",
+                        shape_dim_text(c, count), shape_dim_text(c, width), (long long)step,
+                        shape_dim_text(c, from->dim[axis]));
 }

@@ -153,8 +153,8 @@ void graph_print(const Graph *g, FILE *out)
     for (int i = 0; i < g->nodes.count; i++) print_node(arena, g->nodes.at[i], out);
     for (int i = 0; i < g->outputs.count; i++) {
         const Output *output = &g->outputs.at[i];
-        fprintf(out, "%s %s %%%u\n", output->kind == OUTPUT_update ? "update" : "result", text_quoted(arena, output->name),
-                output->node->id);
+        fprintf(out, "%s %s %%%u\n", output->kind == OUTPUT_update ? "update" : "result",
+                text_quoted(arena, output->name), output->node->id);
     }
     arena_free(arena);
 }

@@ -14,8 +14,8 @@ static bool attr_equal(const Attr *a, const Attr *b)
 {
     bool floats = !memcmp(&a->f, &b->f, sizeof a->f);
     return a->axis == b->axis && a->axes == b->axes && !memcmp(a->map, b->map, sizeof a->map) &&
-           !memcmp(a->start, b->start, sizeof a->start) && !memcmp(a->step, b->step, sizeof a->step) && a->text == b->text &&
-           floats && a->i == b->i && a->storage == b->storage;
+           !memcmp(a->start, b->start, sizeof a->start) && !memcmp(a->step, b->step, sizeof a->step) &&
+           a->text == b->text && floats && a->i == b->i && a->storage == b->storage;
 }
 
 static const char *verify_node(Graph *g, const Node *node, uint32_t position, Arena *arena)
@@ -30,8 +30,9 @@ static const char *verify_node(Graph *g, const Node *node, uint32_t position, Ar
                    .given = &node->type};
     if (!shape_check(&c)) return blame(node, arena, c.why);
     if (!type_equal(&c.result, &node->type))
-        return blame(node, arena, arena_print(arena, "has type %s, but its arguments give %s", type_text(arena, &node->type),
-                                              type_text(arena, &c.result)));
+        return blame(node, arena,
+                     arena_print(arena, "has type %s, but its arguments give %s", type_text(arena, &node->type),
+                                 type_text(arena, &c.result)));
     const Node *equal = graph_find_equal(g, node);
     if (!equal || !attr_equal(&equal->attr, &node->attr)) return blame(node, arena, "was edited after it was made");
     if (equal != node) return blame(node, arena, arena_print(arena, "is equal to node %%%u", equal->id));
@@ -44,8 +45,10 @@ static const char *verify_inputs(const Graph *g, Arena *arena)
     for (int i = 0; i < g->nodes.count; i++) {
         const Node *node = g->nodes.at[i];
         if (node->op != OP_input) continue;
-        if (next == g->inputs.count || g->inputs.at[next++] != node) return blame(node, arena, "is missing from the inputs");
-        if (graph_find_input(g, node->attr.text) != node) return blame(node, arena, "shares its name with another input");
+        if (next == g->inputs.count || g->inputs.at[next++] != node)
+            return blame(node, arena, "is missing from the inputs");
+        if (graph_find_input(g, node->attr.text) != node)
+            return blame(node, arena, "shares its name with another input");
     }
     return next == g->inputs.count ? NULL : "the list of inputs names one that is no node";
 }

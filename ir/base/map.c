@@ -1,4 +1,5 @@
-/* The map from text or bytes to pointer: entries in order of insertion, and a table of their numbers probed linearly. */
+/* The map from text or bytes to pointer: entries in order of insertion, and a table of their numbers
+ * probed linearly. */
 #include "ir/base/arena.h"
 
 #include <stdint.h>

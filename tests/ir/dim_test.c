@@ -91,7 +91,8 @@ static void values_agree(void **state)
         for (int64_t a = -5; a <= 5; a++)
             for (int64_t c = -5; c <= 5; c++)
                 for (int64_t k = 1; k <= 6; k++) {
-                    const Dim *sum = dim_add(dims, dim_add(dims, dim_mul(dims, dim_int(dims, a), n), m), dim_int(dims, c));
+                    const Dim *sum =
+                        dim_add(dims, dim_add(dims, dim_mul(dims, dim_int(dims, a), n), m), dim_int(dims, c));
                     int64_t plain = a * value + 2 * value + 1 + c, found;
                     int64_t once = plain / k - (plain % k < 0), other = once + c, twice = other / 3 - (other % 3 < 0);
                     const Dim *floor = dim_floordiv(dims, sum, k);
@@ -107,14 +108,16 @@ static void division(void **state)
 {
     (void)state;
     static const char *const GOOD[][3] = {
-        {"4*H", "4", "H"},         {"4*H", "H", "4"},     {"B*T*V", "V*B", "T"},         {"B^2 - 1", "B + 1", "B - 1"},
-        {"T + 1", "T + 1", "1"},   {"0", "T", "0"},       {"B*T + B", "T + 1", "B"},     {"6*B*T - 3*T", "2*B - 1", "3*T"},
-        {"B*(T//2)", "T//2", "B"}, {"7", "7", "1"},       {"T*S - T*R", "S - R", "T"},
+        {"4*H", "4", "H"},         {"4*H", "H", "4"}, {"B*T*V", "V*B", "T"},       {"B^2 - 1", "B + 1", "B - 1"},
+        {"T + 1", "T + 1", "1"},   {"0", "T", "0"},   {"B*T + B", "T + 1", "B"},   {"6*B*T - 3*T", "2*B - 1", "3*T"},
+        {"B*(T//2)", "T//2", "B"}, {"7", "7", "1"},   {"T*S - T*R", "S - R", "T"},
     };
-    static const char *const BAD[][2] = {{"4*H", "3"}, {"T + 1", "T"}, {"T", "0"}, {"B", "T"}, {"1", "2"}, {"B^2 + 1", "B + 1"}};
+    static const char *const BAD[][2] = {{"4*H", "3"}, {"T + 1", "T"}, {"T", "0"},
+                                         {"B", "T"},   {"1", "2"},     {"B^2 + 1", "B + 1"}};
     for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++)
         assert_ptr_equal(dim_divide(dims, read(GOOD[i][0]), read(GOOD[i][1])), read(GOOD[i][2]));
-    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) assert_null(dim_divide(dims, read(BAD[i][0]), read(BAD[i][1])));
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
+        assert_null(dim_divide(dims, read(BAD[i][0]), read(BAD[i][1])));
 }
 
 static void solving(void **state)
@@ -176,7 +179,8 @@ static void overflow_is_one_dimension(void **state)
 static void bad_text_is_refused(void **state)
 {
     (void)state;
-    static const char *const BAD[] = {"", "+", "T +", "(T", "T//0", "T//B", "99999999999999999999", "T^0", "T^99", "T**2", ")"};
+    static const char *const BAD[] = {"",    "+",    "T +",  "(T", "T//0", "T//B", "99999999999999999999",
+                                      "T^0", "T^99", "T**2", ")"};
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         const char *at = BAD[i];
         assert_null(dim_read(dims, &at));

@@ -79,7 +79,8 @@ static void elements(void **state)
     REFUSED(OP_exp, NONE, NULL, "exp: found i32[B, T], expected a float type", i);
     REFUSED(OP_not, NONE, NULL, "not: found f32[B, T], expected bool", x);
     REFUSED(OP_where, NONE, NULL, "where: found f32[B, T] as the condition, expected bool", x, x, x);
-    REFUSED(OP_where, NONE, NULL, "where: found bool[B, T] as the condition of f32[B, S], expected equal shapes", m, y, y);
+    REFUSED(OP_where, NONE, NULL, "where: found bool[B, T] as the condition of f32[B, S], expected equal shapes", m, y,
+            y);
     REFUSED(OP_where, NONE, NULL, "where: found f32[B, T] and i32[B, T], expected equal types", m, x, i);
     REFUSED(OP_add, NONE, NULL, "add: found 1 arguments, expected 2", x);
 }
@@ -98,7 +99,8 @@ static void meta_and_reductions(void **state)
     expect_type(make_reduce(g, OP_reduce_max, i, 1), "i32");
     expect_type(make_cumsum(g, x, 2), "f32[B, T, V]");
     REFUSED(OP_sum, (Attr){.axes = 1}, NULL, "sum: found bool[B], expected numbers; cast first", m);
-    REFUSED(OP_sum, (Attr){.axes = 8}, NULL, "sum: found axes 0x8 of f32[B, T, V], expected one or more of its axes", x);
+    REFUSED(OP_sum, (Attr){.axes = 8}, NULL, "sum: found axes 0x8 of f32[B, T, V], expected one or more of its axes",
+            x);
     REFUSED(OP_sum, (Attr){.axes = 0}, NULL, "sum: found axes 0 of f32, expected one or more of its axes", s);
     REFUSED(OP_cumsum, (Attr){.axis = 3}, NULL, "cumsum: found axis 3, expected an axis of f32[B, T, V]", x);
     REFUSED(OP_cumsum, (Attr){.axis = -1}, NULL, "cumsum: found axis -1, expected an axis of f32[B, T, V]", x);
@@ -119,7 +121,8 @@ static void contractions(void **state)
             "einsum: in \"bhtd,bv->bv\" b is B in the first argument and D in the second, expected one length", q, w);
     REFUSED(OP_einsum, (Attr){.text = "btd,dv->bv"}, NULL,
             "einsum: found f32[B, H, T, D] for the term \"btd\", expected 3 axes", q, w);
-    REFUSED(OP_einsum, (Attr){.text = "dd,dv->v"}, NULL, "einsum: found d twice in one term of \"dd,dv->v\", expected it once", w, w);
+    REFUSED(OP_einsum, (Attr){.text = "dd,dv->v"}, NULL,
+            "einsum: found d twice in one term of \"dd,dv->v\", expected it once", w, w);
     REFUSED(OP_einsum, (Attr){.text = "dv,dv->x"}, NULL,
             "einsum: found x in the result of \"dv,dv->x\", expected letters of the arguments, each once", w, w);
     REFUSED(OP_einsum, (Attr){.text = "dv,dv"}, NULL,
@@ -162,7 +165,8 @@ static void permutes_and_expands(void **state)
     expect_type(make_expand(g, one, (int8_t[]){0, 1}, type(DT_f32, "B, T, V")), "f32[B, T, V]");
     assert_ptr_equal(make_broadcast(g, x, x->type), x);
     Type wrong = type(DT_f32, "B, T");
-    REFUSED(OP_expand, (Attr){.map = {1}}, &wrong, "expand: found f32[V] for f32[B, T], expected T or 1 as its axis 0", b);
+    REFUSED(OP_expand, (Attr){.map = {1}}, &wrong, "expand: found f32[V] for f32[B, T], expected T or 1 as its axis 0",
+            b);
     Type back = type(DT_f32, "1, B");
     REFUSED(OP_expand, ((Attr){.map = {1, 0}}), &back,
             "expand: found axis 1 of f32[B, 1] at axis 0 of f32[1, B], expected rising axes of the result", one);
@@ -205,7 +209,8 @@ static void bounds_use_values(void **state)
     assert_non_null(graph_node(g, OP_slice, &table, 1, &attr, &wanted, NULL));
     dim_set_value(dims, "context", 64);
     dim_set_value(dims, "T", 65);
-    REFUSED(OP_slice, attr, &wanted, "slice: found the elements 0 to T - 1 along axis 0, expected them below its length context", table);
+    REFUSED(OP_slice, attr, &wanted,
+            "slice: found the elements 0 to T - 1 along axis 0, expected them below its length context", table);
 }
 
 static void concats_and_windows(void **state)
@@ -213,7 +218,8 @@ static void concats_and_windows(void **state)
     (void)state;
     Node *x = input("x", DT_f32, "B, T"), *y = input("y", DT_f32, "B, S"), *z = input("z", DT_f32, "C, S");
     expect_type(make_concat(g, (Node *[]){x, y, x}, 3, 1), "f32[B, S + 2*T]");
-    REFUSED(OP_concat, (Attr){.axis = 1}, NULL, "concat: found f32[B, T] and f32[C, S], expected types that differ along axis 1 only", x, z);
+    REFUSED(OP_concat, (Attr){.axis = 1}, NULL,
+            "concat: found f32[B, T] and f32[C, S], expected types that differ along axis 1 only", x, z);
     REFUSED(OP_concat, (Attr){.axis = 2}, NULL, "concat: found axis 2, expected an axis of f32[B, T]", x, y);
     refused(OP_concat, NULL, 0, NONE, NULL, "concat: expected at least one argument");
     Node *w = input("w", DT_f32, "B, L + 2, D");
@@ -239,18 +245,21 @@ static void indexing(void **state)
     expect_type(make_scatter(g, x, v, &i, 1, 1, true), "f32[V, C, D]");
     REFUSED(OP_gather, NONE, NULL, "gather: found f32[B, T] as an index, expected integers", x, f);
     REFUSED(OP_gather, NONE, NULL, "gather: found indices i32[B, T] and i32[B], expected one shape", x, i, k);
-    REFUSED(OP_gather, (Attr){.axis = 2}, NULL, "gather: found 2 indices at axis 2 of f32[V, C, D], expected axes of it", x, i, j);
+    REFUSED(OP_gather, (Attr){.axis = 2}, NULL,
+            "gather: found 2 indices at axis 2 of f32[V, C, D], expected axes of it", x, i, j);
     REFUSED(OP_gather, NONE, NULL, "gather: expected a table and at least one index", x);
     REFUSED(OP_scatter, NONE, NULL,
             "scatter: found values f32[V, B, T, D] for f32[V, C, D] at i32[B, T], expected f32[B, T, C, D]", x, v, i);
-    REFUSED(OP_scatter, ((Attr){.axis = 1, .i = 2}), NULL, "scatter: found mode 2, expected 0 to set or 1 to add", x, v, i);
+    REFUSED(OP_scatter, ((Attr){.axis = 1, .i = 2}), NULL, "scatter: found mode 2, expected 0 to set or 1 to add", x, v,
+            i);
     REFUSED(OP_scatter, NONE, NULL, "scatter: expected a table, values and at least one index", x, v);
 }
 
 static void makers_and_draws(void **state)
 {
     (void)state;
-    Node *seed = make_input(g, STORE_ambient, "seed", type_scalar(DT_i64)), *step = make_input(g, STORE_ambient, "step", type_scalar(DT_i64));
+    Node *seed = make_input(g, STORE_ambient, "seed", type_scalar(DT_i64)),
+         *step = make_input(g, STORE_ambient, "step", type_scalar(DT_i64));
     Node *low = make_whole(g, DT_i32, 0), *wide = make_whole(g, DT_i64, 0);
     Type shape = type(DT_f32, "B, T"), whole = type(DT_i32, "B"), truth = type(DT_bool, "B"), byte = type(DT_u8, "");
     expect_type(make_iota(g, whole, 0), "i32[B]");
@@ -286,7 +295,8 @@ static void equal_nodes_are_one(void **state)
     assert_ptr_not_equal(make_float(g, DT_f32, -0.0), make_float(g, DT_f32, 0.0));
     assert_ptr_equal(make_float(g, DT_f32, NAN), make_float(g, DT_f32, -NAN));
     assert_ptr_equal(make_float(g, DT_f32, 0.1), make_float(g, DT_f32, (double)0.1f));
-    assert_ptr_not_equal(make_binary(g, OP_add, x, make_full(g, x->type, 1)), make_binary(g, OP_add, make_full(g, x->type, 1), x));
+    assert_ptr_not_equal(make_binary(g, OP_add, x, make_full(g, x->type, 1)),
+                         make_binary(g, OP_add, make_full(g, x->type, 1), x));
     Attr noise = {.axes = 2, .axis = 7, .f = 3, .text = "unused"};
     assert_ptr_equal(graph_node(g, OP_sum, &x, 1, &noise, NULL, NULL), make_reduce(g, OP_sum, x, 2));
     assert_ptr_not_equal(make_reduce(g, OP_sum, x, 1), make_reduce(g, OP_sum, x, 2));
@@ -359,9 +369,20 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(elements), TEST(meta_and_reductions), TEST(contractions), TEST(reshapes), TEST(permutes_and_expands),
-        TEST(slices_and_pads), TEST(bounds_use_values), TEST(concats_and_windows), TEST(indexing), TEST(makers_and_draws),
-        TEST(equal_nodes_are_one), TEST(merged_nodes_keep_their_origins), TEST(outputs_are_replaced_by_name), TEST(types),
+        TEST(elements),
+        TEST(meta_and_reductions),
+        TEST(contractions),
+        TEST(reshapes),
+        TEST(permutes_and_expands),
+        TEST(slices_and_pads),
+        TEST(bounds_use_values),
+        TEST(concats_and_windows),
+        TEST(indexing),
+        TEST(makers_and_draws),
+        TEST(equal_nodes_are_one),
+        TEST(merged_nodes_keep_their_origins),
+        TEST(outputs_are_replaced_by_name),
+        TEST(types),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

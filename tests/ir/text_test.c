@@ -187,11 +187,14 @@ static void errors_have_places(void **state)
         {"graph g\n%0 = input \"\\q\" data : f32\n", "t.graph:2:13: error: found an escape that is none of"},
         {"graph g\n%0 = input \"x\" data : f32[B]\n%1 = sum %0 axes=[0] : f32[B]\n",
          "t.graph:3:6: error: sum: found f32[B] as its type, expected f32"},
-        {"graph g\n%0 = input \"x\" data : f32[B]\n%1 = sum %0 axes=[9] : f32\n", "t.graph:3:19: error: found axis 9, expected 0 to 7"},
+        {"graph g\n%0 = input \"x\" data : f32[B]\n%1 = sum %0 axes=[9] : f32\n",
+         "t.graph:3:19: error: found axis 9, expected 0 to 7"},
         {"graph g\n%0 = input \"x\" data : f32[B]\n%1 = permute %0 map=[0, 0] : f32[B]\n",
          "t.graph:3:21: error: found 2 entries, expected 1"},
-        {"graph g\n%0 = input \"x\" data : f32[B]\n%1 = slice %0 start=[0 : f32[B]\n", "t.graph:3:24: error: found :, expected ]"},
-        {"graph g\n%0 = input \"x\" data : f32[B] @ gpt.ptm:x:1\n", "t.graph:2:40: error: found x:1, expected an integer"},
+        {"graph g\n%0 = input \"x\" data : f32[B]\n%1 = slice %0 start=[0 : f32[B]\n",
+         "t.graph:3:24: error: found :, expected ]"},
+        {"graph g\n%0 = input \"x\" data : f32[B] @ gpt.ptm:x:1\n",
+         "t.graph:2:40: error: found x:1, expected an integer"},
         {"graph g\n%0 = input \"x\" data : f32[B] @ gpt.ptm:1:99999999999\n", "the number is out of range"},
         {"graph g\ndim B = -1\n", "t.graph:2:8: error: found -1, expected no negative number"},
         {"graph g\ndim B, B = 2\n", "t.graph:2:8: error: found B, expected a new symbol"},
@@ -199,7 +202,8 @@ static void errors_have_places(void **state)
         {"graph g\ndim K <= K\n", "found K, expected fixed symbols defined before"},
         {"graph g\ndim B, K <= B, L <= K\n", "found K, expected fixed symbols defined before"},
         {"graph g\n%0 = const 1.0 : f32\ndim B\n", "found dim after a node, expected it before"},
-        {"graph g\n%0 = const 1.0 : f32\nupdate \"w\" %0\n", "t.graph:3:8: error: update of \"w\", which is no parameter or state"},
+        {"graph g\n%0 = const 1.0 : f32\nupdate \"w\" %0\n",
+         "t.graph:3:8: error: update of \"w\", which is no parameter or state"},
         {"graph g\n%0 = input \"w\" param : f32[3]\n%1 = const 1.0 : f32\nupdate \"w\" %1\n",
          "update of \"w\": found f32, expected f32[3]"},
         {"graph g\n%0 = const 1.0 : f32\nresult \"a\" %0\nresult \"a\" %0\n", "the output \"a\" is given twice"},
@@ -213,7 +217,8 @@ static void one_error_does_not_cause_others(void **state)
 {
     (void)state;
     Diagnostics *d = diag_new(arena);
-    assert_null(read_text("graph g\n%0 = nonsense\n%1 = exp %0 : f32\n%2 = add %1 %0 : f32\nresult \"a\" %2\n%3 = const x : f32\n", d));
+    assert_null(read_text(
+        "graph g\n%0 = nonsense\n%1 = exp %0 : f32\n%2 = add %1 %0 : f32\nresult \"a\" %2\n%3 = const x : f32\n", d));
     assert_int_equal(diag_error_count(d), 2);
     const char *many = "graph g\n";
     for (int i = 0; i < 200; i++) many = arena_print(arena, "%sjunk\n", many);
