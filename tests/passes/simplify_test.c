@@ -321,6 +321,26 @@ static Node *kept_axis(Graph *g)
     return make_binary(g, OP_add, x, make_broadcast(g, sum, x->type));
 }
 
+static Node *sum_of_sum(Graph *g)
+{
+    Node *x = data(g, "x", SHAPE(g, DT_f32, 3, 5, 7));
+    return make_reduce(g, OP_sum, make_reduce(g, OP_sum, x, 1), 1);
+}
+
+/* A product cannot write rows of a letter that both arguments have. */
+static Node *batch_last(Graph *g)
+{
+    Node *x = data(g, "x", SHAPE(g, DT_f32, 2, 3, 5)), *y = data(g, "y", SHAPE(g, DT_f32, 2, 5, 7));
+    return make_permute(g, make_einsum(g, "bij,bjk->bik", x, y), FIXED(1, 2, 0));
+}
+
+static Node *seen_twice(Graph *g)
+{
+    Node *x = data(g, "x", SHAPE(g, DT_f32, 3, 5)), *y = data(g, "y", SHAPE(g, DT_f32, 5, 3));
+    Node *product = make_einsum(g, "ij,jk->ik", x, y);
+    return make_binary(g, OP_mul, product, make_permute(g, product, FIXED(1, 0)));
+}
+
 static void test_rules(void **state)
 {
     (void)state;
@@ -337,6 +357,12 @@ static void test_rules(void **state)
     assert_int_equal(count_op(g, OP_mul), 1);
     g = result_of(kept_axis, arena);
     assert_int_equal(count_op(g, OP_reshape), 0);
+    g = result_of(sum_of_sum, arena);
+    assert_int_equal(count_op(g, OP_sum), 1);
+    g = result_of(batch_last, arena);
+    assert_int_equal(count_op(g, OP_permute), 1);
+    g = result_of(seen_twice, arena);
+    assert_int_equal(count_op(g, OP_einsum), 1);
     arena_free(arena);
 }
 
