@@ -4,9 +4,8 @@
 #include <stdarg.h>
 #include <string.h>
 
-void complain(Parser *p, Place place, const char *format, ...)
+static void report(Parser *p, Place place, const char *format, va_list args)
 {
-    va_list args;
     if (p->stopped)
         return;
     if (++p->errors > SYNTAX_ERROR_LIMIT) {
@@ -14,8 +13,23 @@ void complain(Parser *p, Place place, const char *format, ...)
         p->stopped = true;
         return;
     }
-    va_start(args, format);
     diag_error(p->d, place, "%s", arena_vprint(p->arena, format, args));
+}
+
+void complain(Parser *p, Place place, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    report(p, place, format, args);
+    va_end(args);
+}
+
+void complain_token(Parser *p, Place place, const char *format, ...)
+{
+    va_list args;
+    p->scan_error_line = place.line;
+    va_start(args, format);
+    report(p, place, format, args);
     va_end(args);
 }
 
@@ -78,29 +92,37 @@ static bool begins_expression(const char *name)
     return among(names, sizeof names / sizeof *names, name);
 }
 
-/* The expected tokens in a few words: "`)` or `,`". */
+/* Is this expected token left out, because a word for many stands for it, or because it is seldom what was meant? */
+static bool unsaid(const char *name, const char *const *expected, int count)
+{
+    if (among(expected, count, "return"))
+        return strcmp(name, "}") != 0;
+    if (among(expected, count, "fn"))
+        return true;
+    if (among(expected, count, "a whole number"))
+        return begins_expression(name);
+    if (strcmp(name, "}") == 0 || strcmp(name, "the end of the file") == 0)
+        return among(expected, count, "the end of the line");
+    if (!among(expected, count, "=="))
+        return false;
+    return continues_expression(name) || (count > 21 && (strcmp(name, ":") == 0 || strcmp(name, "=") == 0));
+}
+
+/* The expected tokens in a few words: "`)` or `,`". NULL when there is nothing to say. */
 static const char *choices(Parser *p, const char *const *expected, int count)
 {
-    const char *words[8];
+    enum { MOST = 5 };
+    const char *words[MOST + 1];
     int n = 0;
-    bool value = among(expected, count, "a whole number") && among(expected, count, "(");
-    bool statement = among(expected, count, "return");
-    bool declaration = among(expected, count, "fn");
-    if (statement)
+    if (among(expected, count, "return"))
         words[n++] = "a statement";
-    else if (declaration)
+    else if (among(expected, count, "fn"))
         words[n++] = "a declaration (fn, module, param, const, data, train …)";
-    else if (value)
+    else if (among(expected, count, "a whole number"))
         words[n++] = "a value";
-    for (int i = 0; i < count && n < 5; i++) {
-        if (statement || declaration || value ? begins_expression(expected[i]) || statement || declaration
-                                              : among(expected, count, "==") && continues_expression(expected[i])) {
-            if (!(statement && strcmp(expected[i], "}") == 0))
-                continue;
-        }
-        bool phrase = strchr(expected[i], ' ') != NULL;
-        words[n++] = phrase ? expected[i] : arena_print(p->arena, "`%s`", expected[i]);
-    }
+    for (int i = 0; i < count && n < MOST; i++)
+        if (!unsaid(expected[i], expected, count))
+            words[n++] = strchr(expected[i], ' ') ? expected[i] : arena_print(p->arena, "`%s`", expected[i]);
     if (n == 0)
         return NULL;
     const char *text = words[0];
@@ -137,21 +159,30 @@ static bool block_word(const Token *t)
     return t->kind == T_NAME && among(words, 4, t->value.text);
 }
 
+static bool compares(int kind)
+{
+    return kind == '<' || kind == '>' || kind == T_LE || kind == T_GE || kind == T_EQ || kind == T_NE;
+}
+
 /* The slips that have their own words. True when one was reported. */
 static bool usual_slip(Parser *p, const char *const *expected, int count)
 {
     const Token *found = &p->current, *before = &p->previous;
     const char *advice = p->statement.kind == T_NAME ? foreign(p->statement.value.text) : NULL;
-    bool in_target = among(expected, count, "=") && among(expected, count, "+=") && !among(expected, count, "==");
+    bool in_target = p->statement.kind == T_NAME && among(expected, count, "=") && among(expected, count, "+=") &&
+                     !among(expected, count, "==");
+    bool chained = !among(expected, count, "==") && among(expected, count, "and");
 
-    if (found->kind == '=' && reserved(before->kind) && !literal_word(before->kind))
+    if (found->kind == T_ELSE && before->kind == T_NL)
+        complain(p, found->place, "`else` stands on the line of the `}` before it");
+    else if (found->kind == '=' && reserved(before->kind) && !literal_word(before->kind))
         complain(p, before->place, "%s is a reserved word and can not be a name", shown(p, before));
     else if (reserved(found->kind) && among(expected, count, "a name") && !among(expected, count, "("))
         complain(p, found->place, "%s is a reserved word and can not be a name", shown(p, found));
-    else if (found->kind == T_ELSE && before->kind == T_NL)
-        complain(p, found->place, "`else` stands on the line of the `}` before it");
     else if (advice)
         complain(p, p->statement.place, "there is no `%s`: %s", p->statement.value.text, advice);
+    else if (chained && compares(found->kind))
+        complain(p, found->place, "comparisons do not chain: write `a < b and b < c`");
     else if (found->kind == '=' && among(expected, count, "=="))
         complain(p, found->place, "`=` gives a name its value; to compare, write `==`");
     else if (in_target && found->kind == '{' && block_word(before)) {
@@ -172,7 +203,9 @@ void complain_syntax(Parser *p, const char *const *expected, int count)
 {
     const Token *t = &p->current, *before = &p->previous;
     const Bracket *open = layout_open_bracket(p);
-    if (p->stopped || t->invented || usual_slip(p, expected, count))
+    p->head_broken = p->in_header && t->kind != '{';
+    bool known = p->scan_error_line == t->place.line;        /* the scanner has said what is wrong here */
+    if (p->stopped || t->invented || known || usual_slip(p, expected, count))
         return;
     const char *wanted = choices(p, expected, count);
     const char *after = before->kind == 0 || before->kind == T_NL ? "" : arena_print(p->arena, " after %s", shown(p, before));

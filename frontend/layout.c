@@ -21,12 +21,22 @@ static char closer_of(char open)
     return open == '(' ? ')' : open == '[' ? ']' : '}';
 }
 
+static void drop_parentheses(Parser *p)
+{
+    while (in_parentheses(p))
+        p->depth--;
+}
+
 static void push_bracket(Parser *p, const Token *t)
 {
     if (p->depth == BRACKET_LIMIT) {
         complain(p, t->place, "brackets nest more than %d deep", BRACKET_LIMIT);
         p->stopped = true;
         return;
+    }
+    if (t->kind == '{') {
+        drop_parentheses(p);                                 /* no expression holds a brace */
+        p->in_header = false;
     }
     p->brackets[p->depth++] = (Bracket){ (char)t->kind, t->place };
 }
@@ -42,12 +52,6 @@ static void pop_bracket(Parser *p, char open)
         if (open != '{' && p->brackets[i].open == '{')
             return;
     }
-}
-
-static void drop_parentheses(Parser *p)
-{
-    while (in_parentheses(p))
-        p->depth--;
 }
 
 static bool ends_statement(int kind)
@@ -135,6 +139,8 @@ static Token filtered(Parser *p)
             close_everything(p, t);
             t = p->pending[p->pending_first++];
             p->pending_count--;
+        } else if (kind == T_FN || kind == T_MODULE) {
+            p->in_header = true;
         } else if (kind == '(' || kind == '[' || kind == '{') {
             push_bracket(p, &t);
         } else if (kind == ')' || kind == ']' || kind == '}') {
@@ -186,10 +192,28 @@ static Token boundary(Parser *p)
     }
 }
 
+/* After an error in the head of a fn: its body, or an empty one where the head ends without. */
+static Token body_of_broken_head(Parser *p)
+{
+    for (;;) {
+        Token t = p->current.kind == T_NL ? p->current : pulled(p);
+        if (t.kind == '{')
+            return t;
+        if (t.kind != T_NL && t.kind != 0)
+            continue;
+        memmove(p->pending + 2, p->pending + p->pending_first, (size_t)p->pending_count * sizeof *p->pending);
+        p->pending_first = 0;
+        p->pending_count += 2;
+        p->pending[0] = behind(p, '}', true);
+        p->pending[1] = t;
+        return behind(p, '{', true);
+    }
+}
+
 int layout_next(YYSTYPE *value, Place *place, Parser *p)
 {
-    Token t = p->skipping ? boundary(p) : pulled(p);
-    p->skipping = false;
+    Token t = p->head_broken ? body_of_broken_head(p) : p->skipping ? boundary(p) : pulled(p);
+    p->skipping = p->head_broken = false;
     if (p->current.kind == T_NL || p->current.kind == '{' || p->current.kind == 0)
         p->statement = t;
     p->previous = p->current;
@@ -203,11 +227,6 @@ bool layout_recover(Parser *p, int lookahead, bool inside_braces)
 {
     if (lookahead == 0 || lookahead == T_NL || (lookahead == '}' && inside_braces))
         return false;
-    if (lookahead == '{' && p->depth > 0) {
-        Bracket brace = p->brackets[--p->depth];
-        drop_parentheses(p);
-        p->brackets[p->depth++] = brace;
-    }
     if (p->current.first_on_line && in_parentheses(p) && (lookahead == T_NAME || begins_statement(lookahead))) {
         drop_parentheses(p);
         enqueue(p, behind(p, T_NL, true));

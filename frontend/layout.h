@@ -33,6 +33,7 @@ struct Parser {
 
     void    *scanner;
     uint32_t line, column;               /* of the next character */
+    uint32_t scan_error_line;            /* of the latest error in a token */
     bool     line_begun;                 /* a token stands on this line already */
 
     Bracket  brackets[BRACKET_LIMIT];
@@ -40,8 +41,10 @@ struct Parser {
     int      last_kind;                  /* of the last token from the scanner that was kept */
     Place    last_place;
     bool     skipping;                   /* a statement with an error is being left */
+    bool     in_header;                  /* between `fn` and its body */
+    bool     head_broken;                /* a syntax error was found there: go on with the body */
     bool     brace_missed;               /* a missing } was reported at the block that should have followed it */
-    Token    pending[BRACKET_LIMIT + 4]; /* to be read before the scanner's, a queue */
+    Token    pending[BRACKET_LIMIT + 8]; /* to be read before the scanner's, a queue */
     int      pending_first, pending_count;
 
     Token    current, previous;          /* what the grammar has in its hands */
@@ -62,8 +65,9 @@ int  scan_token(Token *token, Parser *p);
 void scan_begin(Parser *p);
 void scan_end(Parser *p);
 
-/* Syntax errors (complain.c). Each counts; the first SYNTAX_ERROR_LIMIT are reported. */
+/* Syntax errors (complain.c). Each counts; the first SYNTAX_ERROR_LIMIT are reported. complain_token is for the scanner. */
 void complain(Parser *p, Place place, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void complain_token(Parser *p, Place place, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void complain_syntax(Parser *p, const char *const *expected, int count);
 
 #endif

@@ -35,6 +35,8 @@ static void yyerror(const Place *place, Parser *p, const char *message)
 
 #define RECOVER(inside) \
     do { \
+        if (p->stopped || ((inside) && yychar == T_YYEOF)) \
+            YYABORT; \
         if (layout_recover(p, yychar, inside)) \
             yyclearin; \
         yyerrok; \
@@ -110,6 +112,7 @@ top: "import" STRING alias import_args
     | const                         { ast_add_items(p, $1.first); }
     | fn_word NAME '(' plist_opt statics_opt ')' results body
                                     { ast_add_fn(p, $1, $2, $4, $5, $7, $8, @2); }
+    | fn_word error body            { p->any = true; }
     | error                         { RECOVER(false); }
     ;
 alias: %empty                       { $$ = NULL; }
@@ -330,8 +333,10 @@ static int yyreport_syntax_error(const yypcontext_t *context, Parser *p)
     yysymbol_kind_t kinds[YYNTOKENS];
     const char *expected[YYNTOKENS];
     int count = yypcontext_expected_tokens(context, kinds, YYNTOKENS);
-    for (int i = 0; i < count; i++)
-        expected[i] = yysymbol_name(kinds[i]);
+    for (int i = 0; i < count; i++) {
+        const char *name = yysymbol_name(kinds[i]);          /* Bison's '+' has its quotes in it */
+        expected[i] = name[0] == '\'' ? arena_print(p->arena, "%c", name[1]) : name;
+    }
     complain_syntax(p, expected, count < 0 ? 0 : count);
     return 0;
 }
