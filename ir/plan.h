@@ -72,7 +72,7 @@ typedef struct Plan {
     Buffer **buffer_of;                  /* by node id; NULL: never stored. A reshape of a stored value has its buffer */
     int64_t  block_bytes[8];             /* by Block */
     int64_t  lower_bound;                /* the largest sum of work bytes alive at one time */
-    const char *order;                   /* which schedule won */
+    const char *order;                   /* which schedule won; NULL before `schedule` */
 } Plan;
 
 /* Where the model's parameters and states lie, the same for all entries, so that they share one block. */
@@ -83,6 +83,11 @@ typedef struct Layout {
 
 /* Places every param, state and const input of the graphs, in order of first mention, 64-byte aligned. Needs values. */
 Layout     *layout_new(Arena *arena, const Graph *const *graphs, int count);
+
+int64_t     kernel_extent(const Kernel *k, int first, int count);    /* product of the dimensions of `space` from `first` on */
+/* Whether a kernel may write an output into the bytes of a stored value that nothing reads after this kernel: it reads them at the
+ * element it writes, or not at all. */
+bool        kernel_may_take_over(const Plan *p, const Kernel *k, const Node *output, const Buffer *old);
 
 const char *kernel_kind_name(const Kernel *k);               /* map, rows, columns, contract, scatter, copy */
 const char *block_name(int block);                           /* of an RtBlock */

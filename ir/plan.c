@@ -1,0 +1,187 @@
+/* The plan as text, what its kernels may do in place, and where parameters lie. */
+#include "ir/plan.h"
+
+#include <inttypes.h>
+
+/* ---- questions about kernels ---- */
+
+int64_t kernel_extent(const Kernel *k, int first, int count)
+{
+    int64_t n = 1;
+    for (int i = first; i < first + count; i++) n *= dim_value(k->space[i]);
+    return n;
+}
+
+static bool holds(Node *const *at, int count, const Node *node)
+{
+    for (int i = 0; i < count; i++)
+        if (at[i] == node) return true;
+    return false;
+}
+
+bool kernel_may_take_over(const Plan *p, const Kernel *k, const Node *output, const Buffer *old)
+{
+    const Type *to = &output->type, *from = &old->node->type;
+    int64_t elements = type_value_elements(to);
+    if (elements != type_value_elements(from) || dtype_bytes(to->dtype) != dtype_bytes(from->dtype)) return false;
+    bool reads = false;
+    for (int i = 0; i < k->inputs.count; i++) {
+        if (p->buffer_of[k->inputs.at[i]->id] != old) continue;
+        if (!holds(k->aligned.at, k->aligned.count, k->inputs.at[i])) return false;
+        reads = true;
+    }
+    if (!reads) return true;
+    if (k->kind == KERNEL_scatter) return true;
+    if (k->kind != KERNEL_loop || holds(k->keep.at, k->keep.count, output)) return false;
+    bool rows = k->r_rank > 0 && k->c_rank == 0;             /* a value of the row may be read again after the row's results are written */
+    return !rows || elements == kernel_extent(k, 0, k->a_rank + k->r_rank);
+}
+
+const char *kernel_kind_name(const Kernel *k)
+{
+    switch (k->kind) {
+    case KERNEL_loop: return k->c_rank > 0 && k->r_rank > 0 ? "columns" : k->r_rank > 0 ? "rows" : "map";
+    case KERNEL_contract: return "contract";
+    case KERNEL_scatter: return "scatter";
+    case KERNEL_copy: return "copy";
+    }
+    return NULL;
+}
+
+const char *block_name(int block)
+{
+    static const char *const names[] = {"param", "state", "const", "work"};  /* in the order of RtBlock */
+    return names[block];
+}
+
+/* ---- layout ---- */
+
+static void place_input(Arena *arena, Layout *l, const Node *input)
+{
+    int64_t *bytes = input->attr.storage == STORE_param ? &l->param_bytes
+                   : input->attr.storage == STORE_state ? &l->state_bytes
+                   : input->attr.storage == STORE_const ? &l->const_bytes : NULL;
+    if (!bytes || map_get(l->offset, input->attr.text)) return;
+    int64_t *offset = arena_new_of(arena, int64_t);
+    *offset = *bytes;
+    *bytes = (*bytes + type_value_bytes(&input->type) + 63) / 64 * 64;
+    map_set(l->offset, input->attr.text, offset);
+}
+
+Layout *layout_new(Arena *arena, const Graph *const *graphs, int count)
+{
+    Layout *l = arena_new_of(arena, Layout);
+    l->offset = map_new(arena);
+    for (int g = 0; g < count; g++)
+        for (int k = 0; k < graphs[g]->inputs.count; k++) place_input(arena, l, graphs[g]->inputs.at[k]);
+    return l;
+}
+
+/* ---- text ---- */
+
+typedef struct Printer {
+    const Plan *p;
+    Arena *arena;                        /* for texts of dimensions; freed at the end */
+    FILE  *out;
+} Printer;
+
+static void print_space(const Printer *w, const Kernel *k)
+{
+    int rank = k->a_rank + k->r_rank + k->c_rank;
+    fputc('[', w->out);
+    for (int i = 0; i < rank; i++) {
+        bool bar = (i == k->a_rank && k->r_rank > 0) || (i == k->a_rank + k->r_rank && k->c_rank > 0);
+        fputs(bar ? (i ? " | " : "| ") : i ? ", " : "", w->out);
+        fputs(dim_text(w->arena, k->space[i]), w->out);
+    }
+    fputc(']', w->out);
+}
+
+static void print_value(const Printer *w, const Node *n)
+{
+    fprintf(w->out, "%%%u", n->id);
+    if (n->op == OP_input) fprintf(w->out, " \"%s\"", n->attr.text);
+    fprintf(w->out, " %s", type_text(w->arena, &n->type));
+    const Buffer *b = w->p->buffer_of[n->id];
+    if (b) fprintf(w->out, " in b%d", b->id);
+}
+
+static void print_values(const Printer *w, const char *title, Node *const *at, int count)
+{
+    for (int i = 0; i < count; i++) {
+        fprintf(w->out, i ? ", " : "  %-6s ", title);
+        print_value(w, at[i]);
+    }
+    if (count) fputc('\n', w->out);
+}
+
+static void print_nodes(const Printer *w, const Kernel *k)
+{
+    for (int i = 0; i < k->nodes.count; i++) {
+        const Node *n = k->nodes.at[i];
+        fprintf(w->out, "    %%%u = %s", n->id, op_name(n->op));
+        if (n->op == OP_const && dtype_is_float(n->type.dtype)) fprintf(w->out, " %.9g", n->attr.f);
+        else if (n->op == OP_const) fprintf(w->out, " %" PRId64, n->attr.i);
+        if (n->attr.text) fprintf(w->out, " \"%s\"", n->attr.text);
+        for (int j = 0; j < n->arg_count; j++) fprintf(w->out, " %%%u", n->args[j]->id);
+        fprintf(w->out, " : %s\n", type_text(w->arena, &n->type));
+    }
+}
+
+static void print_place(const Printer *w, const Node *n)
+{
+    const Origin *o = n->origin_count ? n->origins[0] : NULL;
+    if (!o || !o->place.source || !o->place.line) return;
+    fprintf(w->out, "  @ %s:%u:%u", o->place.source->path, o->place.line, o->place.column);
+    if (o->path && *o->path) fprintf(w->out, " %s", o->path);
+}
+
+static void print_kernel(const Printer *w, const Kernel *k)
+{
+    fprintf(w->out, "kernel %d %s ", k->id, kernel_kind_name(k));
+    print_space(w, k);
+    if (k->outputs.count) print_place(w, k->outputs.at[k->outputs.count - 1]);
+    fputc('\n', w->out);
+    print_values(w, "reads", k->inputs.at, k->inputs.count);
+    print_values(w, "writes", k->outputs.at, k->outputs.count);
+    print_values(w, "keeps", k->keep.at, k->keep.count);
+    print_nodes(w, k);
+    if (k->reason) fprintf(w->out, "  ends   %s\n", k->reason);
+}
+
+static void print_buffer(const Printer *w, const Buffer *b)
+{
+    fprintf(w->out, "b%d ", b->id);
+    if (b->offset >= 0) fprintf(w->out, "%s + %" PRId64 ", ", block_name(b->block), b->offset);
+    fprintf(w->out, "%" PRId64 " bytes", b->bytes);
+    if (b->offset >= 0) fprintf(w->out, ", kernels %d to %d", b->first, b->last);
+    if (b->takes_over) fprintf(w->out, ", in place of b%d", b->takes_over->id);
+    if (b->category) fprintf(w->out, ", %s", b->category);
+    fprintf(w->out, ": %%%u %s", b->node->id, op_name(b->node->op));
+    if (b->node->op == OP_input) fprintf(w->out, " \"%s\"", b->node->attr.text);
+    fprintf(w->out, " %s\n", type_text(w->arena, &b->node->type));
+}
+
+static void print_totals(const Printer *w)
+{
+    const Plan *p = w->p;
+    enum { WORK = 3 };                   /* BLOCK_work */
+    int64_t work = p->block_bytes[WORK];
+    if (p->buffers.count == 0 || p->buffers.at[0]->offset < 0) return;
+    for (int b = 0; b <= WORK; b++)
+        if (p->block_bytes[b]) fprintf(w->out, "block %s: %" PRId64 " bytes\n", block_name(b), p->block_bytes[b]);
+    fprintf(w->out, "lower bound of work: %" PRId64 " bytes, efficiency %.1f %%\n", p->lower_bound,
+            work ? 100.0 * (double)p->lower_bound / (double)work : 100.0);
+}
+
+void plan_print(const Plan *p, FILE *out)
+{
+    Printer w = {p, arena_new(), out};
+    fprintf(out, "plan %s: %d kernels, %d buffers", p->graph->name, p->kernels.count, p->buffers.count);
+    if (p->order) fprintf(out, ", order: %s", p->order);
+    fputc('\n', out);
+    for (int k = 0; k < p->kernels.count; k++) print_kernel(&w, p->kernels.at[k]);
+    for (int k = 0; k < p->buffers.count; k++) print_buffer(&w, p->buffers.at[k]);
+    print_totals(&w);
+    arena_free(w.arena);
+}

@@ -1,0 +1,220 @@
+/* Proves a plan right, from the kernels alone: values are written before they are read and by one kernel, every output is
+ * covered, whatever a kernel needs it computes or reads, and no two values that are alive at one time share bytes unless one legally
+ * takes the other's place. What `schedule` and `plan` fill in is checked once it is there. */
+#include "ir/plan.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Proof {
+    const Plan *p;
+    Arena *arena;
+    int   *writer;                       /* kernel that writes a buffer, by its id; -1: filled before the step; -2: nobody */
+    int   *last_read;                    /* last kernel that reads it; -1: none */
+    int   *copied;                       /* kernel that copies into it; -1: none */
+    int   *inside;                       /* by node id: 1 + the kernel that has the node at hand */
+} Proof;
+
+static const char *say_node(const Proof *v, const Kernel *k, const Node *n, const char *what)
+{
+    return arena_print(v->arena, "kernel %d (%s): %%%u %s %s", k->id, kernel_kind_name(k), n->id, op_name(n->op), what);
+}
+
+static const char *say_buffer(const Proof *v, const Buffer *b, const char *what)
+{
+    return arena_print(v->arena, "buffer b%d (%%%u %s): %s", b->id, b->node->id, op_name(b->node->op), what);
+}
+
+static Buffer *buffer_at(const Proof *v, const Node *n) { return v->p->buffer_of[n->id]; }
+
+/* ---- kernels ---- */
+
+static const char *check_inputs(Proof *v, const Kernel *k, int position)
+{
+    for (int i = 0; i < k->inputs.count; i++) {
+        const Node *n = k->inputs.at[i];
+        const Buffer *b = buffer_at(v, n);
+        if (!b) return say_node(v, k, n, "is read but not stored");
+        if (v->writer[b->id] == -2 || v->writer[b->id] == position) return say_node(v, k, n, "is read before it is written");
+        v->last_read[b->id] = position;
+        v->inside[n->id] = position + 1;
+    }
+    return NULL;
+}
+
+static const char *check_nodes(Proof *v, const Kernel *k, int position)
+{
+    for (int i = 0; i < k->nodes.count; i++) {
+        const Node *n = k->nodes.at[i];
+        for (int j = 0; j < n->arg_count; j++)
+            if (v->inside[n->args[j]->id] != position + 1) return say_node(v, k, n, "has an argument that is neither read nor computed");
+        v->inside[n->id] = position + 1;
+    }
+    return NULL;
+}
+
+static const char *check_copy(Proof *v, const Kernel *k, int position)
+{
+    if (k->inputs.count != 1 || k->outputs.count != 1 || k->nodes.count) return "a copy has one input, one output and no nodes";
+    const Node *from = k->inputs.at[0], *to = k->outputs.at[0];
+    if (to->op != OP_input || !buffer_at(v, to)) return say_node(v, k, to, "is copied to but is no input");
+    if (type_value_bytes(&from->type) != type_value_bytes(&to->type)) return say_node(v, k, to, "gets a copy of another size");
+    if (v->copied[buffer_at(v, to)->id] >= 0) return say_node(v, k, to, "is copied to twice");
+    v->copied[buffer_at(v, to)->id] = position;
+    return NULL;
+}
+
+static const char *check_outputs(Proof *v, const Kernel *k, int position)
+{
+    if (k->kind == KERNEL_copy) return check_copy(v, k, position);
+    for (int i = 0; i < k->outputs.count; i++) {
+        const Node *n = k->outputs.at[i];
+        const Buffer *b = buffer_at(v, n);
+        bool computed = false;
+        for (int j = 0; j < k->nodes.count; j++) computed = computed || k->nodes.at[j] == n;
+        if (!computed) return say_node(v, k, n, "is written but not computed");
+        if (!b || b->node != n) return say_node(v, k, n, "is written without a buffer of its own");
+        if (v->writer[b->id] != -2) return say_node(v, k, n, "is written twice");
+        v->writer[b->id] = position;
+    }
+    return k->outputs.count ? NULL : arena_print(v->arena, "kernel %d writes nothing", k->id);
+}
+
+static const char *check_kernels(Proof *v)
+{
+    for (int position = 0; position < v->p->kernels.count; position++) {
+        const Kernel *k = v->p->kernels.at[position];
+        const char *wrong = check_inputs(v, k, position);
+        if (!wrong) wrong = check_nodes(v, k, position);
+        if (!wrong) wrong = check_outputs(v, k, position);
+        if (wrong) return wrong;
+    }
+    return NULL;
+}
+
+/* ---- outputs ---- */
+
+static const char *check_update(const Proof *v, const Output *o, const Buffer *b)
+{
+    const Node *input = graph_find_input(v->p->graph, o->name);
+    if (!input || !buffer_at(v, input)) return arena_print(v->arena, "update \"%s\": there is no such input", o->name);
+    const Buffer *place = buffer_at(v, input);
+    if (!v->p->order || b == place || b->takes_over == place) return NULL;
+    int copy = v->copied[place->id];
+    bool copied = copy >= 0 && buffer_at(v, v->p->kernels.at[copy]->inputs.at[0]) == b;
+    return copied ? NULL : arena_print(v->arena, "update \"%s\": the new value never reaches its place", o->name);
+}
+
+static const char *check_results(const Proof *v)
+{
+    const Graph *g = v->p->graph;
+    for (int k = 0; k < g->outputs.count; k++) {
+        const Output *o = &g->outputs.at[k];
+        const Buffer *b = buffer_at(v, o->node);
+        if (!b || v->writer[b->id] == -2) return arena_print(v->arena, "output \"%s\" is not computed", o->name);
+        const char *wrong = o->kind == OUTPUT_update ? check_update(v, o, b) : NULL;
+        if (wrong) return wrong;
+        bool ends = o->kind == OUTPUT_result && b->offset >= 0 && b->last < v->p->kernels.count;
+        if (ends) return say_buffer(v, b, "a result does not live to the end");
+        if (o->kind == OUTPUT_result && v->copied[b->id] >= 0) return say_buffer(v, b, "a result is copied over");
+    }
+    return NULL;
+}
+
+/* ---- places ---- */
+
+/* Whoever loses its bytes has been read for the last time, by this kernel at the element it writes, or earlier. */
+static const char *check_take_over(const Proof *v, const Buffer *b)
+{
+    const Buffer *old = b->takes_over;
+    int at = v->writer[b->id];
+    if (at < 0) return say_buffer(v, b, "takes over but is not written");
+    if (v->last_read[old->id] > at) return say_buffer(v, b, "takes over a value that is still read");
+    if (v->copied[old->id] >= 0) return say_buffer(v, b, "takes over a value that is copied to");
+    if (!kernel_may_take_over(v->p, v->p->kernels.at[at], b->node, old))
+        return say_buffer(v, b, "takes over a value that its kernel reads at other elements");
+    return NULL;
+}
+
+static const char *check_copies(const Proof *v)
+{
+    for (int k = 0; k < v->p->buffers.count; k++) {
+        const Buffer *b = v->p->buffers.at[k];
+        if (v->copied[k] >= 0 && v->last_read[k] > v->copied[k]) return say_buffer(v, b, "is read after it was copied over");
+        const char *wrong = b->takes_over ? check_take_over(v, b) : NULL;
+        if (wrong) return wrong;
+    }
+    return NULL;
+}
+
+static const char *check_place(const Proof *v, const Buffer *b)
+{
+    if (b->offset < 0 || b->offset % 64) return say_buffer(v, b, "has no place, or one that is not aligned");
+    if (b->block < 0 || b->block > 3 || b->offset + b->bytes > v->p->block_bytes[b->block])
+        return say_buffer(v, b, "reaches past its block");
+    if (b->bytes != type_value_bytes(&b->node->type)) return say_buffer(v, b, "has not the size of its value");
+    int writer = v->writer[b->id], end = v->p->kernels.count;
+    if (b->first > writer || b->last < writer || b->last < v->last_read[b->id])
+        return say_buffer(v, b, "is used outside of its lifetime");
+    bool stays = b->node->op == OP_input && v->copied[b->id] >= 0;
+    if (stays && b->last < end) return say_buffer(v, b, "an input that is copied to does not live to the end");
+    return NULL;
+}
+
+static int by_place(const void *x, const void *y)
+{
+    const Buffer *a = *(Buffer *const *)x, *b = *(Buffer *const *)y;
+    if (a->block != b->block) return a->block - b->block;
+    if (a->offset != b->offset) return a->offset < b->offset ? -1 : 1;
+    return a->id - b->id;
+}
+
+static bool hands_over(const Buffer *a, const Buffer *b)
+{
+    return b->takes_over == a && a->offset == b->offset && a->bytes == b->bytes && a->last <= b->first;
+}
+
+static const char *check_overlap(const Proof *v)
+{
+    int count = v->p->buffers.count;
+    Buffer **at = arena_array(v->arena, Buffer *, count + 1);
+    if (count) memcpy(at, v->p->buffers.at, sizeof *at * (size_t)count);
+    if (count > 1) qsort(at, (size_t)count, sizeof *at, by_place);
+    for (int i = 0; i < count; i++)
+        for (int j = i + 1; j < count; j++) {
+            const Buffer *a = at[i], *b = at[j];
+            if (a->block != b->block || b->offset >= a->offset + a->bytes) break;
+            if (a->last < b->first || b->last < a->first || hands_over(a, b) || hands_over(b, a)) continue;
+            return arena_print(v->arena, "buffers b%d and b%d overlap at %s + %" PRId64 " and are both alive at kernel %d", a->id,
+                               b->id, block_name(a->block), b->offset, a->first > b->first ? a->first : b->first);
+        }
+    return NULL;
+}
+
+static const char *check_places(const Proof *v)
+{
+    for (int k = 0; k < v->p->buffers.count; k++) {
+        const char *wrong = check_place(v, v->p->buffers.at[k]);
+        if (wrong) return wrong;
+    }
+    return check_overlap(v);
+}
+
+const char *plan_verify(const Plan *p, Arena *arena)
+{
+    int count = p->buffers.count;
+    Proof v = {p, arena, arena_array(arena, int, count + 1), arena_array(arena, int, count + 1),
+               arena_array(arena, int, count + 1), arena_array(arena, int, p->graph->nodes.count + 1)};
+    for (int k = 0; k < count; k++) {
+        v.writer[k] = p->buffers.at[k]->node->op == OP_input ? -1 : -2;
+        v.last_read[k] = v.copied[k] = -1;
+        if (p->buffers.at[k]->id != k) return "buffers are not numbered in order";
+    }
+    const char *wrong = check_kernels(&v);
+    if (!wrong) wrong = check_results(&v);
+    if (!wrong) wrong = check_copies(&v);
+    bool planned = count > 0 && p->buffers.at[0]->offset >= 0;
+    if (!wrong && planned) wrong = check_places(&v);
+    return wrong;
+}

@@ -1,0 +1,73 @@
+/* Cuts the graph into kernels. Needs: a verified graph whose dimensions have values. Guarantees: a plan whose kernels together
+ * compute every output, each in the form that ir/plan.h describes, in an order that respects their dependences. Gives up: the
+ * given graph (the plan refers to a rewritten one). */
+#include "passes/fuse.h"
+
+static void find_users(Fusion *f)
+{
+    f->users = arena_array(f->arena, Node **, f->count + 1);
+    f->user_count = arena_array(f->arena, int, f->count + 1);
+    int *room = arena_array(f->arena, int, f->count + 1);
+    for (int k = 0; k < f->count; k++) {
+        const Node *n = f->graph->nodes.at[k];
+        for (int j = 0; j < n->arg_count; j++) room[n->args[j]->id]++;
+    }
+    for (int k = 0; k < f->count; k++) f->users[k] = arena_array(f->arena, Node *, room[k] + 1);
+    for (int k = 0; k < f->count; k++) {
+        Node *n = f->graph->nodes.at[k];
+        for (int j = 0; j < n->arg_count; j++) {
+            uint32_t a = n->args[j]->id;
+            int have = f->user_count[a];
+            if (have == 0 || f->users[a][have - 1] != n) f->users[a][f->user_count[a]++] = n;
+        }
+    }
+}
+
+static Fusion fusion_new(Arena *arena, const Graph *graph)
+{
+    int count = graph->nodes.count;
+    Fusion f = {.arena = arena, .graph = graph, .count = count};
+    find_users(&f);
+    f.elements = arena_array(arena, int64_t, count + 1);
+    for (int k = 0; k < count; k++) f.elements[k] = type_value_elements(&graph->nodes.at[k]->type);
+    f.role = arena_array(arena, Role, count + 1);
+    f.unit = arena_array(arena, Unit *, count + 1);
+    f.readers = arena_array(arena, UnitList, count + 1);
+    for (int s = 0; s < STAND_COUNT; s++) f.visited[s] = arena_array(arena, int, count + 1);
+    f.stored = arena_array(arena, bool, count + 1);
+    f.slot = arena_array(arena, int, count + 1);
+    return f;
+}
+
+static void order_unit(Fusion *f, Unit *u, UnitList *order)
+{
+    if (u->mark == f->stamp) return;
+    u->mark = f->stamp;
+    for (int k = 0; k < u->from.count; k++) order_unit(f, u->from.at[k], order);
+    vec_push(f->arena, order, u);
+}
+
+/* By age, but what a unit reads before it: a unit may have taken in anchors younger than its readers. */
+static UnitList order_units(Fusion *f)
+{
+    UnitList order = {0};
+    f->stamp++;
+    for (int k = 0; k < f->units.count; k++) order_unit(f, f->units.at[k], &order);
+    return order;
+}
+
+Plan *pass_fuse(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d)
+{
+    (void)options;
+    (void)d;
+    Plan *plan = arena_new_of(arena, Plan);
+    plan->arena = arena;
+    plan->graph = fuse_rewrite(arena, graph);
+    Fusion f = fusion_new(arena, plan->graph);
+    plan->buffer_of = arena_array(arena, Buffer *, f.count + 1);
+    fuse_mark_stored(&f);
+    fuse_group(&f);
+    UnitList order = order_units(&f);
+    fuse_build_kernels(&f, &order, plan);
+    return plan;
+}

@@ -1,0 +1,103 @@
+/* What the files of the fusion pass share. Words: an *anchor* is a node that belongs to exactly one kernel (stored values,
+ * reductions, and values that may turn out to be stored); every other node is computed inside each kernel that needs it. A
+ * *unit* is a kernel in the making: anchors over one space. */
+#ifndef PTM_PASSES_FUSE_H
+#define PTM_PASSES_FUSE_H
+
+#include "passes/passes.h"
+
+/* fuse_rewrite.c: the graph in the operators that kernels are made of, without dead nodes. */
+Graph *fuse_rewrite(Arena *arena, const Graph *graph);
+
+/* alone: a product or a scatter, which take nothing else in. */
+typedef enum Form { FORM_map, FORM_rows, FORM_columns, FORM_alone } Form;
+
+typedef enum Role {
+    ROLE_inside,                         /* computed where it is asked */
+    ROLE_input,                          /* stored before the step */
+    ROLE_wish,                           /* an anchor: stored if another kernel asks for it */
+    ROLE_store                           /* an anchor: stored */
+} Role;
+
+/* The places of KernelKind in ir/plan.h. */
+typedef enum Stand { STAND_full, STAND_row, STAND_other, STAND_COUNT } Stand;
+
+typedef struct Space {
+    Form    form;
+    int64_t a, r, c;                     /* extents; those that the form lacks are 1 */
+} Space;
+
+typedef struct Unit Unit;
+struct Unit {
+    int    id;
+    Space  space;
+    int    level;                        /* length of the longest path of units before it */
+    int    reductions;
+    Vec(Node *) anchors;                 /* by rising id */
+    Vec(Node *) sources;                 /* inputs and anchors of other units that it reads, each once */
+    Vec(Unit *) from, to;                /* producers and consumers, each once */
+    int    mark;                         /* stamp of the latest search */
+    const char *reason;                  /* why the first value refused did not join */
+};
+
+typedef Vec(Unit *) UnitList;
+
+typedef struct Fusion {
+    Arena *arena;
+    const Graph *graph;
+    int    count;                        /* nodes */
+    Node ***users;                       /* of each node, each once */
+    int   *user_count;
+    int64_t *elements;                   /* of each node */
+    Role  *role;
+    Unit **unit;                         /* of an anchor */
+    UnitList units;
+    UnitList *readers;                   /* units that read an anchor or input */
+    int   *visited[STAND_COUNT];         /* stamps of walks */
+    int    stamp;                        /* of the latest walk or search */
+    bool  *stored;                       /* anchors that get a buffer: known once all units are */
+    int   *slot;                         /* place in the kernel that is being built */
+} Fusion;
+
+/* fuse_store.c: fills `role`. Also what one element of a node costs when it is computed from anchors and inputs: operations, loads
+ * of values about as large as the node, different values read. Counting stops above EXPENSE_NODES nodes. */
+enum { EXPENSE_NODES = 160 };
+typedef struct Expense {
+    int cost, loads, reads, nodes;
+} Expense;
+void    fuse_mark_stored(Fusion *f);
+Expense fuse_expense(Fusion *f, const Node *node);
+int     fuse_node_cost(const Node *node);
+
+/* fuse_space.c: spaces, and where nodes stand in them. */
+bool  fuse_is_anchor(const Fusion *f, const Node *node);
+bool  fuse_is_reduction(const Node *node);
+Node *fuse_base(const Node *node);                           /* the value whose bytes a chain of reshapes shares */
+Space fuse_natural_space(const Fusion *f, const Node *anchor);
+/* Where an anchor stands in a space; `other` when it does not fit there. */
+Stand fuse_anchor_stand(const Fusion *f, const Space *space, const Node *anchor);
+/* Where argument k stands when the node stands at `stand`. */
+Stand fuse_argument_stand(const Fusion *f, const Space *space, const Node *node, int k, Stand stand);
+
+/* Visits what an anchor's own expression asks, as an anchor of `unit` in `space`. leaf: each input, anchor, or reshape of one from
+ * outside the unit, once for each place it stands in; false ends the walk. inner (may be NULL): each node between. */
+typedef struct Walk {
+    Fusion     *f;
+    const Unit *unit;
+    Space       space;
+    void       *context;
+    bool      (*leaf)(void *context, Node *leaf, Stand stand);
+    void      (*inner)(void *context, Node *node, Stand stand);
+} Walk;
+bool fuse_walk(const Walk *w, const Node *anchor);
+
+/* fuse_group.c: fills `units`. */
+void fuse_group(Fusion *f);
+
+/* fuse_kernel.c: the kernels of the units, in the given order, and the buffers. */
+void fuse_build_kernels(Fusion *f, const UnitList *order, Plan *plan);
+
+/* fuse_keep.c: fills kernel->keep; full[k] says that kernel->nodes.at[k] stands full. Needs `slot`. */
+void fuse_keep(const Fusion *f, const Unit *unit, const bool *full, Kernel *kernel);
+
+#endif

@@ -1,0 +1,249 @@
+/* Anchors join units, in the order of the graph: the latest unit that makes one of the values an anchor reads, else one that reads the
+ * same large value, if both fit one space, every value the unit makes is asked where it stands, and no cycle closes. Units carry
+ * the length of the longest path before them, so that most questions about cycles need no search. */
+#include "passes/fuse.h"
+
+enum {
+    REDUCTIONS_AT_MOST = 6,
+    VALUES_AT_MOST = 16,                 /* sources and anchors of a loop */
+    FEW_ROWS = 16,                       /* rows that do not share out over threads .. */
+    LONG_ROW = 4096,                     /* .. when each is this long and would be written by one of them */
+    LEVELS_APART = 40,                   /* what is further apart in the graph stays apart, for lifetimes and for time */
+    SEARCH_AT_MOST = 96,                 /* units visited by a search for a cycle */
+    SIBLINGS_AT_MOST = 8                 /* latest readers of a value that are tried */
+};
+
+/* What an anchor reads, seen from a unit that it might join. */
+typedef struct Join {
+    Fusion *f;
+    Unit   *unit;
+    Space   space;
+    Vec(Node *) sources;                 /* from outside the unit, bases, possibly more than once */
+    const char *refusal;
+} Join;
+
+static bool join_leaf(void *context, Node *leaf, Stand stand)
+{
+    Join *j = context;
+    Node *base = fuse_base(leaf);
+    if (j->unit && j->f->unit[base->id] == j->unit) {
+        if (fuse_anchor_stand(j->f, &j->space, base) == stand) return true;
+        j->refusal = "asks for a value of this kernel at another index";
+        return false;
+    }
+    vec_push(j->f->arena, &j->sources, base);
+    return true;
+}
+
+static bool find_sources(Join *j, const Node *anchor)
+{
+    Walk w = {j->f, j->unit, j->space, j, join_leaf, NULL};
+    j->sources.count = 0;
+    return fuse_walk(&w, anchor);
+}
+
+/* ---- spaces ---- */
+
+static bool same_space(const Space *x, const Space *y)
+{
+    return x->form == y->form && x->a == y->a && x->r == y->r && x->c == y->c;
+}
+
+/* The space of the unit once the anchor has joined; form alone: none. */
+static Space joint_space(const Fusion *f, const Unit *u, const Node *anchor)
+{
+    static const Space none = {FORM_alone, 1, 1, 1};
+    Space own = fuse_natural_space(f, anchor), has = u->space;
+    if (own.form == FORM_alone || has.form == FORM_alone) return none;
+    if (same_space(&own, &has)) return own;
+    if (own.form == FORM_map) return fuse_anchor_stand(f, &has, anchor) != STAND_other ? has : none;
+    if (has.form != FORM_map || own.form != FORM_rows) return none;
+    return has.a == own.a * own.r || has.a == own.a ? own : none;    /* a map becomes the front of the rows */
+}
+
+/* Rows that one thread works through alone must not carry work that many could share. */
+static bool starves_threads(const Fusion *f, const Unit *u, const Space *space, const Node *anchor)
+{
+    if (space->form != FORM_rows || space->a >= FEW_ROWS || space->r < LONG_ROW) return false;
+    bool full = fuse_anchor_stand(f, space, anchor) == STAND_full;
+    for (int k = 0; k < u->anchors.count && !full; k++) full = fuse_anchor_stand(f, space, u->anchors.at[k]) == STAND_full;
+    return full;
+}
+
+/* ---- cycles ---- */
+
+typedef struct Search {
+    const Unit *goal;
+    int stamp, budget;
+} Search;
+
+/* Whether a path leads from the goal to u; true also when that was not settled within the budget. */
+static bool may_descend(Search *s, Unit *u)
+{
+    if (u == s->goal) return true;
+    if (u->mark == s->stamp || u->level <= s->goal->level) return false;
+    if (s->budget-- == 0) return true;
+    u->mark = s->stamp;
+    for (int k = 0; k < u->from.count; k++)
+        if (may_descend(s, u->from.at[k])) return true;
+    return false;
+}
+
+static bool may_close_cycle(const Join *j)
+{
+    Search s = {j->unit, ++j->f->stamp, SEARCH_AT_MOST};
+    for (int k = 0; k < j->sources.count; k++) {
+        Unit *u = j->f->unit[j->sources.at[k]->id];
+        if (!u) continue;
+        if (u->level > j->unit->level + LEVELS_APART || may_descend(&s, u)) return true;
+    }
+    return false;
+}
+
+/* ---- joining ---- */
+
+static bool has_source(const Unit *u, const Node *node)
+{
+    for (int k = 0; k < u->sources.count; k++)
+        if (u->sources.at[k] == node) return true;
+    return false;
+}
+
+static bool exceeds_values(const Join *j)
+{
+    int fresh = 0;
+    for (int k = 0; k < j->sources.count; k++) fresh += !has_source(j->unit, j->sources.at[k]);
+    return j->unit->sources.count + fresh + j->unit->anchors.count + 1 > VALUES_AT_MOST;
+}
+
+static const char *refuse_join(Join *j, const Node *anchor)
+{
+    const Unit *u = j->unit;
+    j->space = joint_space(j->f, u, anchor);
+    if (u->space.form == FORM_alone) return "a product or a scatter is a kernel of its own";
+    if (anchor->op == OP_einsum) return "operand of a product";
+    if (anchor->op == OP_scatter) return "read by a scatter";
+    if (j->space.form == FORM_alone) return "iterates over another space";
+    if (fuse_is_reduction(anchor) && u->reductions >= REDUCTIONS_AT_MOST) return "as many reductions as a kernel takes";
+    if (starves_threads(j->f, u, &j->space, anchor)) return "too few rows to share among threads";
+    if (!find_sources(j, anchor)) return j->refusal;
+    if (exceeds_values(j)) return "as many inputs and outputs as a kernel takes";
+    if (may_close_cycle(j)) return "needs what other kernels make of this one";
+    return NULL;
+}
+
+static void raise_level(Unit *u, int level)
+{
+    if (u->level >= level) return;
+    u->level = level;
+    for (int k = 0; k < u->to.count; k++) raise_level(u->to.at[k], level + 1);
+}
+
+static void link_units(Arena *arena, Unit *from, Unit *to)
+{
+    for (int k = to->from.count - 1; k >= 0; k--)
+        if (to->from.at[k] == from) return;
+    vec_push(arena, &to->from, from);
+    vec_push(arena, &from->to, to);
+    raise_level(to, from->level + 1);
+}
+
+static void add_anchor(Join *j, Node *anchor)
+{
+    Fusion *f = j->f;
+    Unit *u = j->unit;
+    u->space = j->space;
+    u->reductions += fuse_is_reduction(anchor);
+    vec_push(f->arena, &u->anchors, anchor);
+    f->unit[anchor->id] = u;
+    for (int k = 0; k < j->sources.count; k++) {
+        Node *source = j->sources.at[k];
+        if (has_source(u, source)) continue;
+        vec_push(f->arena, &u->sources, source);
+        vec_push(f->arena, &f->readers[source->id], u);
+        if (f->unit[source->id]) link_units(f->arena, f->unit[source->id], u);
+    }
+}
+
+static bool try_join(Join *j, Unit *u, Node *anchor)
+{
+    j->unit = u;
+    const char *refusal = refuse_join(j, anchor);
+    if (!refusal) {
+        add_anchor(j, anchor);
+        return true;
+    }
+    if (!u->reason)
+        u->reason = arena_print(j->f->arena, "%%%u %s %s: %s", anchor->id, op_name(anchor->op),
+                                type_text(j->f->arena, &anchor->type), refusal);
+    return false;
+}
+
+static void add_candidate(Fusion *f, UnitList *list, Unit *u)
+{
+    if (!u || u->mark == f->stamp) return;
+    u->mark = f->stamp;
+    vec_push(f->arena, list, u);
+    for (int k = list->count - 1; k > 0 && list->at[k - 1]->level < u->level; k--) {
+        list->at[k] = list->at[k - 1];
+        list->at[k - 1] = u;
+    }
+}
+
+/* Units that make what the anchor reads, latest first. */
+static UnitList find_producers(Fusion *f, const Join *alone)
+{
+    UnitList list = {0};
+    f->stamp++;
+    for (int k = 0; k < alone->sources.count; k++) add_candidate(f, &list, f->unit[alone->sources.at[k]->id]);
+    return list;
+}
+
+/* Units over exactly the same space, or of which the anchor is a full value, that read one of the same large values. */
+static UnitList find_siblings(Fusion *f, const Join *alone, const Node *anchor)
+{
+    UnitList list = {0};
+    int64_t large = alone->space.a * alone->space.r * alone->space.c / 4;
+    f->stamp++;
+    for (int k = 0; k < alone->sources.count; k++) {
+        const Node *source = alone->sources.at[k];
+        const UnitList *readers = &f->readers[source->id];
+        if (f->elements[source->id] < large) continue;
+        for (int i = readers->count - 1; i >= 0 && i >= readers->count - SIBLINGS_AT_MOST; i--) {
+            Unit *u = readers->at[i];
+            bool fits = same_space(&u->space, &alone->space) || fuse_anchor_stand(f, &u->space, anchor) == STAND_full;
+            if (u->space.form != FORM_alone && fits) add_candidate(f, &list, u);
+        }
+    }
+    return list;
+}
+
+static bool join_any(Join *j, const UnitList *list, Node *anchor)
+{
+    for (int k = 0; k < list->count; k++)
+        if (try_join(j, list->at[k], anchor)) return true;
+    return false;
+}
+
+static void place_anchor(Fusion *f, Node *anchor)
+{
+    Join alone = {.f = f, .space = fuse_natural_space(f, anchor)};
+    find_sources(&alone, anchor);
+    Join j = {.f = f};
+    UnitList producers = find_producers(f, &alone);
+    if (join_any(&j, &producers, anchor)) return;
+    if (alone.space.form != FORM_alone) {
+        UnitList siblings = find_siblings(f, &alone, anchor);
+        if (join_any(&j, &siblings, anchor)) return;
+    }
+    alone.unit = arena_new_of(f->arena, Unit);
+    alone.unit->id = f->units.count;
+    vec_push(f->arena, &f->units, alone.unit);
+    add_anchor(&alone, anchor);
+}
+
+void fuse_group(Fusion *f)
+{
+    for (int k = 0; k < f->count; k++)
+        if (fuse_is_anchor(f, f->graph->nodes.at[k])) place_anchor(f, f->graph->nodes.at[k]);
+}

@@ -1,0 +1,170 @@
+/* From units to kernels: what each computes, reads, writes, and over which axes; then a buffer for everything stored. */
+#include "passes/fuse.h"
+
+#include <stdlib.h>
+
+typedef struct Build {
+    Fusion *f;
+    Kernel *kernel;
+    Vec(Node *) inputs;                  /* leaves from outside, once for each place */
+    Vec(Node *) astray;                  /* those of them that are asked at another index */
+    Vec(Node *) full;                    /* nodes inside that stand full */
+} Build;
+
+static bool build_leaf(void *context, Node *leaf, Stand stand)
+{
+    Build *b = context;
+    Arena *arena = b->f->arena;
+    const Node *base = fuse_base(leaf);
+    bool own = b->f->role[base->id] != ROLE_input && b->f->unit[base->id] == b->f->unit[b->kernel->nodes.at[0]->id];
+    if (own) return true;
+    vec_push(arena, &b->inputs, leaf);
+    if (stand == STAND_other) vec_push(arena, &b->astray, leaf);
+    return true;
+}
+
+static void build_inner(void *context, Node *node, Stand stand)
+{
+    Build *b = context;
+    vec_push(b->f->arena, &b->kernel->nodes, node);
+    if (stand == STAND_full) vec_push(b->f->arena, &b->full, node);
+}
+
+static int by_id(const void *x, const void *y)
+{
+    uint32_t a = (*(Node *const *)x)->id, b = (*(Node *const *)y)->id;
+    return (a > b) - (a < b);
+}
+
+static int sort_nodes(Node **at, int count)                  /* by id, each once; returns how many are left */
+{
+    if (count > 1) qsort(at, (size_t)count, sizeof *at, by_id);
+    int n = 0;
+    for (int k = 0; k < count; k++)
+        if (n == 0 || at[n - 1] != at[k]) at[n++] = at[k];
+    return n;
+}
+
+/* ---- the parts of a kernel ---- */
+
+static void set_axes(Kernel *k, const Type *type, int a_rank, int r_rank)
+{
+    k->a_rank = a_rank;
+    k->r_rank = r_rank;
+    k->c_rank = type->rank - a_rank - r_rank;
+    for (int i = 0; i < type->rank; i++) k->space[i] = type->dim[i];
+}
+
+static void set_reduced_axes(Kernel *k, const Unit *u, const Node *reduction)
+{
+    const Type *type = &reduction->args[0]->type;
+    int first = 0, end = type->rank;
+    while (!(reduction->attr.axes >> first & 1)) first++;
+    if (u->space.form == FORM_columns)
+        while (!(reduction->attr.axes >> (end - 1) & 1)) end--;
+    set_axes(k, type, first, end - first);
+}
+
+static void set_space(Kernel *k, const Unit *u)
+{
+    const Node *widest = u->anchors.at[0];
+    for (int i = 0; i < u->anchors.count; i++) {
+        const Node *n = u->anchors.at[i];
+        bool reduced = u->space.form == FORM_rows || u->space.form == FORM_columns;
+        if (reduced && fuse_is_reduction(n)) {
+            set_reduced_axes(k, u, n);
+            return;
+        }
+        if (n->type.rank > widest->type.rank) widest = n;
+    }
+    set_axes(k, &widest->type, widest->type.rank, 0);
+}
+
+static void set_inputs(Build *b)
+{
+    Kernel *k = b->kernel;
+    Arena *arena = b->f->arena;
+    int count = sort_nodes(b->inputs.at, b->inputs.count), astray = sort_nodes(b->astray.at, b->astray.count);
+    for (int i = 0, j = 0; i < count; i++) {
+        Node *n = b->inputs.at[i];
+        while (j < astray && b->astray.at[j]->id < n->id) j++;
+        vec_push(arena, &k->inputs, n);
+        if (j == astray || b->astray.at[j] != n) vec_push(arena, &k->aligned, n);
+    }
+}
+
+static void set_keep(Build *b, const Unit *u)
+{
+    Kernel *k = b->kernel;
+    bool *full = arena_array(b->f->arena, bool, k->nodes.count + 1);
+    for (int i = 0; i < k->nodes.count; i++) b->f->slot[k->nodes.at[i]->id] = i;
+    for (int i = 0; i < b->full.count; i++) full[b->f->slot[b->full.at[i]->id]] = true;
+    for (int i = 0; i < u->anchors.count; i++) {
+        Node *n = u->anchors.at[i];
+        if (fuse_anchor_stand(b->f, &u->space, n) == STAND_full) full[b->f->slot[n->id]] = true;
+    }
+    fuse_keep(b->f, u, full, k);
+}
+
+static Kernel *build_kernel(Fusion *f, const Unit *u)
+{
+    Kernel *k = arena_new_of(f->arena, Kernel);
+    Build b = {.f = f, .kernel = k};
+    Walk w = {f, u, u->space, &b, build_leaf, build_inner};
+    const Node *first = u->anchors.at[0];
+    k->kind = first->op == OP_einsum ? KERNEL_contract : first->op == OP_scatter ? KERNEL_scatter : KERNEL_loop;
+    for (int i = 0; i < u->anchors.count; i++) {
+        vec_push(f->arena, &k->nodes, u->anchors.at[i]);
+        if (f->stored[u->anchors.at[i]->id]) vec_push(f->arena, &k->outputs, u->anchors.at[i]);
+    }
+    for (int i = 0; i < u->anchors.count; i++) fuse_walk(&w, u->anchors.at[i]);
+    k->nodes.count = sort_nodes(k->nodes.at, k->nodes.count);
+    set_inputs(&b);
+    set_space(k, u);
+    if (u->space.form == FORM_rows) set_keep(&b, u);
+    k->reason = u->reason ? u->reason : "nothing else reads what it makes";
+    return k;
+}
+
+/* ---- buffers ---- */
+
+static Buffer *add_buffer(Plan *p, const Node *node, const char *category)
+{
+    Buffer *b = arena_new_of(p->arena, Buffer);
+    *b = (Buffer){.id = p->buffers.count, .node = node, .bytes = type_value_bytes(&node->type), .offset = -1,
+                  .first = -1, .last = -1, .category = category};
+    vec_push(p->arena, &p->buffers, b);
+    p->buffer_of[node->id] = b;
+    return b;
+}
+
+static void add_buffers(const Fusion *f, Plan *p)
+{
+    for (int k = 0; k < f->count; k++) {
+        const Node *n = f->graph->nodes.at[k];
+        if (n->op == OP_input || f->stored[k]) add_buffer(p, n, NULL);
+        else if (n->op == OP_reshape) p->buffer_of[k] = p->buffer_of[n->args[0]->id];
+    }
+}
+
+/* An anchor is stored when it must be, or when another kernel reads it. */
+static void decide_stored(Fusion *f)
+{
+    for (int k = 0; k < f->count; k++) f->stored[k] = f->role[k] == ROLE_store;
+    for (int k = 0; k < f->units.count; k++) {
+        const Unit *u = f->units.at[k];
+        for (int i = 0; i < u->sources.count; i++)
+            if (f->unit[u->sources.at[i]->id]) f->stored[u->sources.at[i]->id] = true;
+    }
+}
+
+void fuse_build_kernels(Fusion *f, const UnitList *order, Plan *plan)
+{
+    decide_stored(f);
+    add_buffers(f, plan);
+    for (int k = 0; k < order->count; k++) {
+        Kernel *kernel = build_kernel(f, order->at[k]);
+        kernel->id = plan->kernels.count;
+        vec_push(plan->arena, &plan->kernels, kernel);
+    }
+}

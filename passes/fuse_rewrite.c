@@ -1,0 +1,335 @@
+/* What fusion cannot cut into kernels as it stands becomes operators that it can: every einsum a product of dense operands (or
+ * multiplications and a sum), every reduction over adjacent axes, running sums as masked sums, a scatter that writes one place
+ * a row as a comparison with the index, a scatter into zeros that is added to something as a scatter into that something. The
+ * result is a new graph without dead nodes; values may differ in the order of additions. */
+#include "passes/build.h"
+#include "passes/fuse.h"
+#include "ir/contraction.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* ---- einsum ---- */
+
+typedef struct Term {
+    char  letter[2 * MAX_RANK + 1];
+    int   count;
+} Term;
+
+static Term term_read(const char *from, const char *to)
+{
+    Term t = {0};
+    for (; from < to; from++)
+        if (*from != ' ') t.letter[t.count++] = *from;
+    return t;
+}
+
+static void term_add(Term *t, char letter) { t->letter[t->count++] = letter; }
+static bool term_has(const Term *t, char letter) { return t->count && memchr(t->letter, letter, (size_t)t->count) != NULL; }
+static int term_find(const Term *t, char letter) { return (int)((const char *)memchr(t->letter, letter, (size_t)t->count) - t->letter); }
+
+/* The letters of one operand, the other, and the result, and the operands. */
+typedef struct Product {
+    Term  a, b, out;
+    Node *x, *y;
+} Product;
+
+static bool always(void *context, const Node *node)
+{
+    (void)context;
+    (void)node;
+    return true;
+}
+
+static bool dense_fits(const Node *einsum)
+{
+    View a, b;
+    Contraction c;
+    view_find(einsum->args[0], always, NULL, &a);
+    view_find(einsum->args[1], always, NULL, &b);
+    return contraction_find(einsum, &a, &b, &c);
+}
+
+/* Sums out the letters that neither the other operand nor the result has. */
+static Node *sum_lone(Graph *g, Node *x, Term *own, const Term *other, const Term *out)
+{
+    uint32_t lone = 0;
+    Term rest = {0};
+    for (int k = 0; k < own->count; k++) {
+        if (term_has(other, own->letter[k]) || term_has(out, own->letter[k])) term_add(&rest, own->letter[k]);
+        else lone |= 1u << k;
+    }
+    if (!lone) return x;
+    *own = rest;
+    return make_cast(g, make_reduce(g, OP_sum, x, lone), x->type.dtype);
+}
+
+/* x with its axes in the order of `want`, which has the same letters. */
+static Node *reorder(Graph *g, Node *x, const Term *have, const Term *want)
+{
+    int8_t map[MAX_RANK] = {0};
+    bool same = true;
+    for (int k = 0; k < want->count; k++) {
+        map[k] = (int8_t)term_find(have, want->letter[k]);
+        same = same && map[k] == k;
+    }
+    return same ? x : make_permute(g, x, map);
+}
+
+/* x spread over the axes of `space`; its own letters may stand in any order. */
+static Node *spread(Graph *g, Node *x, const Term *have, const Term *space, const Type *type)
+{
+    Term sorted = {0};
+    int8_t map[MAX_RANK] = {0};
+    for (int k = 0; k < space->count; k++) {
+        if (!term_has(have, space->letter[k])) continue;
+        map[sorted.count] = (int8_t)k;
+        term_add(&sorted, space->letter[k]);
+    }
+    return make_expand(g, reorder(g, x, have, &sorted), map, *type);
+}
+
+static const Dim *letter_dim(const Product *p, char letter)
+{
+    if (term_has(&p->a, letter)) return p->x->type.dim[term_find(&p->a, letter)];
+    return p->y->type.dim[term_find(&p->b, letter)];
+}
+
+static Node *multiply_and_sum(Graph *g, const Product *p)
+{
+    Term space = p->out;
+    for (int k = 0; k < p->a.count; k++)
+        if (!term_has(&p->out, p->a.letter[k])) term_add(&space, p->a.letter[k]);
+    Type type = {.dtype = p->x->type.dtype, .rank = space.count};
+    uint32_t axes = 0;
+    for (int k = 0; k < space.count; k++) {
+        type.dim[k] = letter_dim(p, space.letter[k]);
+        if (k >= p->out.count) axes |= 1u << k;
+    }
+    Node *product = make_binary(g, OP_mul, spread(g, p->x, &p->a, &space, &type), spread(g, p->y, &p->b, &space, &type));
+    return axes ? make_cast(g, make_reduce(g, OP_sum, product, axes), type.dtype) : product;
+}
+
+/* Operands ordered (batch, m, k) and (batch, k, n), so that each group is one run; the result is reordered behind it. */
+static Node *ordered_product(Graph *g, const Product *p)
+{
+    Term a = {0}, b = {0}, out = {0}, m = {0}, n = {0}, k = {0};
+    for (int i = 0; i < p->out.count; i++) {
+        char c = p->out.letter[i];
+        bool in_a = term_has(&p->a, c), in_b = term_has(&p->b, c);
+        if (in_a && in_b) term_add(&out, c);
+        else term_add(in_a ? &m : &n, c);
+    }
+    for (int i = 0; i < p->a.count; i++)
+        if (!term_has(&p->out, p->a.letter[i])) term_add(&k, p->a.letter[i]);
+    a = b = out;
+    for (int i = 0; i < m.count; i++) term_add(&a, m.letter[i]), term_add(&out, m.letter[i]);
+    for (int i = 0; i < k.count; i++) term_add(&a, k.letter[i]), term_add(&b, k.letter[i]);
+    for (int i = 0; i < n.count; i++) term_add(&b, n.letter[i]), term_add(&out, n.letter[i]);
+    const char *text = arena_print(g->arena, "%.*s,%.*s->%.*s", a.count, a.letter, b.count, b.letter, out.count, out.letter);
+    Node *product = make_einsum(g, text, reorder(g, p->x, &p->a, &a), reorder(g, p->y, &p->b, &b));
+    return reorder(g, product, &out, &p->out);
+}
+
+static Node *rewrite_einsum(Graph *g, const Node *old, Node *const *args)
+{
+    const char *text = old->attr.text, *comma = strchr(text, ','), *arrow = strchr(text, '-');
+    DType dtype = old->type.dtype;
+    Product p = {term_read(text, comma), term_read(comma + 1, arrow), term_read(arrow + 2, text + strlen(text)), args[0], args[1]};
+    bool is_real = dtype == DT_f32 || dtype == DT_f64;
+    if (dtype_is_float(dtype) && !is_real) {
+        p.x = make_cast(g, p.x, DT_f32);
+        p.y = make_cast(g, p.y, DT_f32);
+    }
+    p.x = sum_lone(g, p.x, &p.a, &p.b, &p.out);
+    p.y = sum_lone(g, p.y, &p.b, &p.a, &p.out);
+    bool has_inner = false, has_outer = false;
+    for (int k = 0; k < p.a.count; k++) has_inner = has_inner || !term_has(&p.out, p.a.letter[k]);
+    for (int k = 0; k < p.out.count; k++)
+        has_outer = has_outer || !term_has(&p.a, p.out.letter[k]) || !term_has(&p.b, p.out.letter[k]);
+    if (!dtype_is_float(dtype) || !has_inner || !has_outer) return make_cast(g, multiply_and_sum(g, &p), dtype);
+    if (is_real && p.x == args[0] && p.y == args[1] && dense_fits(old)) return graph_rebuild(g, old, args);
+    return make_cast(g, ordered_product(g, &p), dtype);
+}
+
+/* ---- reductions ---- */
+
+/* The reduced axes from the last one down, as long as they are adjacent; axes of extent 1 may stand between. */
+static uint32_t last_run(const Type *type, uint32_t axes)
+{
+    uint32_t run = 0;
+    int k = type->rank - 1;
+    while (!(axes >> k & 1)) k--;
+    for (; k >= 0 && (axes >> k & 1 || dim_is(type->dim[k], 1)); k--) run |= axes & 1u << k;
+    return run;
+}
+
+static int64_t reduced_extent(const Node *reduce)
+{
+    int64_t n = 1;
+    for (int k = 0; k < reduce->args[0]->type.rank; k++)
+        if (reduce->attr.axes >> k & 1) n *= dim_value(reduce->args[0]->type.dim[k]);
+    return n;
+}
+
+static Node *rewrite_reduce(Graph *g, const Node *old, Node *const *args)
+{
+    uint32_t axes = old->attr.axes;
+    Node *x = args[0];
+    if (reduced_extent(old) == 1) return make_cast(g, make_reshape(g, x, type_with(old->type, x->type.dtype)), old->type.dtype);
+    uint32_t run = last_run(&x->type, axes);
+    if (run == axes) return graph_rebuild(g, old, args);
+    return make_reduce(g, old->op, make_reduce(g, old->op, x, run), axes & ~run);  /* the rest stands before the run */
+}
+
+/* result[.., j, ..] = sum over i of (i <= j ? x[.., i, ..] : 0), with i as a new last axis. */
+static Node *rewrite_cumsum(Graph *g, const Node *old, Node *const *args)
+{
+    Node *x = args[0];
+    int axis = old->attr.axis, rank = x->type.rank;
+    assert(rank > 0 && rank < MAX_RANK);
+    int8_t order[MAX_RANK] = {0}, map[MAX_RANK] = {0};
+    Type wide = x->type;
+    for (int k = 0, n = 0; k < rank; k++)
+        if (k != axis) order[n++] = (int8_t)k;
+    order[rank - 1] = (int8_t)axis;
+    for (int k = 0; k < rank; k++) map[k] = k == rank - 1 ? (int8_t)rank : (int8_t)(k < axis ? k : k + 1);
+    wide.dim[wide.rank++] = x->type.dim[axis];
+    Type index = type_with(wide, DT_i32);
+    Node *later = make_binary(g, OP_lt, make_iota(g, index, axis), make_iota(g, index, rank));
+    Node *terms = make_where(g, later, make_full(g, wide, 0.0), make_expand(g, make_permute(g, x, order), map, wide));
+    return make_cast(g, make_reduce(g, OP_sum, terms, 1u << rank), old->type.dtype);
+}
+
+/* ---- scatter ---- */
+
+static bool is_zero(const Node *x)
+{
+    while (op_is_movement(x->op) && x->op != OP_concat) x = x->args[0];
+    return x->op == OP_const && x->attr.f == 0 && x->attr.i == 0;
+}
+
+/* The axis of its own shape whose index x is, or -1. */
+static int index_axis(const Node *x)
+{
+    if (x->op == OP_iota) return x->attr.axis;
+    if (x->op != OP_expand && x->op != OP_cast && x->op != OP_reshape) return -1;
+    int j = index_axis(x->args[0]);
+    const Type *from = &x->args[0]->type;
+    if (j < 0 || x->op == OP_cast) return dtype_is_whole(x->type.dtype) ? j : -1;
+    if (x->op == OP_expand) return from->dim[j] == x->type.dim[x->attr.map[j]] ? x->attr.map[j] : -1;
+    int large = 0, to = -1;              /* a reshape that only adds axes of extent 1 around the one that counts */
+    for (int k = 0; k < from->rank; k++) large += !dim_is(from->dim[k], 1);
+    for (int k = 0; k < x->type.rank; k++)
+        if (x->type.dim[k] == from->dim[j]) to = k;
+    return large == 1 ? to : -1;
+}
+
+/* Which of the index tensors is free when all others are the index of their own axis, in order; or -1. Every place is then
+ * written at most once. */
+static int free_index(const Node *scatter)
+{
+    Node *const *index = scatter->args + 2;
+    int count = scatter->arg_count - 2, axis = scatter->attr.axis, found = -1;
+    const Type *places = &index[0]->type, *base = &scatter->args[0]->type;
+    if (count != places->rank + 1) return -1;
+    for (int k = 0, next = 0; k < count; k++) {
+        bool own = next < places->rank && index_axis(index[k]) == next && base->dim[axis + k] == places->dim[next];
+        if (own) next++;
+        else if (found >= 0) return -1;
+        else found = k;
+    }
+    return found;
+}
+
+/* where(index of the free axis == its index tensor, value, 0) */
+static Node *one_place(Graph *g, const Node *scatter, int hole)
+{
+    const Node *values = scatter->args[1];
+    Node *index = scatter->args[2 + hole];
+    int cut = scatter->attr.axis + hole;
+    int8_t value_map[MAX_RANK] = {0}, index_map[MAX_RANK] = {0};
+    for (int k = 0; k < values->type.rank; k++) value_map[k] = (int8_t)(k < cut ? k : k + 1);
+    for (int k = 0; k < index->type.rank; k++) index_map[k] = (int8_t)(scatter->attr.axis + (k < hole ? k : k + 1));
+    Type type = scatter->type, places = type_with(type, index->type.dtype);
+    Node *here = make_binary(g, OP_eq, make_iota(g, places, cut), make_expand(g, index, index_map, places));
+    return make_where(g, here, make_expand(g, scatter->args[1], value_map, type), make_full(g, type, 0.0));
+}
+
+static Node *rewrite_scatter(Graph *g, const Node *old, Node *const *args)
+{
+    Node *scatter = graph_rebuild(g, old, args);
+    int hole = is_zero(args[0]) ? free_index(scatter) : -1;
+    return hole < 0 ? scatter : one_place(g, scatter, hole);
+}
+
+/* a + (zeros with v added at some places) = a with v added at those places. */
+static Node *rewrite_add(Graph *g, const Node *old, Node *const *args, const int *users)
+{
+    for (int k = 0; k < 2; k++) {
+        const Node *s = args[k];
+        if (s->op != OP_scatter || s->attr.i != 1 || !is_zero(s->args[0]) || users[old->args[k]->id] != 1) continue;
+        return make_scatter(g, args[1 - k], s->args[1], s->args + 2, s->arg_count - 2, s->attr.axis, true);
+    }
+    return graph_rebuild(g, old, args);
+}
+
+/* ---- the graph ---- */
+
+/* Counts the users of each node that reaches an output (an output is a user). 0: dead. */
+static int *count_users(Arena *arena, const Graph *graph)
+{
+    int *users = arena_array(arena, int, graph->nodes.count + 1);
+    for (int k = 0; k < graph->outputs.count; k++) users[graph->outputs.at[k].node->id]++;
+    for (int k = graph->nodes.count - 1; k >= 0; k--) {
+        const Node *node = graph->nodes.at[k];
+        for (int j = 0; users[k] && j < node->arg_count; j++) users[node->args[j]->id]++;
+    }
+    return users;
+}
+
+static Node *rewrite_node(Graph *g, const Node *old, Node *const *args, const int *users)
+{
+    switch ((int)old->op) {
+    case OP_einsum: return rewrite_einsum(g, old, args);
+    case OP_sum:
+    case OP_reduce_max: return rewrite_reduce(g, old, args);
+    case OP_cumsum: return rewrite_cumsum(g, old, args);
+    case OP_scatter: return rewrite_scatter(g, old, args);
+    case OP_add: return rewrite_add(g, old, args, users);
+    default: return graph_rebuild(g, old, args);
+    }
+}
+
+/* An output that is an input as it came must be copied before that input's place is written: the copy is a value of its own. */
+static Node *output_node(Graph *g, const Output *output, Node *node)
+{
+    const Node *base = node;
+    while (base->op == OP_reshape) base = base->args[0];
+    if (base->op != OP_input) return node;
+    bool own = output->kind == OUTPUT_update && base == node && !strcmp(base->attr.text, output->name);
+    bool fixed = output->kind == OUTPUT_result && base->attr.storage != STORE_param && base->attr.storage != STORE_state;
+    return own || fixed ? node : make_unary(g, OP_stop, node);
+}
+
+Graph *fuse_rewrite(Arena *arena, const Graph *graph)
+{
+    Graph *g = graph_like(arena, graph);
+    int *users = count_users(arena, graph);
+    Node **copy = arena_array(arena, Node *, graph->nodes.count + 1);
+    Node *args[256], **many = args;
+    for (int k = 0; k < graph->nodes.count; k++) {
+        const Node *old = graph->nodes.at[k];
+        if (!users[k] && old->op != OP_input) continue;
+        if (old->arg_count > 256) many = arena_array(arena, Node *, old->arg_count);
+        for (int j = 0; j < old->arg_count; j++) many[j] = copy[old->args[j]->id];
+        g->origin = old->origin_count ? old->origins[0] : NULL;
+        copy[k] = rewrite_node(g, old, many, users);
+        many = args;
+    }
+    for (int k = 0; k < graph->outputs.count; k++) {
+        const Output *o = &graph->outputs.at[k];
+        graph_output(g, o->kind, o->name, output_node(g, o, copy[o->node->id]));
+    }
+    return g;
+}

@@ -1,0 +1,214 @@
+/* Which values are stored. Products and scatters read and write memory; what leaves the graph is stored; the rest is computed
+ * where it is asked for, again in every kernel when that is cheap: activations that the backward pass needs come from values that
+ * are stored anyway. Where recomputing would read more values than storing does, or cost too much, the value becomes a wish:
+ * stored if kernels other than its own ask for it. */
+#include "passes/fuse.h"
+#include "ir/contraction.h"
+
+enum {
+    RECOMPUTE_COST = 64,                 /* operations an element that are cheaper than a load and a store of it */
+    SPREAD_COST = 4,                     /* a value that is spread over many elements is recomputed for each of them */
+    SPREAD_FACTOR = 4,
+    READS_AT_MOST = 12                   /* different values read by one expression */
+};
+
+int fuse_node_cost(const Node *node)
+{
+    static const int element_cost[OP_COUNT] = {
+#define ELEMENT(name, arity, types, result, value, code, gradient, cost, doc) [OP_##name] = cost,
+#define STRUCTURAL(name, ...) [OP_##name] = 0,
+#include "ir/ops.def"
+#undef ELEMENT
+#undef STRUCTURAL
+    };
+    switch ((int)node->op) {
+    case OP_cast:
+    case OP_iota:
+    case OP_window: return 1;
+    case OP_pad: return 2;
+    case OP_concat: return 2 * node->arg_count;
+    case OP_gather: return 8;
+    case OP_uniform: return 32;
+    case OP_integers: return 40;
+    default: return element_cost[node->op];
+    }
+}
+
+/* ---- expense ---- */
+
+typedef struct Count {
+    Fusion *f;
+    int64_t large;                       /* elements from which on a value read counts as a load */
+    Expense sum;
+} Count;
+
+static void count_node(Count *c, const Node *node)
+{
+    Fusion *f = c->f;
+    int *visited = &f->visited[0][node->id];
+    if (*visited == f->stamp || c->sum.nodes > EXPENSE_NODES) return;
+    *visited = f->stamp;
+    if (f->role[node->id] != ROLE_inside) {
+        c->sum.reads++;
+        c->sum.loads += f->elements[node->id] >= c->large;
+        return;
+    }
+    c->sum.nodes++;
+    c->sum.cost += fuse_node_cost(node);
+    bool gather = node->op == OP_gather;
+    if (gather) {
+        c->sum.loads += f->elements[node->id] >= c->large;
+        c->sum.reads++;
+    }
+    for (int k = gather && f->role[node->args[0]->id] != ROLE_inside; k < node->arg_count; k++) count_node(c, node->args[k]);
+}
+
+Expense fuse_expense(Fusion *f, const Node *node)
+{
+    f->stamp++;
+    Count c = {.f = f, .large = (f->elements[node->id] + 3) / 4};
+    f->visited[0][node->id] = f->stamp;
+    c.sum.cost = fuse_node_cost(node);
+    if (node->op == OP_gather) c.sum.loads = c.sum.reads = 1;
+    for (int k = 0; k < node->arg_count; k++) count_node(&c, node->args[k]);
+    return c.sum;
+}
+
+/* ---- what must be stored ---- */
+
+static void store(Fusion *f, const Node *node)
+{
+    if (f->role[node->id] != ROLE_input) f->role[node->id] = ROLE_store;
+}
+
+static bool is_this(void *context, const Node *node) { return node == context; }
+
+/* The value an operand is a view of: the nearest stored one below movement, else the first that is computed. */
+static Node *operand_base(const Fusion *f, Node *x)
+{
+    Node *n = x;
+    for (;;) {
+        bool moves = n->op == OP_permute || n->op == OP_slice || n->op == OP_expand || n->op == OP_reshape;
+        if (f->role[n->id] != ROLE_inside || !moves) break;
+        n = n->args[0];
+    }
+    bool free_value = n->op == OP_const || n->op == OP_iota;
+    bool much_larger = f->role[n->id] == ROLE_inside && f->elements[n->id] > 2 * f->elements[x->id];
+    return free_value || much_larger ? x : n;
+}
+
+static bool operands_fit(const Node *einsum, Node *a, Node *b)
+{
+    View va, vb;
+    Contraction c;
+    return view_find(einsum->args[0], is_this, a, &va) && view_find(einsum->args[1], is_this, b, &vb) &&
+           contraction_find(einsum, &va, &vb, &c);
+}
+
+/* Reads operands where they lie when a product can, else through a dense copy of the first, the second, or both. */
+static void store_operands(Fusion *f, const Node *einsum)
+{
+    Node *dense[2] = {fuse_base(einsum->args[0]), fuse_base(einsum->args[1])};
+    Node *lies[2] = {operand_base(f, einsum->args[0]), operand_base(f, einsum->args[1])};
+    for (int copies = 0; copies < 4; copies++) {
+        Node *a = copies & 1 ? dense[0] : lies[0], *b = copies & 2 ? dense[1] : lies[1];
+        if (copies < 3 && !operands_fit(einsum, a, b)) continue;
+        store(f, a);
+        store(f, b);
+        return;
+    }
+}
+
+static bool is_filled(const Node *base)
+{
+    while (op_is_movement(base->op) && base->op != OP_concat) base = base->args[0];
+    return base->op == OP_const;
+}
+
+static void store_around_scatter(Fusion *f, const Node *scatter)
+{
+    if (!is_filled(scatter->args[0])) store(f, fuse_base(scatter->args[0]));
+    for (int k = 1; k < scatter->arg_count; k++) {
+        Node *x = fuse_base(scatter->args[k]);
+        if (f->role[x->id] == ROLE_inside && fuse_expense(f, x).cost > RECOMPUTE_COST) store(f, x);
+    }
+}
+
+static void mark_required(Fusion *f)
+{
+    const Graph *g = f->graph;
+    for (int k = 0; k < g->inputs.count; k++) f->role[g->inputs.at[k]->id] = ROLE_input;
+    for (int k = 0; k < g->outputs.count; k++) store(f, fuse_base(g->outputs.at[k].node));
+    for (int k = 0; k < f->count; k++) {
+        const Node *n = g->nodes.at[k];
+        if (n->op == OP_einsum || n->op == OP_scatter) store(f, n);
+        if (fuse_is_reduction(n) && f->role[k] == ROLE_inside) f->role[k] = ROLE_wish;
+    }
+    for (int k = 0; k < f->count; k++) {
+        if (g->nodes.at[k]->op == OP_einsum) store_operands(f, g->nodes.at[k]);
+        if (g->nodes.at[k]->op == OP_scatter) store_around_scatter(f, g->nodes.at[k]);
+    }
+}
+
+/* ---- wishes ---- */
+
+enum { OWNER_none = -1, OWNER_many = -2 };
+
+/* For every node the one anchor whose expression it belongs to, or that there are many. */
+static int *find_owners(const Fusion *f)
+{
+    int *owner = arena_array(f->arena, int, f->count + 1);
+    for (int k = f->count - 1; k >= 0; k--) {
+        owner[k] = OWNER_none;
+        for (int j = 0; j < f->user_count[k]; j++) {
+            const Node *u = f->users[k][j];
+            int through = fuse_is_anchor(f, u) ? (int)u->id : owner[u->id];
+            if (owner[k] == OWNER_none) owner[k] = through;
+            else if (owner[k] != through) owner[k] = OWNER_many;
+        }
+    }
+    return owner;
+}
+
+/* Recomputing in two kernels what reads n large values costs 2n loads; storing it costs n, one store and one load. */
+static bool is_dear_to_repeat(Fusion *f, const Node *node)
+{
+    Expense e = fuse_expense(f, node);
+    return e.loads > 1 || e.cost > RECOMPUTE_COST || e.nodes > EXPENSE_NODES;
+}
+
+/* A reshape has no bytes of its own: the wish goes to what it reshapes. */
+static void wish(Fusion *f, const Node *node)
+{
+    Node *base = fuse_base(node);
+    if (f->role[base->id] == ROLE_inside) f->role[base->id] = ROLE_wish;
+}
+
+static void wish_spread(Fusion *f, const Node *node)
+{
+    Node *x = fuse_base(node->args[0]);
+    bool many = f->elements[node->id] >= SPREAD_FACTOR * f->elements[x->id] || node->op == OP_gather;
+    if (f->role[x->id] == ROLE_inside && many && fuse_expense(f, x).cost > SPREAD_COST) wish(f, x);
+}
+
+static void mark_wishes(Fusion *f)
+{
+    int *owner = find_owners(f);
+    int *reads = arena_array(f->arena, int, f->count + 1);   /* at least as many as the expression reads */
+    for (int k = 0; k < f->count; k++) {
+        const Node *n = f->graph->nodes.at[k];
+        if (n->op == OP_expand || n->op == OP_gather) wish_spread(f, n);
+        if (f->role[k] == ROLE_inside && owner[k] == OWNER_many && f->user_count[k] > 1 && is_dear_to_repeat(f, n)) wish(f, n);
+        for (int j = 0; j < n->arg_count; j++) reads[k] += f->role[n->args[j]->id] == ROLE_inside ? reads[n->args[j]->id] : 1;
+        if (f->role[k] != ROLE_inside || reads[k] <= READS_AT_MOST) continue;
+        Expense e = fuse_expense(f, n);
+        reads[k] = e.reads;
+        if (e.reads > READS_AT_MOST || e.nodes > EXPENSE_NODES) wish(f, n);
+    }
+}
+
+void fuse_mark_stored(Fusion *f)
+{
+    mark_required(f);
+    mark_wishes(f);
+}

@@ -1,0 +1,231 @@
+/* Gives every stored value its place. Needs: a plan from `schedule`, and a layout of parameters, states and tables (without one,
+ * the graph's own inputs in order). Guarantees what plan_verify proves. Values that take each other's place form a chain, which is placed as
+ * one; chains are placed first-fit in several orders, and the placement that needs the fewest bytes stays. */
+#include "passes/plan.h"
+#include "runtime/core/program.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- lifetimes ---- */
+
+static void find_lifetimes(Placing *w)
+{
+    Plan *p = w->p;
+    int end = p->kernels.count;
+    for (int b = 0; b < p->buffers.count; b++) p->buffers.at[b]->first = p->buffers.at[b]->last = -1;
+    for (int k = 0; k < end; k++) {
+        const Kernel *kernel = p->kernels.at[k];
+        for (int i = 0; i < kernel->inputs.count; i++) p->buffer_of[kernel->inputs.at[i]->id]->last = k;
+        for (int i = 0; i < kernel->outputs.count && kernel->kind != KERNEL_copy; i++) {
+            Buffer *b = p->buffer_of[kernel->outputs.at[i]->id];
+            b->first = b->last = k;
+        }
+    }
+    for (int b = 0; b < p->buffers.count; b++)
+        if (p->buffers.at[b]->node->op == OP_input) p->buffers.at[b]->last = end;
+    for (int k = 0; k < p->graph->outputs.count; k++) {
+        const Output *o = &p->graph->outputs.at[k];
+        Buffer *b = p->buffer_of[o->node->id];
+        if (o->kind == OUTPUT_result || b->takes_over) b->last = end;
+    }
+    for (int b = 0; b < p->buffers.count; b++) {             /* a parameter's old value ends where the new one begins */
+        Buffer *value = p->buffers.at[b];
+        if (value->takes_over) value->takes_over->last = value->first;
+    }
+}
+
+/* ---- blocks outside of work ---- */
+
+static int block_of_storage(int storage)
+{
+    switch ((Storage)storage) {
+    case STORE_param: return BLOCK_param;
+    case STORE_state: return BLOCK_state;
+    case STORE_const: return BLOCK_const;
+    case STORE_data:
+    case STORE_ambient: return BLOCK_work;
+    }
+    return BLOCK_work;
+}
+
+static void place_inputs(Placing *w, const Layout *layout)
+{
+    Plan *p = w->p;
+    p->block_bytes[BLOCK_param] = layout->param_bytes;
+    p->block_bytes[BLOCK_state] = layout->state_bytes;
+    p->block_bytes[BLOCK_const] = layout->const_bytes;
+    for (int b = 0; b < p->buffers.count; b++) {
+        Buffer *x = p->buffers.at[b];
+        x->block = x->node->op == OP_input ? block_of_storage(x->node->attr.storage) : BLOCK_work;
+        if (x->block == BLOCK_work) continue;
+        const int64_t *offset = map_get(layout->offset, x->node->attr.text);
+        assert(offset && "the layout has every parameter, state and table");
+        x->offset = *offset;
+    }
+    for (int b = 0; b < p->buffers.count; b++) {
+        Buffer *x = p->buffers.at[b];
+        if (!x->takes_over) continue;
+        x->block = x->takes_over->block;
+        x->offset = x->takes_over->offset;
+    }
+}
+
+/* ---- chains ---- */
+
+/* Outputs of a kernel take the place of inputs that die there. */
+static void take_over(Placing *w, int position)
+{
+    Plan *p = w->p;
+    const Kernel *k = p->kernels.at[position];
+    for (int i = 0; i < k->outputs.count && k->kind != KERNEL_copy; i++) {
+        Buffer *b = p->buffer_of[k->outputs.at[i]->id];
+        for (int j = 0; j < k->inputs.count && !b->takes_over; j++) {
+            Buffer *old = p->buffer_of[k->inputs.at[j]->id];
+            bool dies = old->block == BLOCK_work && old->last == position && old->first < position && !w->taken[old->id];
+            if (!dies || old->bytes != b->bytes || !kernel_may_take_over(p, k, k->outputs.at[i], old)) continue;
+            b->takes_over = old;
+            w->taken[old->id] = true;
+        }
+    }
+}
+
+static void find_chains(Placing *w)
+{
+    Plan *p = w->p;
+    int *chain_of = arena_array(w->arena, int, p->buffers.count + 1);
+    w->taken = arena_array(w->arena, bool, p->buffers.count + 1);
+    for (int k = 0; k < p->kernels.count; k++) take_over(w, k);
+    for (int b = 0; b < p->buffers.count; b++) {             /* heads of chains: what takes nothing over */
+        const Buffer *x = p->buffers.at[b];
+        if (x->block != BLOCK_work || x->takes_over) continue;
+        chain_of[b] = w->chains.count;
+        vec_push(w->arena, &w->chains, ((Chain){.bytes = (x->bytes + 63) / 64 * 64, .first = x->first, .last = x->last}));
+    }
+    for (int k = 0; k < p->kernels.count; k++) {             /* in order of execution, so that what is taken over has its chain */
+        const Kernel *kernel = p->kernels.at[k];
+        for (int i = 0; i < kernel->outputs.count && kernel->kind != KERNEL_copy; i++) {
+            const Buffer *x = p->buffer_of[kernel->outputs.at[i]->id];
+            if (x->block != BLOCK_work || !x->takes_over) continue;
+            chain_of[x->id] = chain_of[x->takes_over->id];
+            Chain *c = &w->chains.at[chain_of[x->id]];
+            if (x->last > c->last) c->last = x->last;
+        }
+    }
+    w->chain_of = chain_of;
+}
+
+/* ---- the certificate ---- */
+
+/* The largest sum of bytes of chains alive at one kernel; before the first and after the last count too. */
+static int64_t find_lower_bound(const Placing *w)
+{
+    int end = w->p->kernels.count;
+    int64_t *change = arena_array(w->arena, int64_t, end + 4), live = 0, most = 0;
+    for (int k = 0; k < w->chains.count; k++) {
+        change[w->chains.at[k].first + 1] += w->chains.at[k].bytes;
+        change[w->chains.at[k].last + 2] -= w->chains.at[k].bytes;
+    }
+    for (int k = 0; k < end + 3; k++) {
+        live += change[k];
+        if (live > most) most = live;
+    }
+    return most;
+}
+
+static const char *input_category(const Node *input)
+{
+    switch ((Storage)input->attr.storage) {
+    case STORE_param: return "parameters";
+    case STORE_state: return strncmp(input->attr.text, "optimizer.", 10) ? "state" : "optimizer state";
+    case STORE_const: return "tables";
+    case STORE_data:
+    case STORE_ambient: return "batch";
+    }
+    return NULL;
+}
+
+/* What the kernel that makes a new parameter reads from work in the parameter's shape is its gradient. */
+static void mark_gradients(Plan *p, const Output *o)
+{
+    const Node *param = graph_find_input(p->graph, o->name);
+    const Buffer *value = p->buffer_of[o->node->id];
+    if (o->kind != OUTPUT_update || param->attr.storage != STORE_param || value->first < 0) return;
+    const Kernel *k = p->kernels.at[value->first];
+    for (int i = 0; i < k->inputs.count; i++) {
+        Buffer *b = p->buffer_of[k->inputs.at[i]->id];
+        if (b->block == BLOCK_work && !b->category && b->bytes == value->bytes) b->category = "gradients";
+    }
+}
+
+/* The kernel that makes the loss; without a name, no kernel. */
+static int find_loss(const Plan *p, const PassOptions *options)
+{
+    for (int k = 0; options && options->loss && k < p->graph->outputs.count; k++) {
+        const Output *o = &p->graph->outputs.at[k];
+        if (o->kind == OUTPUT_result && !strcmp(o->name, options->loss)) return p->buffer_of[o->node->id]->first;
+    }
+    return p->kernels.count;
+}
+
+static void categorize(Placing *w, const PassOptions *options)
+{
+    Plan *p = w->p;
+    int loss = find_loss(p, options);
+    for (int b = 0; b < p->buffers.count; b++) {
+        Buffer *x = p->buffers.at[b];
+        x->category = x->node->op == OP_input ? input_category(x->node) : NULL;
+        for (const Buffer *old = x; old->block != BLOCK_work && !x->category; old = old->takes_over)
+            if (!old->takes_over) x->category = input_category(old->node);
+    }
+    for (int k = 0; k < p->graph->outputs.count; k++) {
+        const Output *o = &p->graph->outputs.at[k];
+        Buffer *b = p->buffer_of[o->node->id];
+        if (o->kind == OUTPUT_result && !b->category) b->category = "results";
+        mark_gradients(p, o);
+    }
+    for (int b = 0; b < p->buffers.count; b++) {
+        Buffer *x = p->buffers.at[b];
+        if (!x->category) x->category = x->first < loss && x->last > loss ? "saved activations" : "scratch";
+    }
+}
+
+/* ---- the pass ---- */
+
+static void prepare_buffers(Plan *p, Arena *arena)
+{
+    static_assert(BLOCK_param == 0 && BLOCK_state == 1 && BLOCK_const == 2 && BLOCK_work == 3, "block_name follows RtBlock");
+    Buffer *copy = arena_array(arena, Buffer, p->buffers.count + 1);
+    Buffer **at = arena_array(arena, Buffer *, p->buffers.count + 1), **of = arena_array(arena, Buffer *, p->graph->nodes.count + 1);
+    for (int b = 0; b < p->buffers.count; b++) {
+        copy[b] = *p->buffers.at[b];
+        if (copy[b].takes_over) copy[b].takes_over = &copy[copy[b].takes_over->id];
+        at[b] = &copy[b];
+    }
+    for (int k = 0; k < p->graph->nodes.count; k++)
+        if (p->buffer_of[k]) of[k] = &copy[p->buffer_of[k]->id];
+    p->buffers.at = at;
+    p->buffers.capacity = p->buffers.count;
+    p->buffer_of = of;
+}
+
+Plan *pass_plan(Arena *arena, Plan *plan, const PassOptions *options, Diagnostics *d)
+{
+    (void)d;
+    Plan *p = arena_new_of(arena, Plan);
+    *p = *plan;
+    p->arena = arena;
+    prepare_buffers(p, arena);
+    Placing w = {.arena = arena, .p = p};
+    const Graph *graph = p->graph;
+    find_lifetimes(&w);
+    place_inputs(&w, options && options->layout ? options->layout : layout_new(arena, &graph, 1));
+    find_chains(&w);
+    p->lower_bound = find_lower_bound(&w);
+    p->block_bytes[BLOCK_work] = plan_place(&w, p->lower_bound);
+    for (int b = 0; b < p->buffers.count; b++)
+        if (p->buffers.at[b]->block == BLOCK_work) p->buffers.at[b]->offset = w.chains.at[w.chain_of[b]].offset;
+    categorize(&w, options);
+    return p;
+}
