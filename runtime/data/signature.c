@@ -202,7 +202,10 @@ static bool bind_positions(RtData *d, const Signature *s, const DataValue *args,
     int positions = next;
     next = 0;
     for (int i = 0; i < s->count && next < positions; i++) {
-        if (given[i]) continue;
+        if (given[i]) {
+            RtText name = s->parameters[i].name;
+            return rt_fail(e, "'%.*s' is given by position and by name", (int)name.size, name.bytes);
+        }
         int taken = s->parameters[i].rest ? positions - next - needed_after(s, i, given) : 1;
         if (taken < 1) continue;
         if (!s->parameters[i].rest) bound[i] = args[next];
@@ -211,7 +214,7 @@ static bool bind_positions(RtData *d, const Signature *s, const DataValue *args,
         next += taken;
     }
     if (next == positions) return true;
-    return rt_fail(e, "%d arguments too many", positions - next);
+    return rt_fail(e, "%d argument%s too many", positions - next, positions - next > 1 ? "s" : "");
 }
 
 bool signature_bind(RtData *d, const DataReader *reader, const DataValue *args, int count, DataValue *bound, RtError *e)
