@@ -1,5 +1,5 @@
-/* The reference evaluator's heart: dispatch over ops.def, the element operators from the table's `value` column, casts and
- * makers. Structural rules over shapes are in eval_move.c, eval_reduce.c and eval_index.c. */
+/* The reference evaluator's heart: dispatch over ops.def, the element operators from the table's `value` column,
+ * casts and makers. Structural rules over shapes are in eval_move.c, eval_reduce.c and eval_index.c. */
 #include "ir/eval_rules.h"
 #include "runtime/core/random.h"
 

@@ -63,7 +63,8 @@ const char *eval_gather(const Node *node, Tensor *const *args, Tensor *out, Aren
             if (why) return why;
             if (row < 0) continue;
             for (int64_t n = 0; n < rows.inner; n++)
-                tensor_copy_element(out, (o * rows.places + p) * rows.inner + n, args[0], o * outer_stride(&rows) + row + n);
+                tensor_copy_element(out, (o * rows.places + p) * rows.inner + n, args[0],
+                                    o * outer_stride(&rows) + row + n);
         }
     }
     return NULL;
@@ -91,7 +92,8 @@ const char *eval_scatter(const Node *node, Tensor *const *args, Tensor *out, Are
             if (why) return why;
             if (row < 0) continue;
             for (int64_t n = 0; n < rows.inner; n++)
-                write_element(node, out, o * outer_stride(&rows) + row + n, args[1], (o * rows.places + p) * rows.inner + n);
+                write_element(node, out, o * outer_stride(&rows) + row + n, args[1],
+                              (o * rows.places + p) * rows.inner + n);
         }
     }
     return NULL;

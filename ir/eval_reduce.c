@@ -1,4 +1,5 @@
-/* Reference values of reductions and contractions. Floats accumulate in double, integers wrap; one rounding at the end. */
+/* Reference values of reductions and contractions. Floats accumulate in double, integers wrap; one rounding at the
+ * end. */
 #include "ir/eval_rules.h"
 
 #include <math.h>

@@ -1,8 +1,9 @@
-/* Reverse-mode gradient (Griewank and Walther, Evaluating Derivatives, section 3.2), graph to graph: the forward nodes are copied,
- * then the nodes from the loss back to the trained parameters are visited in reverse order, and each sends its gradient to
- * those arguments that depend on a trained parameter. Every gradient node stands at the place of its forward node.
- * Needs: the loss is a scalar float result. Guarantees: all outputs as before, and a result "d <parameter>" of the parameter's
- * type for every trained parameter that the graph reads; zero where the loss does not depend on it. */
+/* Reverse-mode gradient (Griewank and Walther, Evaluating Derivatives, section 3.2), graph to graph: the forward nodes
+ * are copied, then the nodes from the loss back to the trained parameters are visited in reverse order, and each sends
+ * its gradient to those arguments that depend on a trained parameter. Every gradient node stands at the place of its
+ * forward node.
+ * Needs: the loss is a scalar float result. Guarantees: all outputs as before, and a result "d <parameter>" of the
+ * parameter's type for every trained parameter that the graph reads; zero where the loss does not depend on it. */
 #include "passes/grad_rules.h"
 #include "passes/passes.h"
 
@@ -60,7 +61,7 @@ static Node *gradient_of_argument(Graph *g, Node *node, Node *d, int k)
 {
     switch (node->op) {
 #define ELEMENT(name, ...) case OP_##name: return element_gradient(g, node, d, k);
-#define STRUCTURAL(name, arity, kind, attrs, shape, gradient, eval, doc) case OP_##name: return grad_##gradient(g, node, d, k);
+#define STRUCTURAL(name, arity, kind, attrs, shape, gradient, ...) case OP_##name: return grad_##gradient(g, node, d, k);
 #include "ir/ops.def"
 #undef ELEMENT
 #undef STRUCTURAL
@@ -129,7 +130,8 @@ static bool check_loss(const Graph *graph, const char *name, Diagnostics *d)
     const Node *node = loss->node;
     if (node->type.rank == 0 && dtype_is_float(node->type.dtype)) return true;
     Place place = node->origin_count && node->origins[0] ? node->origins[0]->place : (Place){0};
-    diag_error(d, place, "only a scalar float can be minimized, but \"%s\" is %s", name, type_text(graph->arena, &node->type));
+    diag_error(d, place, "only a scalar float can be minimized, but \"%s\" is %s", name,
+               type_text(graph->arena, &node->type));
     return false;
 }
 

@@ -9,8 +9,8 @@ Node *grad_gather(Graph *g, Node *node, Node *d, int k)
     return make_scatter(g, nothing, d, node->args + 1, node->arg_count - 1, node->attr.axis, true);
 }
 
-/* Places whose value stands in the result: those that no later place wrote over. Each place writes its own number into a table,
- * and looks whether it is still there. */
+/* Places whose value stands in the result: those that no later place wrote over. Each place writes its own number
+ * into a table, and looks whether it is still there. */
 static Node *find_winners(Graph *g, const Node *node)
 {
     Node *const *index = node->args + 2;
@@ -24,7 +24,8 @@ static Node *find_winners(Graph *g, const Node *node)
     return make_binary(g, OP_eq, make_gather(g, owner, index, index_count, 0), number);
 }
 
-/* Set: what was there before gets the gradient outside the written rows, the last value written to a row gets it inside. */
+/* Set: what was there before gets the gradient outside the written rows, the last value written to a row gets it
+ * inside. */
 Node *grad_scatter(Graph *g, Node *node, Node *d, int k)
 {
     Node *const *index = node->args + 2;

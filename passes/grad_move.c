@@ -1,4 +1,5 @@
-/* Gradients of casts and movement: the adjoint of moving elements is moving them back, adding where several came from one. */
+/* Gradients of casts and movement: the adjoint of moving elements is moving them back, adding where several came
+ * from one. */
 #include "passes/grad_rules.h"
 
 Node *grad_cast(Graph *g, Node *node, Node *d, int k) { return make_cast(g, d, node->args[k]->type.dtype); }

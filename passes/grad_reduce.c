@@ -24,7 +24,8 @@ Node *grad_sum(Graph *g, Node *node, Node *d, int k)
     return spread(g, node, make_cast(g, d, node->args[k]->type.dtype));
 }
 
-/* The row-major number of each element within the reduced axes, counted down to 0: the first element has the largest. */
+/* The row-major number of each element within the reduced axes, counted down to 0: the first element has the
+ * largest. */
 static Node *count_down(Graph *g, const Node *node, Type type)
 {
     int64_t total = 1;
@@ -38,7 +39,8 @@ static Node *count_down(Graph *g, const Node *node, Type type)
     return make_binary(g, OP_add, number, build_splat(g, type, total - 1));
 }
 
-/* To the first element that attains the maximum: among those that do, the one whose number, counted down, is largest. */
+/* To the first element that attains the maximum: among those that do, the one whose number, counted down, is
+ * largest. */
 Node *grad_reduce_max(Graph *g, Node *node, Node *d, int k)
 {
     Node *x = node->args[k];

@@ -1,7 +1,8 @@
-/* Simplification: one sweep, arguments first, that rebuilds the live nodes in a new graph and rewrites each by the rules of
- * simplify.def until none applies; then a second sweep cuts large reductions and a third leaves out what is dead.
- * Needs: nothing (any graph). Guarantees: the same inputs of storage data, the same outputs with the same values up to the
- * rounding that simplify.def states; no `stop`; `einsum` only with a summed letter. */
+/* Simplification: one sweep, arguments first, that rebuilds the live nodes in a new graph and rewrites each by the
+ * rules of simplify.def until none applies; then a second sweep cuts large reductions and a third leaves out what is
+ * dead.
+ * Needs: nothing (any graph). Guarantees: the same inputs of storage data, the same outputs with the same values up
+ * to the rounding that simplify.def states; no `stop`; `einsum` only with a summed letter. */
 #include "passes/simplify.h"
 #include "passes/passes.h"
 
@@ -98,7 +99,8 @@ bool is_splat_whole(const Node *node, int64_t value)
     return scalar && !dtype_is_float(scalar->type.dtype) && scalar->attr.i == value;
 }
 
-/* How often each node is used by a live node or an output; outputs, their updated inputs and data inputs count as used. */
+/* How often each node is used by a live node or an output; outputs, their updated inputs and data inputs count as
+ * used. */
 static int *count_uses(Arena *arena, const Graph *graph)
 {
     int *uses = arena_array(arena, int, graph->nodes.count + 1);

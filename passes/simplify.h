@@ -1,4 +1,5 @@
-/* Inside `simplify`: the state of a run and what its rules build with. Every node a rule emits is simplified before the rule sees it. */
+/* Inside `simplify`: the state of a run and what its rules build with. Every node a rule emits is simplified before
+ * the rule sees it. */
 #ifndef PTM_SIMPLIFY_H
 #define PTM_SIMPLIFY_H
 
@@ -34,8 +35,8 @@ const Node *splat_of(const Node *node);
 bool is_splat_float(const Node *node, double value);         /* of a float type, equal to the bit: -0 is not 0 */
 bool is_splat_whole(const Node *node, int64_t value);        /* of an integer type or bool */
 
-/* The last step: sums and maxima whose axes are not adjacent become one after the other, and those with little else to spread
- * over threads become two. `reduction` is a sum or reduce_max of g; returns what stands for it. */
+/* The last step: sums and maxima whose axes are not adjacent become one after the other, and those with little else
+ * to spread over threads become two. `reduction` is a sum or reduce_max of g; returns what stands for it. */
 Node *cut_reduction(Graph *g, Node *reduction);
 
 #endif

@@ -1,4 +1,5 @@
-/* Rules of simplify.def for contractions. An equation is three terms of letters; rules change terms, never the meaning. */
+/* Rules of simplify.def for contractions. An equation is three terms of letters; rules change terms, never the
+ * meaning. */
 #include "passes/simplify.h"
 
 #include <string.h>
@@ -148,7 +149,8 @@ static Node *einsum_of_expand(Simplify *s, Node *node, int k)
     args[k] = narrow_argument(s, args[k], e.term[k]);
     if (!e.term[0][0] || !e.term[1][0]) return scaled(s, &e, args, node);
     for (int j = 0; full.result[j]; j++)
-        if (!strchr(e.term[0], full.result[j]) && !strchr(e.term[1], full.result[j])) drop_letter(e.result, full.result[j]);
+        if (!strchr(e.term[0], full.result[j]) && !strchr(e.term[1], full.result[j]))
+            drop_letter(e.result, full.result[j]);
     Node *narrow = emit_einsum(s, &e, args[0], args[1]);
     return spread_over(s, node, narrow, e.result, full.result);
 }
@@ -172,8 +174,8 @@ Node *simplify_einsum_product(Simplify *s, Node *node)
     return emit_binary(s, OP_mul, a, b);
 }
 
-/* Not when the last letter would be one of both arguments: a product writes rows whose neighbours come from one of them. Nor when the
- * contraction is needed in the other order too. */
+/* Not when the last letter would be one of both arguments: a product writes rows whose neighbours come from one of
+ * them. Nor when the contraction is needed in the other order too. */
 Node *simplify_einsum_result(Simplify *s, Node *node)
 {
     Node *einsum = node->args[0];

@@ -72,7 +72,8 @@ static Node *expand_of_expand(Simplify *s, const Node *node)
     return emit_expand(s, inner->args[0], map, node->type);
 }
 
-/* The axes of a reshape's argument stand in its result in order, with ones between them: expand can add those itself. */
+/* The axes of a reshape's argument stand in its result in order, with ones between them: expand can add those
+ * itself. */
 static Node *expand_of_reshape(Simplify *s, const Node *node)
 {
     const Node *reshape = node->args[0], *x = reshape->args[0];
@@ -127,7 +128,8 @@ static Node *pad_of_pad(Simplify *s, const Node *node)
 {
     const Node *inner = node->args[0];
     const Dim *before[MAX_RANK];
-    for (int k = 0; k < node->type.rank; k++) before[k] = dim_add(s->g->dims, node->attr.start[k], inner->attr.start[k]);
+    for (int k = 0; k < node->type.rank; k++)
+        before[k] = dim_add(s->g->dims, node->attr.start[k], inner->attr.start[k]);
     return emit_normal(s, make_pad(s->g, inner->args[0], before, node->type));
 }
 

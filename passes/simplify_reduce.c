@@ -34,7 +34,8 @@ static Node *reduce_of_reduce(Simplify *s, const Node *node)
     return type_equal(&both->type, &node->type) ? both : NULL;
 }
 
-/* Along the axes that an expand added, all elements are equal: n of them sum to n times one, and their maximum is one. */
+/* Along the axes that an expand added, all elements are equal: n of them sum to n times one, and their maximum is
+ * one. */
 static Node *reduce_of_expand(Simplify *s, const Node *node)
 {
     const Node *expand = node->args[0];
@@ -56,7 +57,8 @@ static Node *reduce_of_expand(Simplify *s, const Node *node)
     }
     if (!added || copies < 1) return NULL;
     Node *narrow = emit_expand(s, expand->args[0], map, type);
-    Node *once = rest ? emit_reduce(s, node->op, narrow, rest) : emit_normal(s, make_cast(s->g, narrow, node->type.dtype));
+    Node *once =
+        rest ? emit_reduce(s, node->op, narrow, rest) : emit_normal(s, make_cast(s->g, narrow, node->type.dtype));
     if (node->op == OP_reduce_max) return once;
     return emit_binary(s, OP_mul, once, emit_full(s, once->type, (double)copies));
 }
@@ -79,7 +81,8 @@ static Node *reduce_of_permute(Simplify *s, const Node *node)
     return emit_reduce(s, node->op, permute->args[0], axes);
 }
 
-/* Over all axes, the shape does not matter. A source with axes of one element is left to reduce_ones, which made this reshape. */
+/* Over all axes, the shape does not matter. A source with axes of one element is left to reduce_ones, which made
+ * this reshape. */
 static Node *reduce_of_reshape(Simplify *s, const Node *node)
 {
     Node *source = node->args[0]->args[0];
@@ -105,9 +108,9 @@ Node *simplify_sum(Simplify *s, Node *node) { return reduce_again(s, node); }
 
 Node *simplify_reduce_max(Simplify *s, Node *node) { return reduce_again(s, node); }
 
-/* Cutting. A kernel spreads a reduction over threads by the axes before the reduced ones ("units"). Where these are few and each
- * has much to reduce, the first part of the reduced axes is kept at first and reduced by a second, small node. The cut follows
- * from the shape alone, so results do not depend on threads. */
+/* Cutting. A kernel spreads a reduction over threads by the axes before the reduced ones ("units"). Where these are
+ * few and each has much to reduce, the first part of the reduced axes is kept at first and reduced by a second,
+ * small node. The cut follows from the shape alone, so results do not depend on threads. */
 enum {
     ENOUGH_UNITS = 64,                   /* of work for any machine's threads */
     FEW_UNITS = 8,                       /* not worth splitting an axis for more */
@@ -200,5 +203,6 @@ Node *cut_reduction(Graph *g, Node *reduction)
     while (first > 0 && reduces(reduction, first - 1)) first--;
     uint32_t inner = axes_between(first, last), outer = reduction->attr.axes & ~inner;
     if (!outer) return cut_adjacent(g, reduction);
-    return cut_reduction(g, make_reduce(g, reduction->op, cut_adjacent(g, make_reduce(g, reduction->op, x, inner)), outer));
+    return cut_reduction(
+        g, make_reduce(g, reduction->op, cut_adjacent(g, make_reduce(g, reduction->op, x, inner)), outer));
 }

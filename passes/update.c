@@ -1,6 +1,8 @@
-/* The optimizer step: gradients are clipped by their global norm, and the optimizer's code is spliced in once per parameter.
- * Needs: results "d <parameter>" from `grad`, one ParamUpdate per trained parameter. Guarantees: those results are gone; an
- * update per parameter and optimizer state; results "lr" (if the optimizer has one) and "grad_norm" (if clipped). */
+/* The optimizer step: gradients are clipped by their global norm, and the optimizer's code is spliced in once per
+ * parameter.
+ * Needs: results "d <parameter>" from `grad`, one ParamUpdate per trained parameter. Guarantees: those results are
+ * gone; an update per parameter and optimizer state; results "lr" (if the optimizer has one) and "grad_norm" (if
+ * clipped). */
 #include "passes/build.h"
 #include "passes/passes.h"
 
@@ -82,12 +84,14 @@ static void clip_gradients(Graph *g, Items *items, Node *norm, double clip)
 {
     DType dtype = norm->type.dtype;
     Node *one = make_float(g, dtype, 1.0);
-    Node *ratio = make_binary(g, OP_div, make_float(g, dtype, clip), make_binary(g, OP_add, norm, make_float(g, dtype, 1e-6)));
+    Node *ratio =
+        make_binary(g, OP_div, make_float(g, dtype, clip), make_binary(g, OP_add, norm, make_float(g, dtype, 1e-6)));
     Node *scale = make_where(g, make_binary(g, OP_lt, one, ratio), one, ratio);
     for (int k = 0; k < items->count; k++) {
         Node *d = items->at[k].gradient;
         set_origin(g, items->at[k].value);
-        items->at[k].gradient = make_binary(g, OP_mul, d, make_broadcast(g, make_cast(g, scale, d->type.dtype), d->type));
+        items->at[k].gradient =
+            make_binary(g, OP_mul, d, make_broadcast(g, make_cast(g, scale, d->type.dtype), d->type));
     }
 }
 

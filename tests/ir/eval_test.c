@@ -64,10 +64,12 @@ static void expect(Bench *b, Node *node, int count, const double *wanted)
     for (int k = 0; k < count; k++) {
         double found = t->f ? t->f[k] : (double)t->i[k];
         bool same = found == wanted[k] && signbit(found) == signbit(wanted[k]);
-        if (!same && !(isnan(found) && isnan(wanted[k]))) fail_msg("%s [%d]: %.17g, wanted %.17g", op_name(node->op), k, found, wanted[k]);
+        if (!same && !(isnan(found) && isnan(wanted[k])))
+            fail_msg("%s [%d]: %.17g, wanted %.17g", op_name(node->op), k, found, wanted[k]);
     }
 }
-#define EXPECT(b, node, ...) expect(b, node, (int)(sizeof((double[]){__VA_ARGS__}) / sizeof(double)), (const double[]){__VA_ARGS__})
+#define EXPECT(b, node, ...) \
+    expect(b, node, (int)(sizeof((double[]){__VA_ARGS__}) / sizeof(double)), (const double[]){__VA_ARGS__})
 
 static void test_elements(void **state)
 {
@@ -158,7 +160,8 @@ static void test_einsum(void **state)
 {
     (void)state;
     Bench b = bench_new();
-    Node *x = INPUT(&b, SHAPE(&b, DT_f32, 2, 3), 1, 2, 3, 4, 5, 6), *y = INPUT(&b, SHAPE(&b, DT_f32, 3, 2), 1, 0, 0, 1, 1, 1);
+    Node *x = INPUT(&b, SHAPE(&b, DT_f32, 2, 3), 1, 2, 3, 4, 5, 6),
+         *y = INPUT(&b, SHAPE(&b, DT_f32, 3, 2), 1, 0, 0, 1, 1, 1);
     EXPECT(&b, make_einsum(b.g, "ij,jk->ik", x, y), 4, 5, 10, 11);
     EXPECT(&b, make_einsum(b.g, "ij,jk->ki", x, y), 4, 10, 5, 11);
     EXPECT(&b, make_einsum(b.g, "ij,ki->j", x, y), 10, 14, 18);

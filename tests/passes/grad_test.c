@@ -1,5 +1,6 @@
-/* The gradient of every operator against central finite differences in f64, generated from the rows of ops.def where they are
- * element operators, from samples.h where they are structural; and what differences cannot show: ties, sides not taken. */
+/* The gradient of every operator against central finite differences in f64, generated from the rows of ops.def where
+ * they are element operators, from samples.h where they are structural; and what differences cannot show: ties,
+ * sides not taken. */
 #include "tests/passes/samples.h"
 
 /* Step of the differences: truncation (step^2) and rounding (1e-16 / step) both stay near 1e-9 of a value around 1. */
@@ -10,7 +11,8 @@ static double loss_at(Arena *arena, const Graph *g, Tensor *const *inputs)
     return output_value(arena, g, inputs, "loss")->f[0];
 }
 
-static void check_param(Arena *arena, const Graph *g, const Graph *gradient, Tensor *const *inputs, int at, const char *what)
+static void check_param(Arena *arena, const Graph *g, const Graph *gradient, Tensor *const *inputs, int at,
+                        const char *what)
 {
     const char *name = arena_print(arena, "d %s", g->inputs.at[at]->attr.text);
     Tensor *d = output_value(arena, gradient, same_inputs(arena, gradient, g, inputs), name), *x = inputs[at];
@@ -116,7 +118,8 @@ static void expect_gradient(Arena *arena, const Graph *g, Tensor *const *inputs,
 {
     PassOptions options = options_for(arena, g);
     Graph *gradient = pass_grad(arena, g, &options, diag_new(arena));
-    Tensor *d = output_value(arena, gradient, same_inputs(arena, gradient, g, inputs), arena_print(arena, "d %s", name));
+    Tensor *d =
+        output_value(arena, gradient, same_inputs(arena, gradient, g, inputs), arena_print(arena, "d %s", name));
     for (int64_t k = 0; k < d->count; k++)
         if (d->f[k] != wanted[k]) fail_msg("d %s[%lld] is %g, wanted %g", name, (long long)k, d->f[k], wanted[k]);
 }

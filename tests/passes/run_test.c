@@ -29,8 +29,13 @@ static void test_stop_after(void **state)
     (void)state;
     Log log = {arena_new(), "", 0, 0};
     const char *const trained[] = {"x"};
-    PassOptions options = {.loss = "loss", .trained = trained, .trained_count = 1, .stop_after = "simplify", .verify = true,
-                           .observe = observe, .context = &log};
+    PassOptions options = {.loss = "loss",
+                           .trained = trained,
+                           .trained_count = 1,
+                           .stop_after = "simplify",
+                           .verify = true,
+                           .observe = observe,
+                           .context = &log};
     assert_null(passes_run(log.arena, squares(log.arena), &options, diag_new(log.arena)));
     assert_string_equal(log.text, "+grad grad +simplify simplify ");
     assert_int_equal(log.plans, 0);

@@ -1,5 +1,5 @@
-/* For tests of graph passes: small graphs that together hold every operator with a gradient, random inputs for them, and evaluation
- * by name. */
+/* For tests of graph passes: small graphs that together hold every operator with a gradient, random inputs for them,
+ * and evaluation by name. */
 #ifndef PTM_TESTS_SAMPLES_H
 #define PTM_TESTS_SAMPLES_H
 
@@ -38,7 +38,8 @@ static UNUSED Type shape(Graph *g, DType dtype, int rank, const int *extent)
 
 static UNUSED Graph *new_graph(Arena *arena) { return graph_new(arena, dims_new(arena), "sample"); }
 
-/* Inputs: parameters lie in [low, high), clear of whole numbers by a tenth; "i.." are indices from -1 to 2; bools are coins. */
+/* Inputs: parameters lie in [low, high), clear of whole numbers by a tenth; "i.." are indices from -1 to 2; bools
+ * are coins. */
 static UNUSED Tensor *random_input(Arena *arena, const Node *input, double low, double high, uint64_t *state)
 {
     Tensor *t = tensor_new(arena, input->type);
@@ -126,7 +127,10 @@ typedef struct Sample {
 #define F DT_f64
 #define FIXED(...) ((const int8_t[MAX_RANK]){__VA_ARGS__})
 
-static Node *sample_cast(Graph *g) { return make_cast(g, make_cast(g, param(g, "x", SHAPE(g, F, 3, 5)), DT_f64), DT_f32); }
+static Node *sample_cast(Graph *g)
+{
+    return make_cast(g, make_cast(g, param(g, "x", SHAPE(g, F, 3, 5)), DT_f64), DT_f32);
+}
 static Node *sample_sum(Graph *g) { return make_reduce(g, OP_sum, param(g, "x", SHAPE(g, F, 3, 5, 2)), 2); }
 static Node *sample_sum_outer(Graph *g) { return make_reduce(g, OP_sum, param(g, "x", SHAPE(g, F, 3, 1, 7)), 5); }
 static Node *sample_sum_all(Graph *g) { return make_reduce(g, OP_sum, param(g, "x", SHAPE(g, F, 13)), 1); }
@@ -134,10 +138,19 @@ static Node *sample_max(Graph *g) { return make_reduce(g, OP_reduce_max, param(g
 static Node *sample_max_two(Graph *g) { return make_reduce(g, OP_reduce_max, param(g, "x", SHAPE(g, F, 3, 2, 5)), 5); }
 static Node *sample_max_one(Graph *g) { return make_reduce(g, OP_reduce_max, param(g, "x", SHAPE(g, F, 3, 1)), 2); }
 static Node *sample_cumsum(Graph *g) { return make_cumsum(g, param(g, "x", SHAPE(g, F, 3, 7, 2)), 1); }
-static Node *sample_reshape(Graph *g) { return make_reshape(g, param(g, "x", SHAPE(g, F, 6, 5)), SHAPE(g, F, 3, 1, 10)); }
+static Node *sample_reshape(Graph *g)
+{
+    return make_reshape(g, param(g, "x", SHAPE(g, F, 6, 5)), SHAPE(g, F, 3, 1, 10));
+}
 static Node *sample_permute(Graph *g) { return make_permute(g, param(g, "x", SHAPE(g, F, 2, 3, 5)), FIXED(2, 0, 1)); }
-static Node *sample_expand(Graph *g) { return make_expand(g, param(g, "x", SHAPE(g, F, 3, 1)), FIXED(1, 2), SHAPE(g, F, 2, 3, 5)); }
-static Node *sample_expand_scalar(Graph *g) { return make_expand(g, param(g, "x", type_scalar(F)), FIXED(0), SHAPE(g, F, 7)); }
+static Node *sample_expand(Graph *g)
+{
+    return make_expand(g, param(g, "x", SHAPE(g, F, 3, 1)), FIXED(1, 2), SHAPE(g, F, 2, 3, 5));
+}
+static Node *sample_expand_scalar(Graph *g)
+{
+    return make_expand(g, param(g, "x", type_scalar(F)), FIXED(0), SHAPE(g, F, 7));
+}
 
 static Node *sample_matmul(Graph *g)
 {
@@ -146,7 +159,8 @@ static Node *sample_matmul(Graph *g)
 
 static Node *sample_batched(Graph *g)
 {
-    return make_einsum(g, "bthd,bshd->bhts", param(g, "x", SHAPE(g, F, 2, 3, 2, 5)), param(g, "y", SHAPE(g, F, 2, 4, 2, 5)));
+    return make_einsum(g, "bthd,bshd->bhts", param(g, "x", SHAPE(g, F, 2, 3, 2, 5)),
+                       param(g, "y", SHAPE(g, F, 2, 4, 2, 5)));
 }
 
 /* Letters that are summed within one argument, and letters that both keep. */
@@ -194,8 +208,12 @@ static Node *sample_window_step(Graph *g) { return windowed(g, 8, 2, 3, 3); }
 static Node *sample_window_apart(Graph *g) { return windowed(g, 8, 3, 2, 3); }
 static Node *sample_window_gaps(Graph *g) { return windowed(g, 11, 4, 3, 2); }
 
-static Node *index_of(Graph *g, const char *name, int rank, const int *extent) { return data(g, name, shape(g, DT_i32, rank, extent)); }
-#define INDEX(g, name, ...) index_of(g, name, (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), (const int[]){__VA_ARGS__})
+static Node *index_of(Graph *g, const char *name, int rank, const int *extent)
+{
+    return data(g, name, shape(g, DT_i32, rank, extent));
+}
+#define INDEX(g, name, ...) \
+    index_of(g, name, (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), (const int[]){__VA_ARGS__})
 
 static Node *sample_gather(Graph *g)
 {
@@ -204,7 +222,8 @@ static Node *sample_gather(Graph *g)
 
 static Node *sample_gather_inner(Graph *g)
 {
-    return make_gather(g, param(g, "x", SHAPE(g, F, 2, 3, 4, 2)), (Node *[]){INDEX(g, "i", 5), INDEX(g, "ii", 5)}, 2, 1);
+    Node *x = param(g, "x", SHAPE(g, F, 2, 3, 4, 2));
+    return make_gather(g, x, (Node *[]){INDEX(g, "i", 5), INDEX(g, "ii", 5)}, 2, 1);
 }
 
 static Node *scattered(Graph *g, bool add)
@@ -224,14 +243,16 @@ static Node *sample_scatter_pairs(Graph *g)
 
 static const Sample samples[] = {
     {OP_cast, "cast", sample_cast}, {OP_sum, "sum", sample_sum}, {OP_sum, "sum_outer", sample_sum_outer},
-    {OP_sum, "sum_all", sample_sum_all}, {OP_reduce_max, "max", sample_max}, {OP_reduce_max, "max_two", sample_max_two},
-    {OP_reduce_max, "max_one", sample_max_one}, {OP_cumsum, "cumsum", sample_cumsum}, {OP_reshape, "reshape", sample_reshape},
+    {OP_sum, "sum_all", sample_sum_all}, {OP_reduce_max, "max", sample_max},
+    {OP_reduce_max, "max_two", sample_max_two}, {OP_reduce_max, "max_one", sample_max_one},
+    {OP_cumsum, "cumsum", sample_cumsum}, {OP_reshape, "reshape", sample_reshape},
     {OP_permute, "permute", sample_permute}, {OP_expand, "expand", sample_expand},
     {OP_expand, "expand_scalar", sample_expand_scalar}, {OP_einsum, "matmul", sample_matmul},
     {OP_einsum, "batched", sample_batched}, {OP_einsum, "lone", sample_lone}, {OP_einsum, "outer", sample_outer},
-    {OP_slice, "slice", sample_slice}, {OP_slice, "slice_back", sample_slice_back}, {OP_slice, "slice_step", sample_slice_step},
-    {OP_slice, "slice_back_step", sample_slice_back_step}, {OP_slice, "slice_one", sample_slice_one}, {OP_pad, "pad", sample_pad},
-    {OP_concat, "concat", sample_concat}, {OP_window, "window", sample_window}, {OP_window, "window_step", sample_window_step},
+    {OP_slice, "slice", sample_slice}, {OP_slice, "slice_back", sample_slice_back},
+    {OP_slice, "slice_step", sample_slice_step}, {OP_slice, "slice_back_step", sample_slice_back_step},
+    {OP_slice, "slice_one", sample_slice_one}, {OP_pad, "pad", sample_pad}, {OP_concat, "concat", sample_concat},
+    {OP_window, "window", sample_window}, {OP_window, "window_step", sample_window_step},
     {OP_window, "window_apart", sample_window_apart}, {OP_window, "window_gaps", sample_window_gaps},
     {OP_gather, "gather", sample_gather}, {OP_gather, "gather_inner", sample_gather_inner},
     {OP_scatter, "scatter_add", sample_scatter_add}, {OP_scatter, "scatter_set", sample_scatter_set},

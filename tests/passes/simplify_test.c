@@ -1,4 +1,5 @@
-/* Simplification keeps values: on every sample and its gradient, and on random graphs; and each rule does what it is for. */
+/* Simplification keeps values: on every sample and its gradient, and on random graphs; and each rule does what it is
+ * for. */
 #include "tests/passes/samples.h"
 
 static Graph *simplified(Arena *arena, const Graph *g)
@@ -19,7 +20,8 @@ static bool close_enough(DType dtype, double a, double b)
 
 static void compare_outputs(Arena *arena, const Graph *g, const Graph *simple, Tensor *const *inputs, const char *what)
 {
-    Tensor **before = evaluate(arena, g, inputs), **after = evaluate(arena, simple, same_inputs(arena, simple, g, inputs));
+    Tensor **before = evaluate(arena, g, inputs),
+           **after = evaluate(arena, simple, same_inputs(arena, simple, g, inputs));
     assert_int_equal(g->outputs.count, simple->outputs.count);
     for (int k = 0; k < g->outputs.count; k++) {
         assert_string_equal(g->outputs.at[k].name, simple->outputs.at[k].name);
@@ -104,7 +106,8 @@ static Node *random_element(Pool *p, Node *x)
     Node *y = random_below(&p->state, 2) ? constant(p, x->type) : x;
     for (int k = 0; k < p->count; k++)
         if (type_equal(&p->at[k]->type, &x->type) && random_below(&p->state, 3) == 0) y = p->at[k];
-    if (x->type.dtype == DT_bool) return random_below(&p->state, 2) ? make_unary(g, OP_not, x) : make_binary(g, OP_and, x, y);
+    if (x->type.dtype == DT_bool)
+        return random_below(&p->state, 2) ? make_unary(g, OP_not, x) : make_binary(g, OP_and, x, y);
     int kind = random_below(&p->state, 7);
     if (kind == 0) return make_binary(g, OP_lt, x, y);
     if (kind == 1) return make_binary(g, OP_eq, x, y);
@@ -153,7 +156,8 @@ static Node *random_reshape(Pool *p, Node *x)
     }
     for (int k = 0; k < x->type.rank; k++) {
         if (dim_is(x->type.dim[k], 1) && random_below(&p->state, 2)) continue;
-        if (type.rank + x->type.rank - k < 4 && random_below(&p->state, 3) == 0) type.dim[type.rank++] = dim_int(p->g->dims, 1);
+        if (type.rank + x->type.rank - k < 4 && random_below(&p->state, 3) == 0)
+            type.dim[type.rank++] = dim_int(p->g->dims, 1);
         type.dim[type.rank++] = x->type.dim[k];
     }
     return make_reshape(p->g, x, type);
@@ -205,7 +209,8 @@ static Node *random_einsum(Pool *p, Node *x)
     for (int k = 0; k < y->type.rank; k++) {
         b[k] = (char)('a' + used);
         for (int j = 0; j < x->type.rank; j++)
-            if (x->type.dim[j] == y->type.dim[k] && !strchr(b, 'a' + j) && random_below(&p->state, 3)) b[k] = (char)('a' + j);
+            if (x->type.dim[j] == y->type.dim[k] && !strchr(b, 'a' + j) && random_below(&p->state, 3))
+                b[k] = (char)('a' + j);
         if (b[k] == 'a' + used) used++;
     }
     for (int k = 0; k < used && kept < 4; k++) {
@@ -221,7 +226,8 @@ static Node *random_node(Pool *p)
     Node *x = pick(p);
     int kind = random_below(&p->state, 14);
     bool number = x->type.dtype != DT_bool;
-    if (kind == 0) return make_cast(p->g, x, (DType[]){DT_f32, DT_i32, DT_f64, DT_bool, DT_u8}[random_below(&p->state, 5)]);
+    if (kind == 0)
+        return make_cast(p->g, x, (DType[]){DT_f32, DT_i32, DT_f64, DT_bool, DT_u8}[random_below(&p->state, 5)]);
     if (kind == 1) return random_expand(p, x);
     if (kind == 2 && x->type.rank > 0) return random_permute(p, x);
     if (kind == 3) return random_reshape(p, x);
@@ -375,7 +381,8 @@ static void test_cut(void **state)
     graph_output(g, OUTPUT_result, "all", make_reduce(g, OP_sum, x, 3));
     graph_output(g, OUTPUT_result, "rows", make_reduce(g, OP_sum, x, 1));
     graph_output(g, OUTPUT_result, "columns", make_reduce(g, OP_sum, x, 2));
-    graph_output(g, OUTPUT_result, "apart", make_reduce(g, OP_sum, make_reshape(g, x, SHAPE(g, DT_f64, 32, 16, 128)), 5));
+    graph_output(g, OUTPUT_result, "apart",
+                 make_reduce(g, OP_sum, make_reshape(g, x, SHAPE(g, DT_f64, 32, 16, 128)), 5));
     Graph *simple = simplified(arena, g);
     for (int k = 0; k < simple->nodes.count; k++) {
         const Node *node = simple->nodes.at[k];

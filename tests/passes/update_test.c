@@ -1,4 +1,5 @@
-/* The optimizer step: hand-written sgd with momentum and a step-dependent rate, spliced in per parameter; clipping by the global norm. */
+/* The optimizer step: hand-written sgd with momentum and a step-dependent rate, spliced in per parameter; clipping
+ * by the global norm. */
 #include "tests/passes/samples.h"
 
 /* lr = 0.5 / step; m' = 0.9 m + g; w' = w - lr m' */
@@ -11,7 +12,8 @@ static const Graph *momentum(Arena *arena, Dims *dims, const char *param_name, T
     Node *step = make_cast(g, make_input(g, STORE_ambient, "step", type_scalar(DT_i64)), F);
     Node *lr = make_binary(g, OP_div, make_float(g, F, 0.5), step);
     Node *fresh = make_binary(g, OP_add, make_binary(g, OP_mul, m, make_full(g, type, 0.9)), d);
-    Node *down = make_binary(g, OP_mul, make_binary(g, OP_mul, fresh, make_full(g, type, -1)), make_broadcast(g, lr, type));
+    Node *down =
+        make_binary(g, OP_mul, make_binary(g, OP_mul, fresh, make_full(g, type, -1)), make_broadcast(g, lr, type));
     graph_output(g, OUTPUT_result, "w", make_binary(g, OP_add, w, down));
     graph_output(g, OUTPUT_result, "lr", lr);
     graph_output(g, OUTPUT_update, state, fresh);
@@ -31,8 +33,10 @@ static Step make_step(double clip)
     Graph *g = s.before = new_graph(s.arena);
     Type vector = SHAPE(g, F, 2), scalar = type_scalar(F);
     Node *x = param(g, "x", vector), *y = param(g, "y", scalar);
-    Node *square = make_binary(g, OP_mul, make_reduce(g, OP_sum, make_binary(g, OP_mul, x, x), 1), make_float(g, F, 0.5));
-    graph_output(g, OUTPUT_result, "loss", make_binary(g, OP_add, square, make_binary(g, OP_mul, y, make_float(g, F, 3))));
+    Node *square =
+        make_binary(g, OP_mul, make_reduce(g, OP_sum, make_binary(g, OP_mul, x, x), 1), make_float(g, F, 0.5));
+    graph_output(g, OUTPUT_result, "loss",
+                 make_binary(g, OP_add, square, make_binary(g, OP_mul, y, make_float(g, F, 3))));
     const char *const trained[] = {"x", "y", "z"};
     ParamUpdate updates[] = {{"y", momentum(s.arena, g->dims, "y", scalar)},
                              {"x", momentum(s.arena, g->dims, "x", vector)},
@@ -76,7 +80,8 @@ static void test_outputs(void **state)
 {
     (void)state;
     Step s = make_step(1);
-    static const char *const names[] = {"loss", "grad_norm", "lr", "x", "optimizer.x.m", "y", "optimizer.y.m", "z", "optimizer.z.m"};
+    static const char *const names[] = {"loss",          "grad_norm", "lr",           "x", "optimizer.x.m", "y",
+                                        "optimizer.y.m", "z",         "optimizer.z.m"};
     int count = sizeof names / sizeof *names;
     assert_int_equal(s.after->outputs.count, count);
     for (int k = 0; k < count; k++) {
