@@ -1,0 +1,45 @@
+/* Fuzzes the reader of tensor files: whatever opens must be readable to the last byte, verifiable and writable again. */
+#define _GNU_SOURCE                      /* memfd_create */
+#include <assert.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "runtime/train/tensors.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+static void read_all(const RtTensors *t, size_t size)
+{
+    RtError e;
+    for (int i = 0; i < rt_tensors_count(t); i++) {
+        const RtTensor *tensor = rt_tensors_at(t, i);
+        assert(tensor->bytes >= 0 && (size_t)tensor->bytes <= size);
+        assert(rt_tensors_find(t, tensor->name) == tensor);
+        char *out = malloc((size_t)tensor->bytes + 1);
+        if (!out) abort();
+        if (!rt_tensors_read(t, tensor, out, &e)) abort();
+        free(out);
+    }
+    rt_tensors_metadata(t, "step");
+    rt_tensors_verify(t, &e);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    int fd = memfd_create("fuzz", MFD_CLOEXEC);
+    if (fd < 0) abort();
+    if (write(fd, bytes, size) != (ssize_t)size) abort();
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    RtError e = {{0}};
+    RtTensors *t = rt_tensors_open(path, &e);
+    if (t) read_all(t, size);
+    else assert(strstr(e.text, path));                       /* an error says which file */
+    rt_tensors_close(t);
+    close(fd);
+    return 0;
+}
