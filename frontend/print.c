@@ -290,6 +290,10 @@ static void print_stmt(const Stmt *s, int indent, FILE *out)
 /* ` { … }`, one statement a line. */
 static void print_body(const Stmt *body, int indent, FILE *out)
 {
+    if (!body) {
+        fputs(" { }", out);
+        return;
+    }
     fputs(" {\n", out);
     for (const Stmt *s = body; s; s = s->next) {
         fprintf(out, "%*s", (indent + 1) * 4, "");
