@@ -1,5 +1,5 @@
-/* Memory for the blocks of a Program: page aligned, zeroed, between guard pages, so that a kernel which leaves its block
- * stops at once instead of changing a neighbour. */
+/* Memory for the blocks of a Program: page aligned, zeroed, between guard pages, so that a kernel which leaves its
+ * block stops at once instead of changing a neighbour. */
 #ifndef PTM_RUNTIME_MEMORY_H
 #define PTM_RUNTIME_MEMORY_H
 
@@ -9,7 +9,8 @@
 char *rt_memory_new(int64_t bytes);
 void  rt_memory_free(char *memory, int64_t bytes);
 
-/* Fills memory with a word that is NaN as f32 and f64 and outside every table as i32: reads of what was never written show. */
+/* Fills memory with a word that is NaN as f32 and f64 and outside every table as i32: reads of what was never
+ * written show. */
 void rt_memory_paint(char *memory, int64_t bytes);
 
 #endif

@@ -1,7 +1,9 @@
-/* The thread pool. One step is published at a time; each thread, the caller included, runs its static chunk of tiles and
- * reports; the caller returns when all have. Waiting is spinning for about as long as a neighbouring kernel takes, then sleeping.
+/* The thread pool. One step is published at a time; each thread, the caller included, runs its static chunk of
+ * tiles and reports; the caller returns when all have. Waiting is spinning for about as long as a neighbouring
+ * kernel takes, then sleeping.
  *
- * A kernel is called once per tile, never over a run of tiles, so what it computes cannot depend on how tiles are shared out. */
+ * A kernel is called once per tile, never over a run of tiles, so what it computes cannot depend on how tiles are
+ * shared out. */
 #define _GNU_SOURCE                      /* sched_getaffinity, RTLD_DEFAULT */
 #include "runtime/core/pool.h"
 
@@ -70,7 +72,8 @@ static int64_t now_ns(void)
 static char *scratch_of(const Pool *pool, int thread) { return pool->scratch + thread * pool->scratch_stride; }
 
 /* Thread t of n runs tiles [t * tiles / n, (t + 1) * tiles / n). */
-static void run_chunk(const RtStep *step, char *const *block, RtFault *fault, char *scratch, int64_t thread, int64_t threads)
+static void run_chunk(const RtStep *step, char *const *block, RtFault *fault, char *scratch, int64_t thread,
+                      int64_t threads)
 {
     int64_t tiles = (step->extent + step->tile - 1) / step->tile;
     int64_t last = (thread + 1) * tiles / threads;
@@ -103,8 +106,8 @@ static bool spin_for_workers(Pool *pool)
     }
 }
 
-/* Sleeping never misses a wake-up: the sleeper announces itself and then looks at the word once more, the waker changes the
- * word and then looks for sleepers, all in one sequentially consistent order. */
+/* Sleeping never misses a wake-up: the sleeper announces itself and then looks at the word once more, the waker
+ * changes the word and then looks for sleepers, all in one sequentially consistent order. */
 static void wait_for_work(Pool *pool, unsigned old)
 {
     if (spin_for_generation(pool, old)) return;
@@ -146,8 +149,9 @@ static void wait_for_workers(Pool *pool)
     pthread_mutex_unlock(&pool->lock);
 }
 
-/* OpenBLAS must not start threads inside ours. Its OpenMP build ignores openblas_set_num_threads in a foreign thread and asks
- * OpenMP, whose setting is per thread; the function is looked up because other builds do not bring OpenMP. */
+/* OpenBLAS must not start threads inside ours. Its OpenMP build ignores openblas_set_num_threads in a foreign
+ * thread and asks OpenMP, whose setting is per thread; the function is looked up because other builds do not bring
+ * OpenMP. */
 static void pin_openblas(void)
 {
     openblas_set_num_threads(1);
@@ -185,8 +189,8 @@ static void warm_up(char *const *block, const int64_t *args, int64_t begin, int6
     }
 }
 
-/* OpenBLAS maps a packing buffer (128 MiB of address space) for each product under way at the same time, when it first needs
- * one. Products in all threads at once make it do so now and not in a training step. */
+/* OpenBLAS maps a packing buffer (128 MiB of address space) for each product under way at the same time, when it
+ * first needs one. Products in all threads at once make it do so now and not in a training step. */
 static bool warm_up_openblas(Pool *pool)
 {
     int64_t bytes = (int64_t)pool->threads * 3 * WARM_UP_SIDE * WARM_UP_SIDE * (int64_t)sizeof(float);

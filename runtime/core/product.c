@@ -1,7 +1,8 @@
-/* Products served by OpenBLAS: one single-threaded call per tile of a grid that follows from the shape alone, so that the same
- * numbers come out however many threads share the tiles.
+/* Products served by OpenBLAS: one single-threaded call per tile of a grid that follows from the shape alone, so
+ * that the same numbers come out however many threads share the tiles.
  *
- * Two ways through the library were measured on a 2-core AVX-512 host (OpenBLAS 0.3.21, f32, two threads, GFLOP/s; peak 530):
+ * Two ways through the library were measured on a 2-core AVX-512 host (OpenBLAS 0.3.21, f32, two threads, GFLOP/s;
+ * peak 530):
  *
  *                         packed, 2 tiles   packed, 8 tiles   direct
  *   768 x 128 x 128  NN         407               423          475-480   tiles 96x64, 64x64
@@ -18,11 +19,12 @@
  *   768 x 3072 x 256 TN         -                 427          469       48x64
  *
  * (N and T say whether A and B lie in rows or in columns.) A call packs its operands, whole panels of them, unless
- * tile_m * tile_n * k is at most a million: then OpenBLAS reads them where they lie ("direct"), which is faster as long as
- * the right operand stays in a core's cache. The direct way ends earlier, at 1200 elements of the result, when B alone lies in
- * columns. The grid is the cheapest of some candidates under a model of that: multiply-adds, elements packed, calls, and how
- * evenly the tiles fall on 2 and on 8 threads. Where neither m nor n leaves enough tiles, or tiles would be too thin, k is
- * split too. Kernel sets without the direct way lose 5 to 20 % on such tiles. */
+ * tile_m * tile_n * k is at most a million: then OpenBLAS reads them where they lie ("direct"), which is faster as
+ * long as the right operand stays in a core's cache. The direct way ends earlier, at 1200 elements of the result,
+ * when B alone lies in columns. The grid is the cheapest of some candidates under a model of that: multiply-adds,
+ * elements packed, calls, and how evenly the tiles fall on 2 and on 8 threads. Where neither m nor n leaves enough
+ * tiles, or tiles would be too thin, k is split too. Kernel sets without the direct way lose 5 to 20 % on such
+ * tiles. */
 #include "runtime/core/program.h"
 
 #include <assert.h>
@@ -98,8 +100,8 @@ static double grid_cost(const RtProduct *p)
     return cost + COST_STEP + COST_SUM * (double)((p->parts + 1) * batch_count(p) * p->m * p->n);
 }
 
-/* Candidate i for the side of a tile along an axis of `extent`, balanced so that tiles are nearly equal; 0 after the last one.
- * grain: sides are multiples of it unless the axis is one tile. */
+/* Candidate i for the side of a tile along an axis of `extent`, balanced so that tiles are nearly equal; 0 after
+ * the last one. grain: sides are multiples of it unless the axis is one tile. */
 static int64_t candidate_side(int i, int64_t extent, int64_t grain)
 {
     static const int64_t sides[] = {768, 512, 384, 256, 192, 160, 128, 96, 80, 64, 48, 40, 32, 24, 16};
@@ -159,7 +161,8 @@ static BatchOffset batch_offset(const RtProduct *p, int64_t index)
     return offset;
 }
 
-/* Units count columns of tiles fastest, then rows of tiles, then batch elements, then parts, so that neighbours share A. */
+/* Units count columns of tiles fastest, then rows of tiles, then batch elements, then parts, so that neighbours
+ * share A. */
 static Tile find_tile(const RtProduct *p, int64_t unit)
 {
     int64_t tiles_m = divide_up(p->m, p->tile_m), tiles_n = divide_up(p->n, p->tile_n), batch = batch_count(p);
@@ -211,7 +214,8 @@ static char *place_of(char *const *block, int64_t word)
     return block[word >> 56] + (word & (((int64_t)1 << 56) - 1));
 }
 
-/* The elements of C that one unit of the second step adds up: `count` adjacent ones of each part's result, from `first` on. */
+/* The elements of C that one unit of the second step adds up: `count` adjacent ones of each part's result, from
+ * `first` on. */
 typedef struct SumRange {
     int64_t first, count;
     int64_t c;                           /* element offset of the first row of C */
@@ -233,7 +237,8 @@ static SumRange find_sum_range(const RtProduct *p, int64_t unit)
 
 /* The same code for f32 and f64.
  * multiply_plain: any strides, sums over k in order.
- * add_parts: part i takes part i + 1, then i + 2 and so on, a binary tree over the parts' numbers; the partial results are lost. */
+ * add_parts: every second part takes the next one, every fourth the one two further, and so on: a binary tree over
+ * the numbers of the parts. The partial results are lost. */
 #define PRODUCT(real, suffix, gemm)                                                                                    \
     static void multiply_plain_##suffix(const RtProduct *p, const Tile *t, const real *a, const real *b, real *c)      \
     {                                                                                                                  \

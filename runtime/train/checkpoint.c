@@ -61,9 +61,11 @@ static void collect_tensors(Saver *s, const Recipe *r)
 
 static void collect_metadata(Saver *s, const Recipe *r)
 {
-    const RtMeta own[OWN_METADATA] = {{"step", s->step}, {"seed", s->seed}, {"best", s->best}, {"best_step", s->best_step}};
+    const RtMeta own[OWN_METADATA] = {
+        {"step", s->step}, {"seed", s->seed}, {"best", s->best}, {"best_step", s->best_step}};
     memcpy(s->metadata, own, sizeof own);
-    if (r->metadata_count > 0) memcpy(s->metadata + OWN_METADATA, r->metadata, (size_t)r->metadata_count * sizeof *r->metadata);
+    if (r->metadata_count > 0)
+        memcpy(s->metadata + OWN_METADATA, r->metadata, (size_t)r->metadata_count * sizeof *r->metadata);
     s->metadata_count = OWN_METADATA + r->metadata_count;
 }
 
@@ -88,7 +90,8 @@ Saver *saver_new(const Recipe *r, RtError *e)
         collect_metadata(s, r);
         snprintf(s->seed, sizeof s->seed, "%" PRIu64, r->seed);
         /* The numbers that change are at most NUMBER_BYTES each. */
-        int64_t bytes = rt_tensors_header_bytes(s->tensors, s->count, s->metadata, s->metadata_count) + 6 * OWN_METADATA * NUMBER_BYTES;
+        int64_t bytes = rt_tensors_header_bytes(s->tensors, s->count, s->metadata, s->metadata_count) +
+                        6 * OWN_METADATA * NUMBER_BYTES;
         good = (s->buffer = malloc((size_t)bytes)) != NULL;
     }
     if (good) return s;
@@ -132,7 +135,8 @@ static bool load_number(const RtTensors *t, const char *path, const char *key, i
 
 static bool load_position(const Recipe *r, const RtTensors *t, const char *path, Position *position, RtError *e)
 {
-    if (!load_number(t, path, "step", &position->step, e) || !load_number(t, path, "best_step", &position->best_step, e)) {
+    if (!load_number(t, path, "step", &position->step, e) ||
+        !load_number(t, path, "best_step", &position->best_step, e)) {
         return false;
     }
     const char *best = rt_tensors_metadata(t, "best"), *seed = rt_tensors_metadata(t, "seed");
@@ -140,7 +144,8 @@ static bool load_position(const Recipe *r, const RtTensors *t, const char *path,
     char wanted[NUMBER_BYTES];
     snprintf(wanted, sizeof wanted, "%" PRIu64, r->seed);
     if (seed && strcmp(seed, wanted) == 0) return true;
-    return rt_fail(e, "%s: this run was started with seed %.40s, it cannot go on with seed %s", path, seed ? seed : "(none)", wanted);
+    return rt_fail(e, "%s: this run was started with seed %.40s, it cannot go on with seed %s", path,
+                   seed ? seed : "(none)", wanted);
 }
 
 /* A table made again from the data must be the one the run began with, or the parameters belong to other ids. */
@@ -153,7 +158,8 @@ static bool check_table(const Recipe *r, const RtTensors *t, const char *path, c
     if (!saved) return rt_fail(e, "%s: out of memory", path);
     bool good = rt_tensors_load(t, &wanted, saved, e);
     if (good && memcmp(saved, value_bytes(r, table), (size_t)table->bytes) != 0) {
-        good = rt_fail(e, "%s: %s differs from what the data gives now: this run was started with other data", path, table->name);
+        good = rt_fail(e, "%s: %s differs from what the data gives now: this run was started with other data", path,
+                       table->name);
     }
     free(saved);
     return good;
@@ -172,8 +178,8 @@ static bool load_tensors(const Recipe *r, const RtTensors *t, const char *path, 
         if (!rt_tensors_load(t, &r->states[i], (char *)value_bytes(r, &r->states[i]), e)) return false;
     }
     if (rt_tensors_count(t) == wanted) return true;
-    return rt_fail(e, "%s: holds %d tensors, the model and its optimizer have %d: the model has changed", path, rt_tensors_count(t),
-                   wanted);
+    return rt_fail(e, "%s: holds %d tensors, the model and its optimizer have %d: the model has changed", path,
+                   rt_tensors_count(t), wanted);
 }
 
 bool checkpoint_load(const Recipe *r, const char *path, Position *position, RtError *e)

@@ -1,6 +1,6 @@
-/* Checkpoints of a run: parameters, states and tables as a tensor file, and how far the run has come as its metadata. State only: no
- * clock, host or number of threads, so that equal states are equal bytes. Random numbers and batches are functions of
- * (seed, step), so these two are all that resuming needs of them. */
+/* Checkpoints of a run: parameters, states and tables as a tensor file, and how far the run has come as its
+ * metadata. State only: no clock, host or number of threads, so that equal states are equal bytes. Random numbers
+ * and batches are functions of (seed, step), so these two are all that resuming needs of them. */
 #ifndef PTM_RUNTIME_CHECKPOINT_H
 #define PTM_RUNTIME_CHECKPOINT_H
 
@@ -20,7 +20,8 @@ void   saver_free(Saver *saver);
 bool   saver_write_all(Saver *saver, const char *path, const Position *position, RtError *e);
 bool   saver_write_weights(Saver *saver, const char *path, const Position *position, RtError *e);    /* without states */
 
-/* Reads a file of saver_write_all into the recipe's blocks. Tables must be those of the recipe, and nothing may be missing or left over. */
+/* Reads a file of saver_write_all into the recipe's blocks. Tables must be those of the recipe, and nothing may be
+ * missing or left over. */
 bool checkpoint_load(const Recipe *recipe, const char *path, Position *position, RtError *e);
 
 #endif

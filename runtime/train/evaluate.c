@@ -39,8 +39,8 @@ static const RtRun *run_of(const RtTerm *term, bool is_last)
     return !term->full.program || (is_last && term->rest.program) ? &term->rest : &term->full;
 }
 
-static bool run_batch(const Recipe *r, const Blocks *b, const RtTerm *term, int64_t step, int64_t index, bool is_last, Reduction *x,
-                      RtError *e)
+static bool run_batch(const Recipe *r, const Blocks *b, const RtTerm *term, int64_t step, int64_t index, bool is_last,
+                      Reduction *x, RtError *e)
 {
     const RtRun *run = run_of(term, is_last);
     int64_t rows = run_fill_pass(run, b->evaluate, EVALUATION_SEED, step, index);
@@ -75,10 +75,12 @@ static bool run_term(const Recipe *r, const Blocks *b, const RtTerm *term, int64
     return true;
 }
 
-bool evaluate_one(const Recipe *r, const Blocks *b, const RtEvaluation *evaluation, int64_t step, double *value, RtError *e)
+bool evaluate_one(const Recipe *r, const Blocks *b, const RtEvaluation *evaluation, int64_t step, double *value,
+                  RtError *e)
 {
     double terms[MAX_TERMS];
-    if (evaluation->term_count > MAX_TERMS) return rt_fail(e, "evaluate %s has more than %d terms", evaluation->name, MAX_TERMS);
+    if (evaluation->term_count > MAX_TERMS)
+        return rt_fail(e, "evaluate %s has more than %d terms", evaluation->name, MAX_TERMS);
     for (int i = 0; i < evaluation->term_count; i++) {
         if (!run_term(r, b, &evaluation->terms[i], step, &terms[i], e)) return false;
     }

@@ -1,4 +1,5 @@
-/* Ctrl-C (and a polite kill) as a request: the first is noticed between two steps, the second ends the program at once. */
+/* Ctrl-C (and a polite kill) as a request: the first is noticed between two steps, the second ends the program at
+ * once. */
 #ifndef PTM_RUNTIME_INTERRUPT_H
 #define PTM_RUNTIME_INTERRUPT_H
 

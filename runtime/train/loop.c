@@ -78,8 +78,8 @@ static bool check_loss(const Session *s, double before, RtError *e)
     if (s->saved_step >= 0) snprintf(kept, sizeof kept, "the last checkpoint is of step %" PRId64, s->saved_step);
     const char *what = isnan(s->loss) ? "not a number" : "infinite";
     if (isnan(before)) return rt_fail(e, "the loss is %s at step %" PRId64 "; %s", what, s->position.step, kept);
-    return rt_fail(e, "the loss is %s at step %" PRId64 " (%.6g at the step before); %s. A smaller learning rate, a longer warm-up "
-                   "or clip may help", what, s->position.step, before, kept);
+    return rt_fail(e, "the loss is %s at step %" PRId64 " (%.6g at the step before); %s. "
+                   "A smaller learning rate, a longer warm-up or clip may help", what, s->position.step, before, kept);
 }
 
 static bool train_step(Session *s, RtError *e)
@@ -157,8 +157,8 @@ static bool evaluate_due(Session *s, RtError *e)
         double start = clock_s(), value;
         if (!evaluate_one(r, &s->blocks, evaluation, s->position.step, &value, e)) return false;
         metrics_number(&s->metrics, "valid_", evaluation->name, value, 17);
-        progress_line(&s->progress, "step %" PRId64 "  valid_%s %.6g  (%.2f s)", s->position.step, evaluation->name, value,
-                      clock_s() - start);
+        progress_line(&s->progress, "step %" PRId64 "  valid_%s %.6g  (%.2f s)", s->position.step, evaluation->name,
+                      value, clock_s() - start);
         if (!note_best(s, evaluation, value, e)) return false;
     }
     return true;
@@ -190,7 +190,8 @@ static RtOutcome stop_early(Session *s, RtError *e)
     if (!save(s, e)) return RT_FAILED;
     const Recipe *r = s->recipe;
     progress_line(&s->progress, "stopped after step %" PRId64 " of %" PRId64 "%s%s%s", s->position.step, r->steps,
-                  r->out ? "; go on with the same command and --out " : "", r->out ? r->out : "", r->out ? " --resume" : "");
+                  r->out ? "; go on with the same command and --out " : "", r->out ? r->out : "",
+                  r->out ? " --resume" : "");
     return RT_INTERRUPTED;
 }
 
@@ -220,7 +221,11 @@ static bool open_directory(Session *s, RtError *e)
 
 static bool session_begin(Session *s, const Recipe *r, RtError *e)
 {
-    *s = (Session){.recipe = r, .metrics = {.fd = -1}, .progress = {.fd = -1}, .position = {.best = NAN}, .saved_step = -1,
+    *s = (Session){.recipe = r,
+                   .metrics = {.fd = -1},
+                   .progress = {.fd = -1},
+                   .position = {.best = NAN},
+                   .saved_step = -1,
                    .loss = NAN};
     for (int i = 0; i < r->train.feed_count; i++) {
         if (rt_stream_steps(r->train.feeds[i].stream) > 0) continue;

@@ -67,7 +67,8 @@ bool metrics_open(Metrics *m, const char *path, int64_t keep_step, int room, RtE
     if (m->fd < 0) return rt_fail(e, "%s: %s", path, strerror(errno));
     m->line = malloc((size_t)room);
     if (!m->line) return rt_fail(e, "%s: out of memory", path);
-    if (!cut_off(m->fd, keep_step)) return rt_fail(e, "%s: cannot cut off what comes after step %" PRId64, path, keep_step);
+    if (!cut_off(m->fd, keep_step))
+        return rt_fail(e, "%s: cannot cut off what comes after step %" PRId64, path, keep_step);
     return true;
 }
 

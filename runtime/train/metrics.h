@@ -13,8 +13,8 @@ typedef struct Metrics {
     int   size, room;
 } Metrics;
 
-/* Keeps the lines of steps up to keep_step (-1: none) and cuts off the rest, so that a resumed run writes them again. `room`: bytes of the longest
- * line. */
+/* Keeps the lines of steps up to keep_step (-1: none) and cuts off the rest, so that a resumed run writes them
+ * again. `room`: bytes of the longest line. */
 bool metrics_open(Metrics *m, const char *path, int64_t keep_step, int room, RtError *e);
 void metrics_close(Metrics *m);
 

@@ -1,5 +1,5 @@
-/* Recipe: what `train` says, as programs, memory and streams; and the two verbs that follow it. The caller owns everything that a
- * recipe points to and keeps it until the verb returns. */
+/* Recipe: what `train` says, as programs, memory and streams; and the two verbs that follow it. The caller owns
+ * everything that a recipe points to and keeps it until the verb returns. */
 #ifndef PTM_RUNTIME_RECIPE_H
 #define PTM_RUNTIME_RECIPE_H
 
@@ -17,16 +17,17 @@ typedef struct RtFeed {
     const RtStream *stream;
 } RtFeed;
 
-/* A program and what feeds it. Inputs named "seed" and "step" that no feed names are ambient (i64): the seed, and the number of
- * steps made before this one. */
+/* A program and what feeds it. Inputs named "seed" and "step" that no feed names are ambient (i64): the seed, and
+ * the number of steps made before this one. */
 typedef struct RtRun {
     const Program *program;
     const RtFeed  *feeds;
     int            feed_count;
 } RtRun;
 
-/* An entry over one pass of finite streams, its output "0" reduced in f64, in data order. mean: over all elements of all batches; an
- * entry that returns one number a batch has already averaged over its rows, so that number counts once for each row. */
+/* An entry over one pass of finite streams, its output "0" reduced in f64, in data order. mean: over all elements
+ * of all batches; an entry that returns one number a batch has already averaged over its rows, so that number
+ * counts once for each row. */
 typedef struct RtTerm {
     RtRun full, rest;                    /* a program is NULL when the pass has no such batch; rest: the short last one */
     enum { RT_MEAN, RT_SUM } reduce;

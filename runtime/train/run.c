@@ -113,6 +113,7 @@ void blocks_free(Blocks *b)
 
 void rt_fault_text(const Program *program, const RtFault *fault, RtError *e)
 {
-    const char *place = fault->place > 0 && fault->place < program->place_count ? program->places[fault->place] : program->entry;
+    const char *place =
+        fault->place > 0 && fault->place < program->place_count ? program->places[fault->place] : program->entry;
     rt_fail(e, "%s: id %" PRId64 " is outside the table's %" PRId64 " rows", place, fault->value, fault->bound);
 }

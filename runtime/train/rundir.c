@@ -24,7 +24,8 @@ static bool exists(const char *path)
 static bool make_directories(const char *path, RtError *e)
 {
     char part[RUN_PATH_BYTES];
-    if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part) return rt_fail(e, "%.80s...: the path is too long", path);
+    if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part)
+        return rt_fail(e, "%.80s...: the path is too long", path);
     for (char *at = part; *at; ) {
         at += strspn(at, "/");
         at += strcspn(at, "/");

@@ -21,8 +21,8 @@ enum {
     CHECKSUM_BLOCK = 32                  /* regions are added in pieces of whole blocks, all but the last piece */
 };
 
-/* A file with a checksum begins with this text, the digits, and a quotation mark. The checksum is that of the header with zeros for the
- * digits, followed by the tensors one by one. */
+/* A file with a checksum begins with this text, the digits, and a quotation mark. The checksum is that of the
+ * header with zeros for the digits, followed by the tensors one by one. */
 #define TENSOR_CHECKSUM_START "{\"__metadata__\":{\"checksum\":\""
 #define TENSOR_CHECKSUM_ZEROS "0000000000000000"
 

@@ -1,5 +1,6 @@
-/* Reading tensor files. Everything a header says is checked when the file is opened, in the order in which it is used: the length
- * against the file, the JSON, each tensor's type, shape and bytes, and that the tensors fill the data without gap or overlap. */
+/* Reading tensor files. Everything a header says is checked when the file is opened, in the order in which it is
+ * used: the length against the file, the JSON, each tensor's type, shape and bytes, and that the tensors fill the
+ * data without gap or overlap. */
 #include "runtime/train/tensors.h"
 
 #include <errno.h>
@@ -153,16 +154,18 @@ static bool parse_offsets(const RtTensors *t, RtTensor *tensor, const json_t *en
     int64_t from = json_integer_value(begin), to = json_integer_value(end), room = t->file_bytes - data_start(t);
     const char *name = tensor->name;
     if (from < 0 || to < from) {
-        return rt_fail(e, "%s: tensor %s: data_offsets %" PRId64 " to %" PRId64 " are no range", t->path, show(name).text, from,
-                       to);
+        return rt_fail(e, "%s: tensor %s: data_offsets %" PRId64 " to %" PRId64 " are no range", t->path,
+                       show(name).text, from, to);
     }
     if (to > room) {
-        return rt_fail(e, "%s: tensor %s: its bytes end at %" PRId64 " but the file holds %" PRId64 " bytes of data: it is cut off",
+        return rt_fail(e,
+                       "%s: tensor %s: its bytes end at %" PRId64 " but the file holds %" PRId64
+                       " bytes of data: it is cut off",
                        t->path, show(name).text, to, room);
     }
     if (to - from != tensor->bytes) {
-        return rt_fail(e, "%s: tensor %s: %" PRId64 " bytes at offset %" PRId64 ", but its type and shape say %" PRId64, t->path,
-                       show(name).text, to - from, from, tensor->bytes);
+        return rt_fail(e, "%s: tensor %s: %" PRId64 " bytes at offset %" PRId64 ", but its type and shape say %" PRId64,
+                       t->path, show(name).text, to - from, from, tensor->bytes);
     }
     tensor->offset = data_start(t) + from;
     return true;
@@ -191,12 +194,12 @@ static bool check_cover(const RtTensors *t, RtError *e)
     for (int i = 0; i < t->count; i++) {
         const RtTensor *tensor = &t->tensors[i];
         if (tensor->offset < at) {
-            return rt_fail(e, "%s: tensor %s: shares bytes with tensor %s at offset %" PRId64, t->path, show(tensor->name).text,
-                           show(tensor[-1].name).text, tensor->offset - data_start(t));
+            return rt_fail(e, "%s: tensor %s: shares bytes with tensor %s at offset %" PRId64, t->path,
+                           show(tensor->name).text, show(tensor[-1].name).text, tensor->offset - data_start(t));
         }
         if (tensor->offset > at) {
-            return rt_fail(e, "%s: tensor %s: the bytes before it, from offset %" PRId64 " on, belong to no tensor", t->path,
-                           show(tensor->name).text, at - data_start(t));
+            return rt_fail(e, "%s: tensor %s: the bytes before it, from offset %" PRId64 " on, belong to no tensor",
+                           t->path, show(tensor->name).text, at - data_start(t));
         }
         at += tensor->bytes;
     }
@@ -300,7 +303,8 @@ static bool add_tensors(const RtTensors *t, Checksum *sum, RtError *e)
 bool rt_tensors_verify(const RtTensors *t, RtError *e)
 {
     const size_t start = sizeof TENSOR_CHECKSUM_START - 1;
-    if ((size_t)t->header_bytes < start + CHECKSUM_DIGITS || memcmp(t->header, TENSOR_CHECKSUM_START, start) != 0) return true;
+    if ((size_t)t->header_bytes < start + CHECKSUM_DIGITS || memcmp(t->header, TENSOR_CHECKSUM_START, start) != 0)
+        return true;
     char found[CHECKSUM_DIGITS + 1] = {0}, wanted[CHECKSUM_DIGITS + 1];
     memcpy(found, t->header + start, CHECKSUM_DIGITS);
     memcpy(t->header + start, TENSOR_CHECKSUM_ZEROS, CHECKSUM_DIGITS);
@@ -310,7 +314,8 @@ bool rt_tensors_verify(const RtTensors *t, RtError *e)
     if (!add_tensors(t, &sum, e)) return false;
     snprintf(wanted, sizeof wanted, "%016" PRIx64, checksum_end(&sum));
     if (memcmp(found, wanted, CHECKSUM_DIGITS) == 0) return true;
-    return rt_fail(e, "%s: the file is damaged: its checksum is %s, it should be %s", t->path, wanted, show(found).text);
+    return rt_fail(e, "%s: the file is damaged: its checksum is %s, it should be %s", t->path, wanted,
+                   show(found).text);
 }
 
 typedef struct ShapeText {

@@ -1,4 +1,5 @@
-/* Writing tensor files. The header is put together in the caller's buffer; the tensors go to the file from where they lie. */
+/* Writing tensor files. The header is put together in the caller's buffer; the tensors go to the file from where
+ * they lie. */
 #include "runtime/train/tensors.h"
 
 #include <assert.h>
@@ -61,8 +62,8 @@ static char *put_tensor(char *at, const RtTensor *t, int64_t offset)
     return put(at, "]}");
 }
 
-/* Tensors stand in the file by falling element size, so that each lies at a multiple of its own; ties in the order given. Calls
- * visit(context, tensor, offset in the data) in that order. */
+/* Tensors stand in the file by falling element size, so that each lies at a multiple of its own; ties in the order
+ * given. Calls visit(context, tensor, offset in the data) in that order. */
 typedef void Visit(void *context, const RtTensor *tensor, int64_t offset);
 
 static void each_tensor(const RtTensor *tensors, int count, Visit *visit, void *context)
@@ -171,7 +172,8 @@ bool rt_tensors_write(const char *path, const RtTensor *tensors, int count, cons
                       char *buffer, RtError *e)
 {
     char part[PATH_BYTES];
-    if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part) return rt_fail(e, "%.80s...: the path is too long", path);
+    if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)
+        return rt_fail(e, "%.80s...: the path is too long", path);
     Output out = {.fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
     if (out.fd < 0) return rt_fail(e, "%s: %s", part, strerror(errno));
     int64_t header = make_header(tensors, count, metadata, metadata_count, buffer);

@@ -1,5 +1,5 @@
-/* The training loop on a program made by hand: least squares with momentum, noise from the counter-based generator, and a learning
- * rate that falls. Its kernels are C; everything around them is the real thing. */
+/* The training loop on a program made by hand: least squares with momentum, noise from the counter-based generator,
+ * and a learning rate that falls. Its kernels are C; everything around them is the real thing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +28,8 @@ static atomic_bool counting;
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define COUNTS_ALLOCATIONS 1
-extern void *__libc_malloc(size_t size), *__libc_calloc(size_t count, size_t size), *__libc_realloc(void *old, size_t size);
+extern void *__libc_malloc(size_t size), *__libc_calloc(size_t count, size_t size),
+    *__libc_realloc(void *old, size_t size);
 extern void *__libc_memalign(size_t alignment, size_t size);
 
 static void count_allocation(void)
@@ -74,7 +75,8 @@ static void play_event(Work *work, RtFault *fault)
     if (event.kind == BAD_ID) *fault = (RtFault){.place = 1, .value = 70, .bound = 65};
 }
 
-static void train_kernel(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch, RtFault *fault)
+static void train_kernel(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch,
+                         RtFault *fault)
 {
     (void)args, (void)begin, (void)end, (void)scratch;
     Param *p = (Param *)block[BLOCK_param];
@@ -100,7 +102,8 @@ static void train_kernel(char *const *block, const int64_t *args, int64_t begin,
 }
 
 /* args[0]: rows. Writes squared errors, their mean, and how often the state block has been used. */
-static void judge_kernel(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch, RtFault *fault)
+static void judge_kernel(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch,
+                         RtFault *fault)
 {
     (void)begin, (void)end, (void)scratch, (void)fault;
     const Param *p = (const Param *)block[BLOCK_param];
@@ -118,7 +121,12 @@ static void judge_kernel(char *const *block, const int64_t *args, int64_t begin,
 
 static const RtStep train_steps[] = {{.run = train_kernel, .extent = 1, .tile = 1}};
 static const RtValue train_inputs[] = {
-    {.name = "batch", .dtype = RT_f32, .rank = 2, .shape = {BATCH, COLUMNS}, .place = WORK(batch), .bytes = BATCH * COLUMNS * 4},
+    {.name = "batch",
+     .dtype = RT_f32,
+     .rank = 2,
+     .shape = {BATCH, COLUMNS},
+     .place = WORK(batch),
+     .bytes = BATCH * COLUMNS * 4},
     {.name = "seed", .dtype = RT_i64, .place = WORK(seed), .bytes = 8},
     {.name = "step", .dtype = RT_i64, .place = WORK(step), .bytes = 8},
 };
@@ -128,8 +136,15 @@ static const RtValue train_outputs[] = {
 };
 static const char *const places[] = {"", "line.ptm:3:5 h.0"};
 static const Program train_program = {
-    .entry = "loss", .steps = train_steps, .step_count = 1, .inputs = train_inputs, .input_count = 3, .outputs = train_outputs,
-    .output_count = 2, .places = places, .place_count = 2,
+    .entry = "loss",
+    .steps = train_steps,
+    .step_count = 1,
+    .inputs = train_inputs,
+    .input_count = 3,
+    .outputs = train_outputs,
+    .output_count = 2,
+    .places = places,
+    .place_count = 2,
     .block_bytes = {[BLOCK_param] = sizeof(Param), [BLOCK_state] = sizeof(State), [BLOCK_work] = sizeof(Work)},
 };
 
@@ -137,7 +152,12 @@ static const int64_t full_rows[] = {BATCH}, rest_rows[] = {REST};
 static const RtStep full_steps[] = {{.run = judge_kernel, .args = full_rows, .extent = 1, .tile = 1}};
 static const RtStep rest_steps[] = {{.run = judge_kernel, .args = rest_rows, .extent = 1, .tile = 1}};
 static const RtValue rest_inputs[] = {
-    {.name = "batch", .dtype = RT_f32, .rank = 2, .shape = {REST, COLUMNS}, .place = WORK(batch), .bytes = REST * COLUMNS * 4},
+    {.name = "batch",
+     .dtype = RT_f32,
+     .rank = 2,
+     .shape = {REST, COLUMNS},
+     .place = WORK(batch),
+     .bytes = REST * COLUMNS * 4},
 };
 static const RtValue mean_output[] = {{.name = "0", .dtype = RT_f32, .place = WORK(loss), .bytes = 4}};
 static const RtValue full_errors[] = {
@@ -209,19 +229,40 @@ static Bench *bench_new(int threads, const char *out)
     b->mean_term = make_term(b, &full_mean, &rest_mean, RT_MEAN);
     b->all_term = make_term(b, &full_all, &rest_all, RT_SUM);
     b->count_term = make_term(b, &full_count, &rest_count, RT_SUM);
-    b->evaluations[0] = (RtEvaluation){.name = "loss", .terms = &b->mean_term, .term_count = 1, .every = 10, .better = -1};
+    b->evaluations[0] =
+        (RtEvaluation){.name = "loss", .terms = &b->mean_term, .term_count = 1, .every = 10, .better = -1};
     b->evaluations[1] = (RtEvaluation){.name = "sum", .terms = &b->all_term, .term_count = 1, .every = 20};
-    b->params[0] = (RtValue){.name = "w", .dtype = RT_f32, .rank = 1, .shape = {2}, .place = RT_PLACE(BLOCK_param, 0), .bytes = 8};
+    b->params[0] =
+        (RtValue){.name = "w", .dtype = RT_f32, .rank = 1, .shape = {2}, .place = RT_PLACE(BLOCK_param, 0), .bytes = 8};
     b->states[0] = (RtValue){.name = "optimizer.w.momentum", .dtype = RT_f32, .rank = 1, .shape = {2},
                              .place = RT_PLACE(BLOCK_state, 0), .bytes = 8};
-    b->tables[0] = (RtValue){.name = "tree", .dtype = RT_i32, .rank = 1, .shape = {3}, .place = RT_PLACE(BLOCK_const, 0), .bytes = 12};
+    b->tables[0] = (RtValue){
+        .name = "tree", .dtype = RT_i32, .rank = 1, .shape = {3}, .place = RT_PLACE(BLOCK_const, 0), .bytes = 12};
     b->files[0] = (RtFile){"model.ptm", "a model", 7};
     b->recipe = (Recipe){
-        .pool = rt_pool_new(threads, 0), .param = (char *)&b->param, .state = (char *)&b->state, .constants = (char *)b->table,
-        .params = b->params, .states = b->states, .tables = b->tables, .param_count = 1, .state_count = 1, .table_count = 1,
-        .train = {&train_program, &b->train_feed, 1}, .loss = &train_outputs[0], .lr = &train_outputs[1], .steps = STEPS,
-        .epoch_steps = rt_stream_steps(&b->fit), .tokens = BATCH, .seed = 3, .evaluations = b->evaluations, .evaluation_count = 2,
-        .out = out, .files = b->files, .file_count = 1, .progress = -1,
+        .pool = rt_pool_new(threads, 0),
+        .param = (char *)&b->param,
+        .state = (char *)&b->state,
+        .constants = (char *)b->table,
+        .params = b->params,
+        .states = b->states,
+        .tables = b->tables,
+        .param_count = 1,
+        .state_count = 1,
+        .table_count = 1,
+        .train = {&train_program, &b->train_feed, 1},
+        .loss = &train_outputs[0],
+        .lr = &train_outputs[1],
+        .steps = STEPS,
+        .epoch_steps = rt_stream_steps(&b->fit),
+        .tokens = BATCH,
+        .seed = 3,
+        .evaluations = b->evaluations,
+        .evaluation_count = 2,
+        .out = out,
+        .files = b->files,
+        .file_count = 1,
+        .progress = -1,
     };
     return b;
 }
@@ -352,8 +393,12 @@ static void trains_and_writes(void **state)
     slurp("deep/er", "model.ptm", text, sizeof text);
     assert_string_equal(text, "a model");
     slurp("deep/er", "metrics.jsonl", text, sizeof text);
-    static const char *const wanted[] = {"{\"step\": 1, \"epoch\": 0.5, \"lr\": 0.5, \"loss\": ", "{\"step\": 10, \"epoch\": 5, ",
-                                         "\"valid_loss\": ", "\"valid_sum\": ", "\"step_s\": ", "{\"step\": 40, "};
+    static const char *const wanted[] = {"{\"step\": 1, \"epoch\": 0.5, \"lr\": 0.5, \"loss\": ",
+                                         "{\"step\": 10, \"epoch\": 5, ",
+                                         "\"valid_loss\": ",
+                                         "\"valid_sum\": ",
+                                         "\"step_s\": ",
+                                         "{\"step\": 40, "};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         if (!strstr(text, wanted[i])) fail_msg("no %s in\n%s", wanted[i], text);
     }
@@ -453,7 +498,8 @@ static void a_loss_that_is_no_number_stops(void **state)
     RtError e;
     event = (Event){NOT_A_NUMBER, 24};
     assert_int_equal(train_in("a", false, STEPS, 0, 1, &e), RT_FAILED);
-    if (!strstr(e.text, "the loss is not a number at step 25") || !strstr(e.text, "the last checkpoint is of step 20")) {
+    if (!strstr(e.text, "the loss is not a number at step 25") ||
+        !strstr(e.text, "the last checkpoint is of step 20")) {
         fail_msg("%s", e.text);
     }
     char text[20000];
@@ -480,7 +526,8 @@ static void evaluations_reduce(void **state)
     RtTerm all = b->all_term;
     all.reduce = RT_MEAN;
     int context = 0;
-    b->evaluations[2] = (RtEvaluation){.name = "root", .terms = terms, .term_count = 2, .post = square_root, .context = &context};
+    b->evaluations[2] =
+        (RtEvaluation){.name = "root", .terms = terms, .term_count = 2, .post = square_root, .context = &context};
     b->evaluations[3] = (RtEvaluation){.name = "all", .terms = &all, .term_count = 1};
     b->recipe.evaluation_count = 4;
     double sum = 0, values[4];

@@ -23,7 +23,8 @@ typedef struct Log {
 } Log;
 
 /* args: tile, extent. */
-static void count_units(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch, RtFault *fault)
+static void count_units(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch,
+                        RtFault *fault)
 {
     (void)fault;
     Log *log = (Log *)block[BLOCK_work];
@@ -175,8 +176,9 @@ static void memory_is_guarded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_tile_once),   cmocka_unit_test(sleepers_wake),      cmocka_unit_test(many_steps_in_order),
-        cmocka_unit_test(fault_ends_the_run), cmocka_unit_test(memory_is_guarded),
+        cmocka_unit_test(every_tile_once),     cmocka_unit_test(sleepers_wake),
+        cmocka_unit_test(many_steps_in_order), cmocka_unit_test(fault_ends_the_run),
+        cmocka_unit_test(memory_is_guarded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Products against plain sums: odd shapes, every way operands may lie, batches, parts of k; and the same bits for any number
- * of threads. */
+/* Products against plain sums: odd shapes, every way operands may lie, batches, parts of k; and the same bits for
+ * any number of threads. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -82,7 +82,10 @@ static char *run_case(Case *x, int threads, size_t bytes)
     bool is_single = bytes == sizeof(float);
     RtStep steps[2] = {
         {.run = is_single ? rt_product_f32 : rt_product_f64, .args = (int64_t *)&p, .extent = x->units, .tile = 1},
-        {.run = is_single ? rt_product_sum_f32 : rt_product_sum_f64, .args = (int64_t *)&p, .extent = x->sum_units, .tile = 1},
+        {.run = is_single ? rt_product_sum_f32 : rt_product_sum_f64,
+         .args = (int64_t *)&p,
+         .extent = x->sum_units,
+         .tile = 1},
     };
     Program program = {.steps = steps, .step_count = p.parts > 1 ? 2 : 1};
     char *block[BLOCK_COUNT] = {[BLOCK_work] = work};
@@ -106,7 +109,8 @@ static double expected(const Case *x, int64_t outer, int64_t inner, int64_t i, i
     return sum;
 }
 
-/* Numbers are below 1/2, sums of k products err by at most about k/4 * epsilon * log2(k). Gaps between rows keep their bytes. */
+/* Numbers are below 1/2, sums of k products err by at most about k/4 * epsilon * log2(k). Gaps between rows keep
+ * their bytes. */
 static void check_values(const Case *x, const char *c, size_t bytes)
 {
     const RtProduct *p = &x->product;
@@ -123,8 +127,8 @@ static void check_values(const Case *x, const char *c, size_t bytes)
                 }
                 double value = bytes == sizeof(float) ? ((const float *)c)[at] : ((const double *)c)[at];
                 if (fabs(value - expected(x, outer, inner, i, j)) <= bound) continue;
-                fail_msg("%ldx%ldx%ld element %ld (%ld, %ld): %g, wanted %g", (long)p->m, (long)p->n, (long)p->k, (long)e,
-                         (long)i, (long)j, value, expected(x, outer, inner, i, j));
+                fail_msg("%ldx%ldx%ld element %ld (%ld, %ld): %g, wanted %g", (long)p->m, (long)p->n, (long)p->k,
+                         (long)e, (long)i, (long)j, value, expected(x, outer, inner, i, j));
             }
         }
     }
@@ -194,7 +198,8 @@ static void strange_strides(void **state)
 static void same_bits_for_any_threads(void **state)
 {
     (void)state;
-    static const int64_t shapes[][3] = {{768, 128, 128}, {128, 128, 768}, {65, 128, 768}, {96, 80, 4097}, {300, 257, 200}};
+    static const int64_t shapes[][3] = {
+        {768, 128, 128}, {128, 128, 768}, {65, 128, 768}, {96, 80, 4097}, {300, 257, 200}};
     static const int threads[] = {2, 3, 8};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         for (int a = 0; a < 2; a++) {
