@@ -3,6 +3,17 @@
  * given graph (the plan refers to a rewritten one). */
 #include "passes/fuse.h"
 
+static void find_live(Fusion *f)
+{
+    f->live = arena_array(f->arena, bool, f->count + 1);
+    for (int k = 0; k < f->graph->outputs.count; k++) f->live[f->graph->outputs.at[k].node->id] = true;
+    for (int k = f->count - 1; k >= 0; k--) {
+        const Node *n = f->graph->nodes.at[k];
+        if (n->op == OP_input) f->live[k] = true;
+        for (int j = 0; f->live[k] && j < n->arg_count; j++) f->live[n->args[j]->id] = true;
+    }
+}
+
 static void find_users(Fusion *f)
 {
     f->users = arena_array(f->arena, Node **, f->count + 1);
@@ -10,12 +21,12 @@ static void find_users(Fusion *f)
     int *room = arena_array(f->arena, int, f->count + 1);
     for (int k = 0; k < f->count; k++) {
         const Node *n = f->graph->nodes.at[k];
-        for (int j = 0; j < n->arg_count; j++) room[n->args[j]->id]++;
+        for (int j = 0; f->live[k] && j < n->arg_count; j++) room[n->args[j]->id]++;
     }
     for (int k = 0; k < f->count; k++) f->users[k] = arena_array(f->arena, Node *, room[k] + 1);
     for (int k = 0; k < f->count; k++) {
         Node *n = f->graph->nodes.at[k];
-        for (int j = 0; j < n->arg_count; j++) {
+        for (int j = 0; f->live[k] && j < n->arg_count; j++) {
             uint32_t a = n->args[j]->id;
             int have = f->user_count[a];
             if (have == 0 || f->users[a][have - 1] != n) f->users[a][f->user_count[a]++] = n;
@@ -27,6 +38,7 @@ static Fusion fusion_new(Arena *arena, const Graph *graph)
 {
     int count = graph->nodes.count;
     Fusion f = {.arena = arena, .graph = graph, .count = count};
+    find_live(&f);
     find_users(&f);
     f.elements = arena_array(arena, int64_t, count + 1);
     for (int k = 0; k < count; k++) f.elements[k] = type_value_elements(&graph->nodes.at[k]->type);

@@ -6,7 +6,7 @@
 
 #include "passes/passes.h"
 
-/* fuse_rewrite.c: the graph in the operators that kernels are made of, without dead nodes. */
+/* fuse_rewrite.c: the graph in the operators that kernels are made of. */
 Graph *fuse_rewrite(Arena *arena, const Graph *graph);
 
 /* alone: a product or a scatter, which take nothing else in. */
@@ -46,7 +46,8 @@ typedef struct Fusion {
     Arena *arena;
     const Graph *graph;
     int    count;                        /* nodes */
-    Node ***users;                       /* of each node, each once */
+    bool  *live;                         /* nodes that an output needs, and inputs */
+    Node ***users;                       /* live ones of each node, each once */
     int   *user_count;
     int64_t *elements;                   /* of each node */
     Role  *role;

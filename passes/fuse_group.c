@@ -10,6 +10,7 @@ enum {
     LONG_ROW = 4096,                     /* .. when each is this long and would be written by one of them */
     LEVELS_APART = 40,                   /* what is further apart in the graph stays apart, for lifetimes and for time */
     SEARCH_AT_MOST = 96,                 /* units visited by a search for a cycle */
+    MUCH_LARGER = 4,
     SIBLINGS_AT_MOST = 8                 /* latest readers of a value that are tried */
 };
 
@@ -116,6 +117,24 @@ static bool exceeds_values(const Join *j)
     return j->unit->sources.count + fresh + j->unit->anchors.count + 1 > VALUES_AT_MOST;
 }
 
+/* Whether the unit, which reads something much larger than its space, would wait for what the anchor reads, and that large value with
+ * it. */
+static bool holds_up(const Join *j)
+{
+    const Fusion *f = j->f;
+    const Unit *u = j->unit;
+    bool waits = false, large = false;
+    for (int k = 0; k < j->sources.count; k++) {
+        const Unit *from = f->unit[j->sources.at[k]->id];
+        waits = waits || (from && from->level >= u->level);
+    }
+    for (int k = 0; k < u->sources.count; k++) {
+        const Node *x = u->sources.at[k];
+        large = large || (f->unit[x->id] && f->elements[x->id] >= MUCH_LARGER * j->space.a * j->space.r * j->space.c);
+    }
+    return waits && large;
+}
+
 static const char *refuse_join(Join *j, const Node *anchor)
 {
     const Unit *u = j->unit;
@@ -128,6 +147,7 @@ static const char *refuse_join(Join *j, const Node *anchor)
     if (starves_threads(j->f, u, &j->space, anchor)) return "too few rows to share among threads";
     if (!find_sources(j, anchor)) return j->refusal;
     if (exceeds_values(j)) return "as many inputs and outputs as a kernel takes";
+    if (holds_up(j)) return "would keep a large value for longer";
     if (may_close_cycle(j)) return "needs what other kernels make of this one";
     return NULL;
 }

@@ -1,7 +1,7 @@
 /* What fusion cannot cut into kernels as it stands becomes operators that it can: every einsum a product of dense operands (or
  * multiplications and a sum), every reduction over adjacent axes, running sums as masked sums, a scatter that writes one place
  * a row as a comparison with the index, a scatter into zeros that is added to something as a scatter into that something. The
- * result is a new graph without dead nodes; values may differ in the order of additions. */
+ * result is a new graph values may differ in the order of additions. */
 #include "passes/build.h"
 #include "passes/fuse.h"
 #include "ir/contraction.h"
@@ -227,11 +227,11 @@ static int index_axis(const Node *x)
 
 /* Which of the index tensors is free when all others are the index of their own axis, in order; or -1. Every place is then
  * written at most once. */
-static int free_index(const Node *scatter)
+static int free_index(const Node *scatter, Node *const *args)
 {
-    Node *const *index = scatter->args + 2;
+    Node *const *index = args + 2;
     int count = scatter->arg_count - 2, axis = scatter->attr.axis, found = -1;
-    const Type *places = &index[0]->type, *base = &scatter->args[0]->type;
+    const Type *places = &index[0]->type, *base = &scatter->type;
     if (count != places->rank + 1) return -1;
     for (int k = 0, next = 0; k < count; k++) {
         bool own = next < places->rank && index_axis(index[k]) == next && base->dim[axis + k] == places->dim[next];
@@ -243,24 +243,22 @@ static int free_index(const Node *scatter)
 }
 
 /* where(index of the free axis == its index tensor, value, 0) */
-static Node *one_place(Graph *g, const Node *scatter, int hole)
+static Node *one_place(Graph *g, const Node *scatter, Node *const *args, int hole)
 {
-    const Node *values = scatter->args[1];
-    Node *index = scatter->args[2 + hole];
+    Node *values = args[1], *index = args[2 + hole];
     int cut = scatter->attr.axis + hole;
     int8_t value_map[MAX_RANK] = {0}, index_map[MAX_RANK] = {0};
     for (int k = 0; k < values->type.rank; k++) value_map[k] = (int8_t)(k < cut ? k : k + 1);
     for (int k = 0; k < index->type.rank; k++) index_map[k] = (int8_t)(scatter->attr.axis + (k < hole ? k : k + 1));
     Type type = scatter->type, places = type_with(type, index->type.dtype);
     Node *here = make_binary(g, OP_eq, make_iota(g, places, cut), make_expand(g, index, index_map, places));
-    return make_where(g, here, make_expand(g, scatter->args[1], value_map, type), make_full(g, type, 0.0));
+    return make_where(g, here, make_expand(g, values, value_map, type), make_full(g, type, 0.0));
 }
 
 static Node *rewrite_scatter(Graph *g, const Node *old, Node *const *args)
 {
-    Node *scatter = graph_rebuild(g, old, args);
-    int hole = is_zero(args[0]) ? free_index(scatter) : -1;
-    return hole < 0 ? scatter : one_place(g, scatter, hole);
+    int hole = is_zero(args[0]) ? free_index(old, args) : -1;
+    return hole < 0 ? graph_rebuild(g, old, args) : one_place(g, old, args, hole);
 }
 
 /* a + (zeros with v added at some places) = a with v added at those places. */

@@ -141,12 +141,14 @@ static void mark_required(Fusion *f)
     for (int k = 0; k < g->outputs.count; k++) store(f, fuse_base(g->outputs.at[k].node));
     for (int k = 0; k < f->count; k++) {
         const Node *n = g->nodes.at[k];
+        if (!f->live[k]) continue;
         if (n->op == OP_einsum || n->op == OP_scatter) store(f, n);
         if (fuse_is_reduction(n) && f->role[k] == ROLE_inside) f->role[k] = ROLE_wish;
     }
     for (int k = 0; k < f->count; k++) {
-        if (g->nodes.at[k]->op == OP_einsum) store_operands(f, g->nodes.at[k]);
-        if (g->nodes.at[k]->op == OP_scatter) store_around_scatter(f, g->nodes.at[k]);
+        const Node *n = g->nodes.at[k];
+        if (f->live[k] && n->op == OP_einsum) store_operands(f, n);
+        if (f->live[k] && n->op == OP_scatter) store_around_scatter(f, n);
     }
 }
 
@@ -191,13 +193,23 @@ static void wish_spread(Fusion *f, const Node *node)
     if (f->role[x->id] == ROLE_inside && many && fuse_expense(f, x).cost > SPREAD_COST) wish(f, x);
 }
 
+/* A few elements of a large value: stored, they let go of it. */
+static void wish_few(Fusion *f, const Node *gather)
+{
+    const Node *from = fuse_base(gather->args[0]);
+    bool few = f->elements[from->id] >= SPREAD_FACTOR * f->elements[gather->id];
+    if (few && fuse_is_anchor(f, from)) wish(f, gather);
+}
+
 static void mark_wishes(Fusion *f)
 {
     int *owner = find_owners(f);
     int *reads = arena_array(f->arena, int, f->count + 1);   /* at least as many as the expression reads */
     for (int k = 0; k < f->count; k++) {
         const Node *n = f->graph->nodes.at[k];
+        if (!f->live[k]) continue;
         if (n->op == OP_expand || n->op == OP_gather) wish_spread(f, n);
+        if (n->op == OP_gather) wish_few(f, n);
         if (f->role[k] == ROLE_inside && owner[k] == OWNER_many && f->user_count[k] > 1 && is_dear_to_repeat(f, n)) wish(f, n);
         for (int j = 0; j < n->arg_count; j++) reads[k] += f->role[n->args[j]->id] == ROLE_inside ? reads[n->args[j]->id] : 1;
         if (f->role[k] != ROLE_inside || reads[k] <= READS_AT_MOST) continue;

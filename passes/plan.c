@@ -175,9 +175,9 @@ static void categorize(Placing *w, const PassOptions *options)
     int loss = find_loss(p, options);
     for (int b = 0; b < p->buffers.count; b++) {
         Buffer *x = p->buffers.at[b];
-        x->category = x->node->op == OP_input ? input_category(x->node) : NULL;
-        for (const Buffer *old = x; old->block != BLOCK_work && !x->category; old = old->takes_over)
-            if (!old->takes_over) x->category = input_category(old->node);
+        const Buffer *place = x;                             /* a new parameter counts as the parameter */
+        while (x->block != BLOCK_work && place->takes_over) place = place->takes_over;
+        x->category = place->node->op == OP_input ? input_category(place->node) : NULL;
     }
     for (int k = 0; k < p->graph->outputs.count; k++) {
         const Output *o = &p->graph->outputs.at[k];

@@ -168,6 +168,7 @@ typedef struct List {
     bool     *done, *is_ready;
     Vec(Ready) heap;
     int64_t   live, peak;
+    double    area;                      /* sum of live over the kernels: of equal peaks the smaller wins */
     int      *order;
     int       count;
 } List;
@@ -253,6 +254,7 @@ static void run_kernel(List *l, int kernel)
     int64_t written = written_bytes(s, k), freed = freed_bytes(l, k), taken = taken_bytes(l, k);
     if (l->live + written - taken > l->peak) l->peak = l->live + written - taken;
     l->live += written - freed;
+    l->area += (double)l->live;
     l->done[kernel] = true;
     l->order[l->count++] = kernel;
     for (int i = 0; i < k->inputs.count; i++) {
@@ -340,7 +342,7 @@ Plan *pass_schedule(Arena *arena, Plan *plan, const PassOptions *options, Diagno
     List best = list_schedule(&s, RULE_given);
     for (Rule rule = RULE_given + 1; rule < RULE_COUNT; rule++) {
         List l = list_schedule(&s, rule);
-        if (l.peak < best.peak) best = l;
+        if (l.peak < best.peak || (l.peak == best.peak && l.area < best.area)) best = l;
     }
     reorder(p, &best);
     return p;
