@@ -53,12 +53,17 @@ static bool run_batch(const Recipe *r, const Blocks *b, const RtTerm *term, int6
     return true;
 }
 
+/* Only what the programs read: the block may hold the optimizer's states too, which an evaluation never touches. */
 static void reset_state(const RtTerm *term, const Blocks *b)
 {
-    size_t bytes = (size_t)run_of(term, false)->program->block_bytes[BLOCK_state];
-    if (bytes == 0) return;
-    if (term->state) memcpy(b->evaluate[BLOCK_state], term->state, bytes);
-    else memset(b->evaluate[BLOCK_state], 0, bytes);
+    const Program *program = run_of(term, false)->program;
+    for (int32_t i = 0; i < program->input_count; i++) {
+        const RtValue *state = &program->inputs[i];
+        if (state->place >> 56 != BLOCK_state) continue;
+        char *to = value_in(b->evaluate, state);
+        if (term->state) memcpy(to, term->state + (to - b->evaluate[BLOCK_state]), (size_t)state->bytes);
+        else memset(to, 0, (size_t)state->bytes);
+    }
 }
 
 static bool run_term(const Recipe *r, const Blocks *b, const RtTerm *term, int64_t step, double *value, RtError *e)

@@ -188,10 +188,7 @@ static bool look(Session *s, RtError *e)
 static RtOutcome stop_early(Session *s, RtError *e)
 {
     if (!save(s, e)) return RT_FAILED;
-    const Recipe *r = s->recipe;
-    progress_line(&s->progress, "stopped after step %" PRId64 " of %" PRId64 "%s%s%s", s->position.step, r->steps,
-                  r->out ? "; go on with the same command and --out " : "", r->out ? r->out : "",
-                  r->out ? " --resume" : "");
+    progress_line(&s->progress, "stopped after step %" PRId64 " of %" PRId64, s->position.step, s->recipe->steps);
     return RT_INTERRUPTED;
 }
 

@@ -46,6 +46,7 @@ void *aligned_alloc(size_t alignment, size_t size) { count_allocation(); return 
 /* What lies where. */
 typedef struct Param { float w[2]; } Param;
 typedef struct State { float momentum[2]; } State;
+typedef struct JudgeState { int32_t others, count; } JudgeState;
 typedef struct Work {
     float   batch[BATCH * COLUMNS];
     int64_t seed, step;
@@ -114,7 +115,7 @@ static void judge_kernel(char *const *block, const int64_t *args, int64_t begin,
         work->errors[i] = error * error;
         work->loss += error * error / (float)args[0];
     }
-    work->count = ++*(int32_t *)block[BLOCK_state];
+    work->count = ++((JudgeState *)block[BLOCK_state])->count;
 }
 
 #define WORK(field) RT_PLACE(BLOCK_work, offsetof(Work, field))
@@ -151,14 +152,15 @@ static const Program train_program = {
 static const int64_t full_rows[] = {BATCH}, rest_rows[] = {REST};
 static const RtStep full_steps[] = {{.run = judge_kernel, .args = full_rows, .extent = 1, .tile = 1}};
 static const RtStep rest_steps[] = {{.run = judge_kernel, .args = rest_rows, .extent = 1, .tile = 1}};
-static const RtValue rest_inputs[] = {
-    {.name = "batch",
-     .dtype = RT_f32,
-     .rank = 2,
-     .shape = {REST, COLUMNS},
-     .place = WORK(batch),
-     .bytes = REST * COLUMNS * 4},
-};
+#define JUDGE_INPUTS(rows)                                                                                           \
+    {{.name = "batch",                                                                                               \
+      .dtype = RT_f32,                                                                                               \
+      .rank = 2,                                                                                                     \
+      .shape = {rows, COLUMNS},                                                                                      \
+      .place = WORK(batch),                                                                                          \
+      .bytes = (rows)*COLUMNS * 4},                                                                                  \
+     {.name = "count", .dtype = RT_i32, .place = RT_PLACE(BLOCK_state, offsetof(JudgeState, count)), .bytes = 4}}
+static const RtValue full_inputs[] = JUDGE_INPUTS(BATCH), rest_inputs[] = JUDGE_INPUTS(REST);
 static const RtValue mean_output[] = {{.name = "0", .dtype = RT_f32, .place = WORK(loss), .bytes = 4}};
 static const RtValue full_errors[] = {
     {.name = "0", .dtype = RT_f32, .rank = 1, .shape = {BATCH}, .place = WORK(errors), .bytes = BATCH * 4}};
@@ -166,11 +168,10 @@ static const RtValue rest_errors[] = {
     {.name = "0", .dtype = RT_f32, .rank = 1, .shape = {REST}, .place = WORK(errors), .bytes = REST * 4}};
 static const RtValue count_output[] = {{.name = "0", .dtype = RT_i32, .place = WORK(count), .bytes = 4}};
 
-#define JUDGE(which, wanted)                                                                                                 \
-    {.entry = "judge", .steps = which##_steps, .step_count = 1, .inputs = which##_judge_inputs, .input_count = 1,            \
-     .outputs = wanted, .output_count = 1, .block_bytes = {[BLOCK_state] = sizeof(State), [BLOCK_work] = sizeof(Work)}}
-#define full_judge_inputs train_inputs
-#define rest_judge_inputs rest_inputs
+#define JUDGE(which, wanted)                                                                                         \
+    {.entry = "judge", .steps = which##_steps, .step_count = 1, .inputs = which##_inputs, .input_count = 2,          \
+     .outputs = wanted, .output_count = 1,                                                                           \
+     .block_bytes = {[BLOCK_state] = sizeof(JudgeState), [BLOCK_work] = sizeof(Work)}}
 
 static const Program full_mean = JUDGE(full, mean_output), rest_mean = JUDGE(rest, mean_output);
 static const Program full_all = JUDGE(full, full_errors), rest_all = JUDGE(rest, rest_errors);
@@ -180,7 +181,8 @@ static const Program full_count = JUDGE(full, count_output), rest_count = JUDGE(
 typedef struct Bench {
     float      rows[ROWS * COLUMNS];
     Param      param;
-    State      state, judge_state;
+    State      state;
+    JudgeState judge_state;
     int32_t    table[3];
     RtStream   fit, held;
     RtFeed     train_feed, full_feed, rest_feed;
@@ -224,7 +226,7 @@ static Bench *bench_new(int threads, const char *out)
     make_streams(b);
     b->table[0] = 5;
     b->train_feed = (RtFeed){&train_inputs[0], &b->fit};
-    b->full_feed = (RtFeed){&train_inputs[0], &b->held};
+    b->full_feed = (RtFeed){&full_inputs[0], &b->held};
     b->rest_feed = (RtFeed){&rest_inputs[0], &b->held};
     b->mean_term = make_term(b, &full_mean, &rest_mean, RT_MEAN);
     b->all_term = make_term(b, &full_all, &rest_all, RT_SUM);
@@ -521,7 +523,7 @@ static void evaluations_reduce(void **state)
     (void)state;
     Bench *b = bench_new(1, NULL);
     b->param = (Param){{0.5f, -0.25f}};
-    b->judge_state.momentum[0] = 0;
+    b->judge_state.count = 100;
     RtTerm terms[2] = {b->mean_term, b->count_term};
     RtTerm all = b->all_term;
     all.reduce = RT_MEAN;
@@ -536,7 +538,7 @@ static void evaluations_reduce(void **state)
     if (!rt_evaluate(&b->recipe, values, &e)) fail_msg("%s", e.text);
     assert_true(fabs(values[0] - sum / ROWS) < 1e-6);        /* the short batch counts for its rows only */
     assert_true(fabs(values[1] - sum) < 1e-5);
-    assert_true(fabs(values[2] - (sqrt(sum / ROWS) + 1 + 2 + 3)) < 1e-5);    /* the state starts anew in each pass, not in each batch */
+    assert_true(fabs(values[2] - (sqrt(sum / ROWS) + 101 + 102 + 103)) < 1e-5);   /* a pass starts with the initial state */
     assert_true(fabs(values[3] - sum / ROWS) < 1e-6);
     double again[4];
     assert_true(rt_evaluate(&b->recipe, again, &e));
