@@ -78,5 +78,6 @@ Node *grad_einsum(Graph *g, Node *node, Node *d, int k)
     }
     const char *equation = arena_print(g->arena, "%s,%.*s->%s", result, other->type.rank, other_term, kept);
     Node *product = make_einsum(g, equation, make_cast(g, d, other->type.dtype), other);
-    return make_expand(g, make_cast(g, product, own->type.dtype), map, own->type);
+    Node *narrow = make_cast(g, product, own->type.dtype);
+    return count == own->type.rank ? narrow : make_expand(g, narrow, map, own->type);
 }

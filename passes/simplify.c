@@ -134,6 +134,16 @@ static void copy_outputs(Graph *g, const Graph *graph, Node *const *copy)
     }
 }
 
+/* A node that became its own argument is no use of it any more. */
+static void add_uses(Simplify *s, const Node *node, Node *const *copy, int uses)
+{
+    uint32_t id = copy[node->id]->id;
+    track(s, id);
+    s->uses.at[id] += uses;
+    for (int j = 0; j < node->arg_count; j++)
+        if (copy[node->args[j]->id] == copy[node->id]) s->uses.at[id]--;
+}
+
 /* Every live node in normal form, among nodes that rules made on the way. */
 static Graph *rewrite(Arena *arena, const Graph *graph)
 {
@@ -145,8 +155,7 @@ static Graph *rewrite(Arena *arena, const Graph *graph)
         if (!uses[k]) continue;
         copy[k] = emit_normal(&s, rebuild(g, graph->nodes.at[k], copy));
         if (!splat_of(copy[k])) graph_add_origins(g, copy[k], graph->nodes.at[k]);
-        track(&s, copy[k]->id);
-        s.uses.at[copy[k]->id] += uses[k];
+        add_uses(&s, graph->nodes.at[k], copy, uses[k]);
     }
     copy_outputs(g, graph, copy);
     return g;

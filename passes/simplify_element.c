@@ -67,22 +67,28 @@ Node *simplify_add(Simplify *s, Node *node)
     return is_splat_float(b, -0.0) || is_splat_whole(b, 0) ? a : NULL;
 }
 
-static bool is_negated(const Node *node) { return node->op == OP_mul && is_splat_float(node->args[1], -1.0); }
-
-Node *simplify_mul(Simplify *s, Node *node)
-{
-    (void)s;
-    Node *a = node->args[0], *b = node->args[1];
-    if (is_splat_float(b, 1.0) || is_splat_whole(b, 1)) return a;
-    if (is_splat_whole(b, 0)) return b;
-    return is_negated(node) && is_negated(a) ? a->args[0] : NULL;
-}
-
 /* True when 1 / x is exact and neither is subnormal in f32 or wider. */
-static bool is_invertible(double x)
+static bool is_power_of_two(double x)
 {
     int exponent;
     return isfinite(x) && fabs(frexp(x, &exponent)) == 0.5 && exponent > -100 && exponent < 100;
+}
+
+/* x * c * d as x * (c * d): scaling by a power of two commutes with rounding, as long as nothing is subnormal. */
+static Node *merge_factors(Simplify *s, const Node *node)
+{
+    const Node *inner = node->args[0], *d = splat_of(node->args[1]);
+    const Node *c = inner->op == OP_mul ? splat_of(inner->args[1]) : NULL;
+    if (!c || !d || !dtype_is_float(node->type.dtype) || node->type.dtype == DT_f16) return NULL;
+    if (!is_power_of_two(c->attr.f) && !is_power_of_two(d->attr.f)) return NULL;
+    return emit_binary(s, OP_mul, inner->args[0], emit_binary(s, OP_mul, inner->args[1], node->args[1]));
+}
+
+Node *simplify_mul(Simplify *s, Node *node)
+{
+    Node *a = node->args[0], *b = node->args[1];
+    if (is_splat_float(b, 1.0) || is_splat_whole(b, 1)) return a;
+    return is_splat_whole(b, 0) ? b : merge_factors(s, node);
 }
 
 Node *simplify_div(Simplify *s, Node *node)
@@ -91,7 +97,7 @@ Node *simplify_div(Simplify *s, Node *node)
     if (!b) return NULL;
     if (b->attr.f == 1.0) return node->args[0];
     DType dtype = node->type.dtype;
-    if (dtype == DT_f16 || !is_invertible(b->attr.f)) return NULL;
+    if (dtype == DT_f16 || !is_power_of_two(b->attr.f)) return NULL;
     return emit_binary(s, OP_mul, node->args[0], emit_full(s, node->type, 1.0 / b->attr.f));
 }
 

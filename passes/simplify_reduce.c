@@ -63,6 +63,17 @@ static Node *reduce_of_expand(Simplify *s, const Node *node)
     return emit_binary(s, OP_mul, once, emit_full(s, once->type, (double)copies));
 }
 
+static bool is_negated(const Node *node)
+{
+    return node->op == OP_mul && (is_splat_float(node->args[1], -1.0) || is_splat_whole(node->args[1], -1));
+}
+
+static Node *sum_of_negated(Simplify *s, const Node *node)
+{
+    Node *sum = emit_reduce(s, OP_sum, node->args[0]->args[0], node->attr.axes);
+    return emit_binary(s, OP_mul, sum, emit_full(s, sum->type, -1.0));
+}
+
 /* A permute that leaves the kept axes in order does not matter. */
 static Node *reduce_of_permute(Simplify *s, const Node *node)
 {
@@ -104,14 +115,19 @@ static Node *reduce_again(Simplify *s, const Node *node)
     return NULL;
 }
 
-Node *simplify_sum(Simplify *s, Node *node) { return reduce_again(s, node); }
+Node *simplify_sum(Simplify *s, Node *node)
+{
+    return is_negated(node->args[0]) ? sum_of_negated(s, node) : reduce_again(s, node);
+}
 
 Node *simplify_reduce_max(Simplify *s, Node *node) { return reduce_again(s, node); }
 
-/* Cutting. A kernel spreads a reduction over threads by the axes before the reduced ones ("units"). Where these are
- * few and each has much to reduce, the first part of the reduced axes is kept at first and reduced by a second,
- * small node. The cut follows from the shape alone, so results do not depend on threads. */
+/* Cutting. A kernel spreads a reduction over threads by the axes before the reduced ones and by blocks of the
+ * columns behind them ("units"). Where these are few and each has much to reduce, the first part of the reduced axes
+ * is kept at first and reduced by a second, small node. The cut follows from the shape alone, so results do not
+ * depend on threads. */
 enum {
+    BLOCK = 64,                          /* columns of a unit */
     ENOUGH_UNITS = 64,                   /* of work for any machine's threads */
     FEW_UNITS = 8,                       /* not worth splitting an axis for more */
     LEAST_ELEMENTS = 16384,              /* of a unit that is worth cutting */
@@ -121,13 +137,17 @@ enum {
 
 typedef struct Extent {
     int     first, last;                 /* the reduced axes, adjacent */
-    int64_t units, rows, columns;        /* elements before, in and behind them */
+    int64_t rows;                        /* elements in them */
+    int64_t units, unit;                 /* how many, and elements of each */
 } Extent;
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static Extent extent_of(const Node *node)
 {
-    Extent e = {-1, -1, 1, 1, 1};
+    Extent e = {.first = -1, .last = -1, .rows = 1, .units = 1};
     const Type *type = &node->args[0]->type;
+    int64_t columns = 1;
     for (int k = 0; k < type->rank; k++) {
         int64_t value = dim_value(type->dim[k]);
         if (reduces(node, k)) {
@@ -137,19 +157,18 @@ static Extent extent_of(const Node *node)
         } else if (e.first < 0) {
             e.units *= value;
         } else {
-            e.columns *= value;
+            columns *= value;
         }
     }
+    e.units *= (columns + BLOCK - 1) / BLOCK;
+    e.unit = e.rows * least(columns, BLOCK);
     return e;
 }
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 static int64_t wanted_parts(const Extent *e)
 {
-    int64_t elements = e->rows * e->columns;
-    if (e->units <= 0 || elements < LEAST_ELEMENTS) return 1;
-    return least(ENOUGH_UNITS / e->units, least(elements / PART_ELEMENTS, e->rows / PART_ROWS));
+    if (e->units <= 0 || e->unit < LEAST_ELEMENTS) return 1;
+    return least(ENOUGH_UNITS / e->units, least(e->unit / PART_ELEMENTS, e->rows / PART_ROWS));
 }
 
 static int64_t largest_divisor(int64_t n, int64_t bound)
