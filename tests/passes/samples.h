@@ -124,12 +124,14 @@ typedef struct Sample {
     Node *(*make)(Graph *g);
 } Sample;
 
-#define F DT_f64
+#ifndef F
+#define F DT_f64                         /* the float type of the samples */
+#endif
 #define FIXED(...) ((const int8_t[MAX_RANK]){__VA_ARGS__})
 
 static Node *sample_cast(Graph *g)
 {
-    return make_cast(g, make_cast(g, param(g, "x", SHAPE(g, F, 3, 5)), DT_f64), DT_f32);
+    return make_cast(g, param(g, "x", SHAPE(g, F, 3, 5)), DT_f32);
 }
 static Node *sample_sum(Graph *g) { return make_reduce(g, OP_sum, param(g, "x", SHAPE(g, F, 3, 5, 2)), 2); }
 static Node *sample_sum_outer(Graph *g) { return make_reduce(g, OP_sum, param(g, "x", SHAPE(g, F, 3, 1, 7)), 5); }
