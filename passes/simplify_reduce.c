@@ -130,8 +130,8 @@ enum {
     BLOCK = 64,                          /* columns of a unit */
     ENOUGH_UNITS = 64,                   /* of work for any machine's threads */
     FEW_UNITS = 8,                       /* not worth splitting an axis for more */
-    LEAST_ELEMENTS = 16384,              /* of a unit that is worth cutting */
-    PART_ELEMENTS = 2048,                /* at least, in a part */
+    LEAST_ELEMENTS = 32768,              /* of a unit that is worth cutting */
+    PART_ELEMENTS = 4096,                /* at least, in a part */
     PART_ROWS = 4,
 };
 
