@@ -213,7 +213,9 @@ void complain_syntax(Parser *p, const char *const *expected, int count)
         complain(p, t->place, "expected %s%s, found %s", wanted, after, shown(p, t));
     else
         complain(p, t->place, "%s can not stand here%s", shown(p, t), after);
-    if (open && open->open != '{' && (t->first_on_line || t->kind == ')' || t->kind == ']' || t->kind == '}') &&
-        (open->place.line != t->place.line || open->place.column != t->place.column))
+    if (t->kind == '}' && p->passed_over.line)
+        diag_note(p->d, p->passed_over, "the `%c` opened here", *text_at(p, p->passed_over));
+    else if (open && open->open != '{' && (t->first_on_line || t->kind == ')' || t->kind == ']') &&
+             (open->place.line != t->place.line || open->place.column != t->place.column))
         diag_note(p->d, open->place, "the `%c` opened here", open->open);
 }

@@ -38,14 +38,18 @@ static void push_bracket(Parser *p, const Token *t)
         drop_parentheses(p);                                 /* no expression holds a brace */
         p->in_header = false;
     }
-    p->brackets[p->depth++] = (Bracket){ (char)t->kind, t->place };
+    p->brackets[p->depth++] = (Bracket){ (char)t->kind, t->place, p->indent };
 }
 
 /* Closes the nearest bracket of this kind. One of ( [ does not reach over an open {. */
-static void pop_bracket(Parser *p, char open)
+static void pop_bracket(Parser *p, char open, const Token *t)
 {
+    if (t->kind == '}')
+        p->passed_over = in_parentheses(p) ? layout_open_bracket(p)->place : (Place){ 0 };
     for (int i = p->depth - 1; i >= 0; i--) {
         if (p->brackets[i].open == open) {
+            if (t->kind == '}' && t->first_on_line && t->place.column < p->brackets[i].indent && p->doubtful.line == 0)
+                p->doubtful = p->brackets[i].place;
             p->depth = i;
             return;
         }
@@ -102,7 +106,8 @@ static void close_everything(Parser *p, Token t)
 static void report_unclosed(Parser *p, const Token *t)
 {
     const Bracket *open = layout_open_bracket(p);
-    Place place = open->place;
+    Place place = open->open == '{' && p->doubtful.line ? p->doubtful : open->place;
+    p->doubtful.line = 0;
     if (p->skipping || p->brace_missed)
         return;
     if (t->kind == 0)
@@ -122,7 +127,7 @@ static Token filtered(Parser *p)
             return behind(p, 0, true);
         if (kind == T_NL) {
             p->line_begun = false;
-            if (in_parentheses(p) || !ends_statement(p->last_kind))
+            if (in_parentheses(p) || !(p->skipping || ends_statement(p->last_kind)))
                 continue;
             t = behind(p, T_NL, false);
         } else if (kind == ';' && !in_parentheses(p)) {
@@ -132,6 +137,8 @@ static Token filtered(Parser *p)
         } else {
             t.first_on_line = !p->line_begun;
             p->line_begun = true;
+            if (t.first_on_line)
+                p->indent = t.place.column;
         }
         bool top = kind == 0 || (t.first_on_line && (kind == T_FN || kind == T_MODULE || kind == T_IMPORT));
         if (top && p->depth > 0) {
@@ -144,7 +151,7 @@ static Token filtered(Parser *p)
         } else if (kind == '(' || kind == '[' || kind == '{') {
             push_bracket(p, &t);
         } else if (kind == ')' || kind == ']' || kind == '}') {
-            pop_bracket(p, kind == ')' ? '(' : kind == ']' ? '[' : '{');
+            pop_bracket(p, kind == ')' ? '(' : kind == ']' ? '[' : '{', &t);
         }
         p->last_kind = t.kind;
         if (t.kind != T_NL)
@@ -227,7 +234,9 @@ bool layout_recover(Parser *p, int lookahead, bool inside_braces)
 {
     if (lookahead == 0 || lookahead == T_NL || (lookahead == '}' && inside_braces))
         return false;
-    if (p->current.first_on_line && in_parentheses(p) && (lookahead == T_NAME || begins_statement(lookahead))) {
+    bool begun = p->current.place.line == p->statement.place.line && p->current.place.column == p->statement.place.column;
+    bool next = begins_statement(lookahead) || (lookahead == T_NAME && in_parentheses(p));
+    if (p->current.first_on_line && next && !begun) {        /* a new statement, or so it seems */
         drop_parentheses(p);
         enqueue(p, behind(p, T_NL, true));
         enqueue(p, p->current);

@@ -17,6 +17,7 @@ typedef struct Token {
 typedef struct Bracket {
     char  open;                          /* ( [ { */
     Place place;
+    uint32_t indent;                     /* column of the first token of its line */
 } Bracket;
 
 struct Parser {
@@ -34,10 +35,13 @@ struct Parser {
     void    *scanner;
     uint32_t line, column;               /* of the next character */
     uint32_t scan_error_line;            /* of the latest error in a token */
+    uint32_t indent;                     /* column of the first token of this line */
     bool     line_begun;                 /* a token stands on this line already */
 
     Bracket  brackets[BRACKET_LIMIT];
     int      depth;
+    Place    doubtful;                   /* of a { whose } stands further left than its line: line 0 for none */
+    Place    passed_over;                /* of the ( or [ that the latest } left open: line 0 for none */
     int      last_kind;                  /* of the last token from the scanner that was kept */
     Place    last_place;
     bool     skipping;                   /* a statement with an error is being left */
