@@ -176,9 +176,9 @@ static bool usual_slip(Parser *p, const char *const *expected, int count)
     if (found->kind == T_ELSE && before->kind == T_NL)
         complain(p, found->place, "`else` stands on the line of the `}` before it");
     else if (found->kind == '=' && reserved(before->kind) && !literal_word(before->kind))
-        complain(p, before->place, "%s is a reserved word and can not be a name", shown(p, before));
+        complain(p, before->place, "%s is a reserved word and cannot be a name", shown(p, before));
     else if (reserved(found->kind) && among(expected, count, "a name") && !among(expected, count, "("))
-        complain(p, found->place, "%s is a reserved word and can not be a name", shown(p, found));
+        complain(p, found->place, "%s is a reserved word and cannot be a name", shown(p, found));
     else if (advice)
         complain(p, p->statement.place, "there is no `%s`: %s", p->statement.value.text, advice);
     else if (chained && compares(found->kind))
@@ -212,7 +212,7 @@ void complain_syntax(Parser *p, const char *const *expected, int count)
     if (wanted)
         complain(p, t->place, "expected %s%s, found %s", wanted, after, shown(p, t));
     else
-        complain(p, t->place, "%s can not stand here%s", shown(p, t), after);
+        complain(p, t->place, "%s cannot stand here%s", shown(p, t), after);
     if (t->kind == '}' && p->passed_over.line)
         diag_note(p->d, p->passed_over, "the `%c` opened here", *text_at(p, p->passed_over));
     else if (open && open->open != '{' && (t->first_on_line || t->kind == ')' || t->kind == ']') &&

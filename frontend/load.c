@@ -44,9 +44,9 @@ static char *file_bytes(Loader *l, const char *path, Place place, size_t *size)
     size_t have = 0;
     int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (file < 0 || fstat(file, &status) != 0) {
-        diag_error(l->d, place, "can not read %s: %s", path, strerror(errno));
+        diag_error(l->d, place, "cannot read %s: %s", path, strerror(errno));
     } else if (!S_ISREG(status.st_mode)) {
-        diag_error(l->d, place, "can not read %s: it is %s", path, S_ISDIR(status.st_mode) ? "a directory" : "no regular file");
+        diag_error(l->d, place, "cannot read %s: it is %s", path, S_ISDIR(status.st_mode) ? "a directory" : "no regular file");
     } else if (status.st_size > FILE_LIMIT) {
         diag_error(l->d, place, "%s is too large for a model: %lld bytes, at most %d", path, (long long)status.st_size, FILE_LIMIT);
     } else {
@@ -56,7 +56,7 @@ static char *file_bytes(Loader *l, const char *path, Place place, size_t *size)
             if (n < 0 && errno == EINTR)
                 continue;
             if (n < 0) {
-                diag_error(l->d, place, "can not read %s: %s", path, strerror(errno));
+                diag_error(l->d, place, "cannot read %s: %s", path, strerror(errno));
                 bytes = NULL;
             }
             if (n <= 0)

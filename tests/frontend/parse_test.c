@@ -195,9 +195,9 @@ static void wrong_files(void **state)
     expect_error(read_text("fn\0f", 4), "byte 2 is zero");
     expect_text_error("fn f\xff", "byte 4 is 0xff");
     expect_text_error("fn f \xc3", "byte 5 is 0xc3");
-    expect_error(read_file("/nowhere/x.ptm"), "can not read /nowhere/x.ptm: No such file or directory");
-    expect_error(read_file("/"), "can not read /: it is a directory");
-    expect_error(read_file("/dev/zero"), "can not read /dev/zero: it is no regular file");
+    expect_error(read_file("/nowhere/x.ptm"), "cannot read /nowhere/x.ptm: No such file or directory");
+    expect_error(read_file("/"), "cannot read /: it is a directory");
+    expect_error(read_file("/dev/zero"), "cannot read /dev/zero: it is no regular file");
     size_t size = (16 << 20) + 1;
     char *huge = malloc(size + 1);
     memset(huge, ' ', size);
