@@ -5,7 +5,7 @@
 
 enum {
     REDUCTIONS_AT_MOST = 6,
-    VALUES_AT_MOST = 16,                 /* sources and anchors of a loop */
+    VALUES_AT_MOST = 16,                 /* sources and outputs of a loop */
     FEW_ROWS = 16,                       /* rows that do not share out over threads .. */
     LONG_ROW = 4096,                     /* .. when each is this long and would be written by one of them */
     LEVELS_APART = 40,                   /* what is further apart in the graph stays apart, for lifetimes and for time */
@@ -112,9 +112,11 @@ static bool has_source(const Unit *u, const Node *node)
 
 static bool exceeds_values(const Join *j)
 {
-    int fresh = 0;
-    for (int k = 0; k < j->sources.count; k++) fresh += !has_source(j->unit, j->sources.at[k]);
-    return j->unit->sources.count + fresh + j->unit->anchors.count + 1 > VALUES_AT_MOST;
+    const Unit *u = j->unit;
+    int values = u->sources.count, written = 1;
+    for (int k = 0; k < j->sources.count; k++) values += !has_source(u, j->sources.at[k]);
+    for (int k = 0; k < u->anchors.count; k++) written += j->f->role[u->anchors.at[k]->id] == ROLE_store;
+    return values + written > VALUES_AT_MOST || u->anchors.count >= VALUES_AT_MOST;
 }
 
 /* Whether the unit, which reads something much larger than its space, would wait for what the anchor reads, and that large value with

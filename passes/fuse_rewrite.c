@@ -152,6 +152,21 @@ static Node *rewrite_einsum(Graph *g, const Node *old, Node *const *args)
     return make_cast(g, ordered_product(g, &p), dtype);
 }
 
+/* A product whose only use is in another order is written in that order. */
+static Node *rewrite_permute(Graph *g, const Node *old, Node *const *args, const int *users)
+{
+    const Node *product = args[0];
+    Node *plain = graph_rebuild(g, old, args);
+    if (product->op != OP_einsum || users[old->args[0]->id] != 1) return plain;
+    const char *arrow = strchr(product->attr.text, '>') + 1;
+    Term have = term_read(arrow, arrow + strlen(arrow));
+    char want[MAX_RANK + 1] = {0};
+    for (int k = 0; k < old->type.rank; k++) want[k] = have.letter[old->attr.map[k]];
+    const char *text = arena_print(g->arena, "%.*s%s", (int)(arrow - product->attr.text), product->attr.text, want);
+    Node *turned = make_einsum(g, text, product->args[0], product->args[1]);
+    return dense_fits(turned) ? turned : plain;
+}
+
 /* ---- reductions ---- */
 
 /* The reduced axes from the last one down, as long as they are adjacent; axes of extent 1 may stand between. */
@@ -274,6 +289,19 @@ static Node *rewrite_add(Graph *g, const Node *old, Node *const *args, const int
 
 /* ---- the graph ---- */
 
+/* Softmax is p = e / z with e = exp(..). What asks for e after p (its gradient does) gets p * z: p is stored more often than not,
+ * and then what e was computed from need not be. later[id of e] is p, with copies in the new graph. */
+static Node *asked_later(Graph *g, const Node *asked, Node *const *later, Node *const *copy)
+{
+    const Node *p = later[asked->id];
+    return p ? make_binary(g, OP_mul, copy[p->id], copy[p->args[1]->id]) : copy[asked->id];
+}
+
+static bool is_normalized(const Node *p)
+{
+    return p->op == OP_div && p->args[0]->op == OP_exp && p->args[1]->op == OP_expand;
+}
+
 /* Counts the users of each node that reaches an output (an output is a user). 0: dead. */
 static int *count_users(Arena *arena, const Graph *graph)
 {
@@ -295,6 +323,7 @@ static Node *rewrite_node(Graph *g, const Node *old, Node *const *args, const in
     case OP_cumsum: return rewrite_cumsum(g, old, args);
     case OP_scatter: return rewrite_scatter(g, old, args);
     case OP_add: return rewrite_add(g, old, args, users);
+    case OP_permute: return rewrite_permute(g, old, args, users);
     default: return graph_rebuild(g, old, args);
     }
 }
@@ -315,14 +344,16 @@ Graph *fuse_rewrite(Arena *arena, const Graph *graph)
     Graph *g = graph_like(arena, graph);
     int *users = count_users(arena, graph);
     Node **copy = arena_array(arena, Node *, graph->nodes.count + 1);
+    Node **later = arena_array(arena, Node *, graph->nodes.count + 1);
     Node *args[256], **many = args;
     for (int k = 0; k < graph->nodes.count; k++) {
-        const Node *old = graph->nodes.at[k];
+        Node *old = graph->nodes.at[k];
         if (!users[k] && old->op != OP_input) continue;
-        if (old->arg_count > 256) many = arena_array(arena, Node *, old->arg_count);
-        for (int j = 0; j < old->arg_count; j++) many[j] = copy[old->args[j]->id];
         g->origin = old->origin_count ? old->origins[0] : NULL;
+        if (old->arg_count > 256) many = arena_array(arena, Node *, old->arg_count);
+        for (int j = 0; j < old->arg_count; j++) many[j] = asked_later(g, old->args[j], later, copy);
         copy[k] = rewrite_node(g, old, many, users);
+        if (is_normalized(old)) later[old->args[0]->id] = old;
         many = args;
     }
     for (int k = 0; k < graph->outputs.count; k++) {

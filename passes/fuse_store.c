@@ -9,6 +9,7 @@ enum {
     RECOMPUTE_COST = 64,                 /* operations an element that are cheaper than a load and a store of it */
     SPREAD_COST = 4,                     /* a value that is spread over many elements is recomputed for each of them */
     SPREAD_FACTOR = 4,
+    GATHER_LOADS = 2,                    /* loads that an element read through an index is worth */
     READS_AT_MOST = 12                   /* different values read by one expression */
 };
 
@@ -57,7 +58,7 @@ static void count_node(Count *c, const Node *node)
     c->sum.cost += fuse_node_cost(node);
     bool gather = node->op == OP_gather;
     if (gather) {
-        c->sum.loads += f->elements[node->id] >= c->large;
+        c->sum.loads += f->elements[node->id] >= c->large ? GATHER_LOADS : 0;
         c->sum.reads++;
     }
     for (int k = gather && f->role[node->args[0]->id] != ROLE_inside; k < node->arg_count; k++) count_node(c, node->args[k]);
@@ -69,7 +70,7 @@ Expense fuse_expense(Fusion *f, const Node *node)
     Count c = {.f = f, .large = (f->elements[node->id] + 3) / 4};
     f->visited[0][node->id] = f->stamp;
     c.sum.cost = fuse_node_cost(node);
-    if (node->op == OP_gather) c.sum.loads = c.sum.reads = 1;
+    if (node->op == OP_gather) c.sum.loads = GATHER_LOADS, c.sum.reads = 1;
     for (int k = 0; k < node->arg_count; k++) count_node(&c, node->args[k]);
     return c.sum;
 }

@@ -134,11 +134,16 @@ static int64_t find_lower_bound(const Placing *w)
     return most;
 }
 
+static bool is_optimizer_state(const Node *input)
+{
+    return input->attr.storage == STORE_state && !strncmp(input->attr.text, "optimizer.", 10);
+}
+
 static const char *input_category(const Node *input)
 {
     switch ((Storage)input->attr.storage) {
     case STORE_param: return "parameters";
-    case STORE_state: return strncmp(input->attr.text, "optimizer.", 10) ? "state" : "optimizer state";
+    case STORE_state: return is_optimizer_state(input) ? "optimizer state" : "state";
     case STORE_const: return "tables";
     case STORE_data:
     case STORE_ambient: return "batch";
@@ -146,12 +151,13 @@ static const char *input_category(const Node *input)
     return NULL;
 }
 
-/* What the kernel that makes a new parameter reads from work in the parameter's shape is its gradient. */
+/* What the kernel that makes a new parameter or moment reads from work in the parameter's size is its gradient. */
 static void mark_gradients(Plan *p, const Output *o)
 {
-    const Node *param = graph_find_input(p->graph, o->name);
+    const Node *place = graph_find_input(p->graph, o->name);
     const Buffer *value = p->buffer_of[o->node->id];
-    if (o->kind != OUTPUT_update || param->attr.storage != STORE_param || value->first < 0) return;
+    if (o->kind != OUTPUT_update || value->first < 0) return;
+    if (place->attr.storage != STORE_param && !is_optimizer_state(place)) return;
     const Kernel *k = p->kernels.at[value->first];
     for (int i = 0; i < k->inputs.count; i++) {
         Buffer *b = p->buffer_of[k->inputs.at[i]->id];

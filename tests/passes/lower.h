@@ -76,7 +76,8 @@ static inline void update(Lab *l, const char *name, Node *n) { graph_output(l->g
 static inline Node *softmax(Lab *l, Node *x)
 {
     uint32_t last = 1u << (x->type.rank - 1);
-    Node *e = un(l, OP_exp, sub(l, x, over_last(l, make_reduce(l->g, OP_reduce_max, x, last), x)));
+    Node *top = un(l, OP_stop, make_reduce(l->g, OP_reduce_max, x, last));
+    Node *e = un(l, OP_exp, sub(l, x, over_last(l, top, x)));
     return divide(l, e, over_last(l, sum(l, e, last), x));
 }
 

@@ -1,0 +1,341 @@
+/* Whole plans: run kernel by kernel over the planned bytes they compute what the graph means; and a plan that was tampered with does
+ * not verify. */
+#include "gpt.h"
+#include "ir/eval.h"
+
+#include <math.h>
+
+enum { BLOCKS = 4, WORK = 3 };
+
+/* ---- a plan, run ---- */
+
+typedef struct Memory {
+    char *block[BLOCKS];
+} Memory;
+
+static Memory memory_new(Arena *arena, const Plan *p)
+{
+    Memory m;
+    for (int b = 0; b < BLOCKS; b++) {
+        m.block[b] = arena_alloc(arena, (size_t)p->block_bytes[b] + 64);
+        memset(m.block[b], 0xEE, (size_t)p->block_bytes[b]);             /* what nobody wrote is no plausible number */
+    }
+    return m;
+}
+
+static char *bytes_of(const Memory *m, const Plan *p, const Node *n)
+{
+    const Buffer *b = p->buffer_of[n->id];
+    return m->block[b->block] + b->offset;
+}
+
+static void run_kernel(const Memory *m, const Plan *p, const Kernel *k, Tensor **value, Arena *arena)
+{
+    if (k->kind == KERNEL_copy) {
+        memcpy(bytes_of(m, p, k->outputs.at[0]), bytes_of(m, p, k->inputs.at[0]), (size_t)type_value_bytes(&k->inputs.at[0]->type));
+        return;
+    }
+    for (int i = 0; i < k->inputs.count; i++) {
+        const Node *n = k->inputs.at[i];
+        value[n->id] = tensor_from_bytes(arena, n->type, bytes_of(m, p, n));
+    }
+    for (int i = 0; i < k->nodes.count; i++) {
+        const Node *n = k->nodes.at[i];
+        Tensor *args[64];
+        const char *why = NULL;
+        for (int j = 0; j < n->arg_count; j++) args[j] = value[n->args[j]->id];
+        value[n->id] = node_eval(n, args, arena, &why);
+        if (!value[n->id]) fail_msg("kernel %d, %%%u: %s", k->id, n->id, why);
+    }
+    for (int i = 0; i < k->outputs.count; i++) tensor_to_bytes(value[k->outputs.at[i]->id], bytes_of(m, p, k->outputs.at[i]));
+}
+
+static Tensor *some_values(Arena *arena, const Node *input, int salt)
+{
+    Tensor *t = tensor_new(arena, input->type);
+    uint32_t x = 12345u + (uint32_t)salt * 7919u;
+    bool moment = strstr(input->attr.text, "optimizer.") != NULL;
+    for (int64_t k = 0; k < t->count; k++) {
+        x = x * 1664525u + 1013904223u;
+        double unit = (x >> 8) * 0x1p-24;
+        if (t->f) t->f[k] = (float)(moment ? unit : 0.6 * unit - 0.3);
+        else t->i[k] = input->type.rank ? (int64_t)(unit * 8) : 3;
+    }
+    return t;
+}
+
+static void compare(const Tensor *have, const Tensor *want, const char *name)
+{
+    assert_true(have->count == want->count);
+    for (int64_t k = 0; k < have->count; k++) {
+        double a = have->f ? have->f[k] : (double)have->i[k], b = want->f ? want->f[k] : (double)want->i[k];
+        if (!(fabs(a - b) <= 2e-5 * fmax(1, fabs(b))))       /* f32 after some hundred additions in another order */
+            fail_msg("%s [%lld] is %.9g, not %.9g", name, (long long)k, a, b);
+    }
+}
+
+/* Runs the plan and the graph it came from on the same inputs. */
+static void compare_with_graph(Arena *arena, const Plan *p, const Graph *g)
+{
+    Memory m = memory_new(arena, p);
+    Tensor **inputs = arena_array(arena, Tensor *, g->inputs.count + 1), **wanted = arena_array(arena, Tensor *, g->outputs.count + 1);
+    for (int k = 0; k < g->inputs.count; k++) {
+        inputs[k] = some_values(arena, g->inputs.at[k], k);
+        Node *n = graph_find_input(p->graph, g->inputs.at[k]->attr.text);
+        assert_non_null(n);
+        tensor_to_bytes(inputs[k], bytes_of(&m, p, n));
+    }
+    const char *why = graph_eval(g, inputs, wanted, arena);
+    assert_null(why);
+    Tensor **value = arena_array(arena, Tensor *, p->graph->nodes.count + 1);
+    for (int k = 0; k < p->kernels.count; k++) run_kernel(&m, p, p->kernels.at[k], value, arena);
+    for (int k = 0; k < g->outputs.count; k++) {
+        const Output *o = &p->graph->outputs.at[k];
+        const Node *place = o->kind == OUTPUT_update ? graph_find_input(p->graph, o->name) : o->node;
+        assert_string_equal(o->name, g->outputs.at[k].name);
+        compare(tensor_from_bytes(arena, o->node->type, bytes_of(&m, p, place)), wanted[k], o->name);
+    }
+}
+
+static void shrink(Lab *l)
+{
+    static const struct { const char *name; int64_t value; } sizes[] = {
+        {"B", 3}, {"T", 7}, {"S", 7}, {"H", 2}, {"K", 4}, {"D", 8}, {"F", 20}, {"V", 11}};
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) dim_set_value(l->g->dims, sizes[k].name, sizes[k].value);
+}
+
+static void run_gpt(int layers, double clip)
+{
+    Gpt m = gpt_new(layers);
+    shrink(&m.lab);
+    PassOptions options = gpt_options(&m, clip);
+    options.verify = true;
+    Diagnostics *d = diag_new(m.lab.arena);
+    Graph *g = pass_simplify(m.lab.arena, pass_update(m.lab.arena, pass_grad(m.lab.arena, m.lab.g, &options, d), &options, d), &options, d);
+    m.lab.p = pass_fuse(m.lab.arena, g, &options, d);
+    check_plan(&m.lab, "fuse");
+    m.lab.p = pass_schedule(m.lab.arena, m.lab.p, &options, d);
+    check_plan(&m.lab, "schedule");
+    m.lab.p = pass_plan(m.lab.arena, m.lab.p, &options, d);
+    check_plan(&m.lab, "plan");
+    compare_with_graph(m.lab.arena, m.lab.p, g);
+    assert_true(m.lab.p->block_bytes[WORK] < 1.2 * (double)m.lab.p->lower_bound);
+    arena_free(m.lab.arena);
+}
+
+static void a_training_step_computes_what_its_graph_means(void **state)
+{
+    (void)state;
+    run_gpt(2, 0);
+    run_gpt(1, 1.0);
+}
+
+/* Operators that the rewriting takes apart. */
+static void rewritten_operators_keep_their_meaning(void **state)
+{
+    (void)state;
+    Lab l = lab_new();
+    Node *x = DATA(&l, "x", "B", "T", "D"), *y = DATA(&l, "y", "D", "B", "V"), *ids = IDS(&l, "ids", "B", "T");
+    result(&l, "mixed", make_einsum(l.g, "btd,dbv->tbv", x, y));         /* ends with a letter of one, batch inside */
+    result(&l, "batch last", make_einsum(l.g, "btd,dbv->tvb", x, y));
+    result(&l, "lone", make_einsum(l.g, "btd,dbv->v", x, y));
+    result(&l, "outer", make_einsum(l.g, "btd,ebv->btdev", x, y));
+    result(&l, "dots", make_einsum(l.g, "btd,btd->bt", x, x));
+    result(&l, "whole", make_einsum(l.g, "bt,bt->b", ids, ids));
+    result(&l, "distant", sum(&l, x, 5));
+    Attr along = {.axis = 1};
+    const char *why = NULL;
+    result(&l, "running", graph_node(l.g, OP_cumsum, &x, 1, &along, NULL, &why));
+    Node *index[3] = {make_iota(l.g, ids->type, 0), make_iota(l.g, ids->type, 1), ids};
+    Node *seen = sum(&l, x, 4);
+    result(&l, "places", make_scatter(l.g, num(&l, x, 0), seen, index, 3, 0, true));
+    Node *rows = make_scatter(l.g, make_full(l.g, lab_type(&l, DT_f32, SHAPE("V", "D")), 0), x, &ids, 1, 0, true);
+    result(&l, "rows", add(&l, make_einsum(l.g, "btd,dbv->vd", x, y), rows));
+    shrink(&l);
+    const Graph *g = l.g;
+    lower(&l);
+    compare_with_graph(l.arena, l.p, g);
+    arena_free(l.arena);
+}
+
+/* ---- updates ---- */
+
+/* Two states change places: neither may be written before the other is read. */
+static void states_can_change_places(void **state)
+{
+    (void)state;
+    Lab l = lab_new();
+    Node *a = STATE(&l, "a", "B", "D"), *b = STATE(&l, "b", "B", "D");
+    update(&l, "a", b);
+    update(&l, "b", a);
+    result(&l, "old a", a);
+    lower(&l);
+    compare_with_graph(l.arena, l.p, l.g);
+    arena_free(l.arena);
+}
+
+/* A value that reads its old self at other elements is written beside it and copied. */
+static void a_turned_state_is_copied(void **state)
+{
+    (void)state;
+    Lab l = lab_new();
+    Type square = lab_type(&l, DT_f32, SHAPE("D", "D"));
+    Node *a = make_input(l.g, STORE_state, "a", square);
+    static const int8_t turn[] = {1, 0};
+    update(&l, "a", make_permute(l.g, a, turn));
+    lower(&l);
+    assert_kinds(&l, "map copy");
+    compare_with_graph(l.arena, l.p, l.g);
+    arena_free(l.arena);
+}
+
+/* The old value has a reader that needs the new one: no order serves both in place. */
+static void a_reader_after_the_writer_forces_a_copy(void **state)
+{
+    (void)state;
+    Lab l = lab_new();
+    Node *w = PARAM(&l, "w", "D", "D"), *x = DATA(&l, "x", "B", "D");
+    Node *next = mul(&l, w, num(&l, w, 0.5));
+    Node *y = make_einsum(l.g, "bd,de->be", x, next);
+    result(&l, "z", make_einsum(l.g, "be,ef->bf", y, w));
+    update(&l, "w", next);
+    lower(&l);
+    assert_kinds(&l, "map contract contract copy");
+    compare_with_graph(l.arena, l.p, l.g);
+    arena_free(l.arena);
+}
+
+/* ---- tampering ---- */
+
+typedef void Tamper(Lab *l);
+
+static Buffer *work_buffer(Lab *l, int skip)
+{
+    for (int k = 0; k < l->p->buffers.count; k++) {
+        Buffer *b = l->p->buffers.at[k];
+        if (b->block == WORK && b->node->op != OP_input && b->bytes > 64 && !b->takes_over && skip-- == 0) return b;
+    }
+    fail();
+    return NULL;
+}
+
+static void overlap(Lab *l) { work_buffer(l, 0)->offset = work_buffer(l, 1)->offset; }
+static void misalign(Lab *l) { work_buffer(l, 0)->offset += 4; }
+static void outgrow(Lab *l) { l->p->block_bytes[WORK] -= 64; }
+static void die_early(Lab *l) { work_buffer(l, 0)->last = work_buffer(l, 0)->first; }
+static void forget_kernel(Lab *l) { l->p->kernels.count--; }
+static void swap_kernels(Lab *l)
+{
+    Kernel *first = l->p->kernels.at[0];
+    l->p->kernels.at[0] = l->p->kernels.at[1];
+    l->p->kernels.at[1] = first;
+}
+static void forget_input(Lab *l) { l->p->kernels.at[1]->inputs.count--; }
+static void write_twice(Lab *l) { vec_push(l->arena, &l->p->kernels, l->p->kernels.at[0]); }
+
+/* The first value dies in the kernel that makes the second, but is read there at other elements. */
+static void take_over_what_is_read_astray(Lab *l)
+{
+    for (int k = 0; k < l->p->kernels.count; k++) {
+        Kernel *kernel = l->p->kernels.at[k];
+        if (kernel->kind != KERNEL_loop || kernel->aligned.count == 0) continue;
+        kernel->aligned.count = 0;
+    }
+}
+
+static void take_over_what_is_read_later(Lab *l)
+{
+    Buffer *b = work_buffer(l, 1);
+    b->takes_over = work_buffer(l, 0);
+    b->offset = b->takes_over->offset;
+}
+
+static void tampered_plans_do_not_verify(void **state)
+{
+    (void)state;
+    static const struct { const char *name; Tamper *tamper; const char *reason; } cases[] = {
+        {"overlap", overlap, "overlap"},
+        {"misalign", misalign, "aligned"},
+        {"outgrow", outgrow, "past its block"},
+        {"die early", die_early, "outside of its lifetime"},
+        {"forget kernel", forget_kernel, "not computed"},
+        {"swap kernels", swap_kernels, "before it is written"},
+        {"forget input", forget_input, "neither read nor computed"},
+        {"write twice", write_twice, "is written twice"},
+        {"astray", take_over_what_is_read_astray, "at other elements"},
+        {"later", take_over_what_is_read_later, "takes over"},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        Lab l = lab_new();
+        Node *x = DATA(&l, "x", "B", "T", "D"), *w = PARAM(&l, "w", "D", "D");
+        Node *h = make_einsum(l.g, "btd,de->bte", x, w);
+        Node *r = add(&l, h, softmax(&l, h));
+        result(&l, "z", add(&l, h, make_einsum(l.g, "btd,de->bte", r, w)));
+        lower(&l);
+        cases[k].tamper(&l);
+        const char *wrong = plan_verify(l.p, l.arena);
+        if (!wrong) fail_msg("%s: the plan still verifies", cases[k].name);
+        if (!strstr(wrong, cases[k].reason)) fail_msg("%s: %s", cases[k].name, wrong);
+        arena_free(l.arena);
+    }
+}
+
+/* ---- the certificate ---- */
+
+static int64_t bytes_in(const Plan *p, const char *category)
+{
+    int64_t n = 0;
+    for (int k = 0; k < p->buffers.count; k++)
+        if (!strcmp(p->buffers.at[k]->category, category)) n += p->buffers.at[k]->bytes;
+    return n;
+}
+
+static void values_have_categories(void **state)
+{
+    (void)state;
+    Gpt m = gpt_new(1);
+    PassOptions options = gpt_options(&m, 1.0);
+    options.verify = true;
+    Plan *p = passes_run(m.lab.arena, m.lab.g, &options, diag_new(m.lab.arena));
+    int64_t parameters = 0;
+    for (int k = 0; k < p->graph->inputs.count; k++)
+        if (p->graph->inputs.at[k]->attr.storage == STORE_param) parameters += type_value_bytes(&p->graph->inputs.at[k]->type);
+    assert_int_equal(bytes_in(p, "gradients"), parameters);
+    assert_int_equal(bytes_in(p, "parameters"), 2 * parameters);         /* each once more under its new name, in the same place */
+    assert_int_equal(bytes_in(p, "optimizer state"), 4 * parameters);
+    assert_true(bytes_in(p, "saved activations") > 0);
+    assert_true(p->block_bytes[WORK] >= p->lower_bound);
+    arena_free(m.lab.arena);
+}
+
+/* Softmax is saved once: neither the scores nor their exponentials live on to the backward pass. */
+static void attention_saves_one_matrix(void **state)
+{
+    (void)state;
+    Gpt m = gpt_new(1);
+    PassOptions options = gpt_options(&m, 0);
+    options.verify = true;
+    Plan *p = passes_run(m.lab.arena, m.lab.g, &options, diag_new(m.lab.arena));
+    int saved = 0;
+    for (int k = 0; k < p->buffers.count; k++) {
+        const Buffer *b = p->buffers.at[k];
+        saved += b->bytes == 12 * 4 * 64 * 64 * 4 && !strcmp(b->category, "saved activations");
+    }
+    assert_int_equal(saved, 1);
+    arena_free(m.lab.arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_training_step_computes_what_its_graph_means),
+        cmocka_unit_test(rewritten_operators_keep_their_meaning),
+        cmocka_unit_test(states_can_change_places),
+        cmocka_unit_test(a_turned_state_is_copied),
+        cmocka_unit_test(a_reader_after_the_writer_forces_a_copy),
+        cmocka_unit_test(tampered_plans_do_not_verify),
+        cmocka_unit_test(values_have_categories),
+        cmocka_unit_test(attention_saves_one_matrix),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
