@@ -1,0 +1,234 @@
+/* Distinct kernels to object bytes: shared out over compiler threads by cost, one context, module and target machine each. */
+#include "codegen/compile.h"
+#include "codegen/debug.h"
+#include "codegen/target.h"
+
+#include <llvm-c/Analysis.h>
+#include <llvm-c/Error.h>
+#include <llvm-c/TargetMachine.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    FUNCTIONS_PER_THREAD = 4,            /* fewer are not worth a thread's own context and target machine */
+    MAX_COMPILERS = 64
+};
+
+/* The emitter places code outside loops itself; these remove what it built twice. */
+static const char *const PASSES = "function(early-cse,instcombine<no-verify-fixpoint>,early-cse)";
+
+Function *function_find(Arena *arena, Functions *functions, const Signature *s)
+{
+    if (!functions->by_text) functions->by_text = map_new(arena);
+    Function *known = map_get(functions->by_text, s->text);
+    if (known) return known;
+    Function *f = arena_new_of(arena, Function);
+    f->signature = s;
+    f->nest = nest_find(arena, s);
+    f->grid = nest_grid(s, &f->nest);
+    f->cost = 8 + 2 * s->members.count * (1 + s->kernel->r_rank + (f->grid.lane_extent % LANES != 0));
+    snprintf(f->name, sizeof f->name, "kernel_%d", functions->all.count);
+    map_set(functions->by_text, s->text, f);
+    vec_push(arena, &functions->all, f);
+    return f;
+}
+
+/* One compiler thread. */
+typedef struct Worker {
+    const char *entry;
+    const CodeOptions *options;
+    const Target *target;
+    Vec(Function *) functions;
+    int64_t cost;
+    Object  object;
+    Arena  *arena;
+    pthread_t thread;
+} Worker;
+
+static void add_attribute(const Unit *u, LLVMValueRef function, const char *name, const char *value)
+{
+    LLVMAttributeRef attribute = LLVMCreateStringAttribute(u->context, name, (unsigned)strlen(name), value, (unsigned)strlen(value));
+    LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, attribute);
+}
+
+static void add_attributes(const Unit *u, LLVMValueRef function, const Target *target)
+{
+    add_attribute(u, function, "target-cpu", target->cpu);
+    add_attribute(u, function, "target-features", target->features);
+    add_attribute(u, function, "no-builtins", "");
+    const char *width = target->wide ? "512" : "256";
+    add_attribute(u, function, "prefer-vector-width", width);
+    add_attribute(u, function, "min-legal-vector-width", width);
+    unsigned nounwind = LLVMGetEnumAttributeKindForName("nounwind", 8);
+    LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(u->context, nounwind, 0));
+}
+
+static void verify(const Worker *w, LLVMModuleRef module)
+{
+    char *why = NULL;
+    if (LLVMVerifyModule(module, LLVMReturnStatusAction, &why)) {
+        fprintf(stderr, "ptm: internal error: entry %s: the code generator made a wrong module\n%s\n", w->entry, why);
+        abort();
+    }
+    LLVMDisposeMessage(why);
+}
+
+static const char *optimize(const Worker *w, LLVMModuleRef module, LLVMTargetMachineRef machine)
+{
+    LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+    LLVMErrorRef error = LLVMRunPasses(module, PASSES, machine, options);
+    LLVMDisposePassBuilderOptions(options);
+    if (!error) return NULL;
+    char *message = LLVMGetErrorMessage(error);
+    const char *copy = arena_print(w->arena, "%s", message);
+    LLVMDisposeErrorMessage(message);
+    return copy;
+}
+
+/* Code generation changes the module, so the assembly comes from a copy. */
+static char *assembly_text(LLVMModuleRef module, LLVMTargetMachineRef machine)
+{
+    LLVMModuleRef copy = LLVMCloneModule(module);
+    LLVMMemoryBufferRef buffer = NULL;
+    char *why = NULL, *text = NULL;
+    if (LLVMTargetMachineEmitToMemoryBuffer(machine, copy, LLVMAssemblyFile, &why, &buffer) == 0) {
+        text = LLVMCreateMessage(LLVMGetBufferStart(buffer));
+        LLVMDisposeMemoryBuffer(buffer);
+    } else {
+        LLVMDisposeMessage(why);
+    }
+    LLVMDisposeModule(copy);
+    return text;
+}
+
+static const char *emit_object(Worker *w, Unit *u, LLVMTargetMachineRef machine)
+{
+    const char *error = optimize(w, u->module, machine);
+    if (error) return error;
+    if (w->options->llvm) w->object.llvm = LLVMPrintModuleToString(u->module);
+    if (w->options->assembly) w->object.assembly = assembly_text(u->module, machine);
+    char *why = NULL;
+    if (LLVMTargetMachineEmitToMemoryBuffer(machine, u->module, LLVMObjectFile, &why, &w->object.bytes) == 0) return NULL;
+    error = arena_print(w->arena, "%s", why);
+    LLVMDisposeMessage(why);
+    return error;
+}
+
+static double thread_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void *work(void *context)
+{
+    Worker *w = context;
+    double start = thread_seconds();
+    Unit *u = unit_new(w->arena, w->entry);
+    LLVMTargetMachineRef machine = target_machine(w->target);
+    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
+    LLVMSetTarget(u->module, w->target->triple);
+    LLVMSetModuleDataLayout(u->module, layout);
+    LLVMDisposeTargetData(layout);
+    if (w->options->debug_lines) debug_open(u, w->arena, w->entry);
+    for (int k = 0; k < w->functions.count; k++) {
+        const Function *f = w->functions.at[k];
+        add_attributes(u, emit_kernel(u, w->arena, f->signature, &f->nest, &f->grid, f->name), w->target);
+    }
+    debug_close(u);
+    verify(w, u->module);
+    w->object.error = emit_object(w, u, machine);
+    LLVMDisposeTargetMachine(machine);
+    unit_free(u);
+    w->object.seconds = thread_seconds() - start;
+    return NULL;
+}
+
+static int worker_count(const Functions *functions, const CodeOptions *options)
+{
+    long count = options->threads > 0 ? options->threads : sysconf(_SC_NPROCESSORS_ONLN);
+    int useful = (functions->all.count + FUNCTIONS_PER_THREAD - 1) / FUNCTIONS_PER_THREAD;
+    if (count > useful) count = useful;
+    if (count > MAX_COMPILERS) count = MAX_COMPILERS;
+    return count < 1 ? 1 : (int)count;
+}
+
+static int by_cost(const void *x, const void *y)
+{
+    const Function *a = *(Function *const *)x, *b = *(Function *const *)y;
+    if (a->cost != b->cost) return a->cost < b->cost ? 1 : -1;
+    return strcmp(a->name, b->name);
+}
+
+/* The dearest first, each to the worker with the least. */
+static void share_out(Arena *arena, const Functions *functions, Worker *worker, int count)
+{
+    Function **sorted = arena_array(arena, Function *, functions->all.count + 1);
+    memcpy(sorted, functions->all.at, sizeof *sorted * (size_t)functions->all.count);
+    qsort(sorted, (size_t)functions->all.count, sizeof *sorted, by_cost);
+    for (int k = 0; k < functions->all.count; k++) {
+        Worker *least = &worker[0];
+        for (int j = 1; j < count; j++)
+            if (worker[j].cost < least->cost) least = &worker[j];
+        least->cost += sorted[k]->cost;
+        vec_push(arena, &least->functions, sorted[k]);
+    }
+}
+
+static void run_workers(Worker *worker, int count)
+{
+    bool started[MAX_COMPILERS] = {0};
+    for (int k = 1; k < count; k++) started[k] = pthread_create(&worker[k].thread, NULL, work, &worker[k]) == 0;
+    work(&worker[0]);
+    for (int k = 1; k < count; k++) {
+        if (started[k])
+            pthread_join(worker[k].thread, NULL);
+        else
+            work(&worker[k]);
+    }
+}
+
+Objects compile_functions(Arena *arena, const Functions *functions, const char *entry, const CodeOptions *options)
+{
+    Objects objects = {0};
+    if (functions->all.count == 0) return objects;
+    Target target;
+    objects.at = arena_array(arena, Object, MAX_COMPILERS);
+    if (!target_find(&target)) {
+        objects.count = 1;
+        objects.at[0].error = "LLVM was built without a code generator for this processor";
+        return objects;
+    }
+    int count = worker_count(functions, options);
+    Worker *worker = arena_array(arena, Worker, count);
+    for (int k = 0; k < count; k++) worker[k] = (Worker){.entry = entry, .options = options, .target = &target, .arena = arena_new()};
+    share_out(arena, functions, worker, count);
+    run_workers(worker, count);
+    target_free(&target);
+    objects.count = count;
+    for (int k = 0; k < count; k++) {
+        objects.at[k] = worker[k].object;
+        if (worker[k].object.error) objects.at[k].error = arena_print(arena, "%s", worker[k].object.error);
+        arena_free(worker[k].arena);
+    }
+    return objects;
+}
+
+void objects_free(Objects *objects)
+{
+    for (int k = 0; k < objects->count; k++) {
+        Object *o = &objects->at[k];
+        if (o->bytes) LLVMDisposeMemoryBuffer(o->bytes);
+        if (o->llvm) LLVMDisposeMessage(o->llvm);
+        if (o->assembly) LLVMDisposeMessage(o->assembly);
+        *o = (Object){0};
+    }
+}

@@ -1,0 +1,63 @@
+/* Distinct kernels, their modules, the object bytes, and the linked addresses. */
+#ifndef PTM_CODEGEN_COMPILE_H
+#define PTM_CODEGEN_COMPILE_H
+
+#include "codegen/codegen.h"
+#include "codegen/nest.h"
+
+#include <llvm-c/Types.h>
+
+/* One distinct kernel. */
+typedef struct Function {
+    const Signature *signature;          /* of the first kernel with this text */
+    Nest     nest;
+    Grid     grid;
+    char     name[16];                   /* symbol */
+    int64_t  cost;                       /* guessed, to balance the compiler threads */
+    RtKernel *address;
+} Function;
+
+typedef struct Functions {
+    Map *by_text;
+    Vec(Function *) all;                 /* in order of first use */
+} Functions;
+
+/* The function of a kernel, made on its first use. Not for contractions. */
+Function *function_find(Arena *arena, Functions *functions, const Signature *s);
+
+/* The bytes of one module. */
+typedef struct Object {
+    LLVMMemoryBufferRef bytes;           /* owned by whoever compiled, until linked */
+    double  seconds;
+    char   *llvm, *assembly;             /* dumps, or NULL; LLVM's memory */
+    const char *error;                   /* NULL when all went well */
+} Object;
+
+typedef struct Objects {
+    int     count;
+    Object *at;
+} Objects;
+
+/* Compiles all functions over options->threads threads. */
+Objects compile_functions(Arena *arena, const Functions *functions, const char *entry, const CodeOptions *options);
+void    objects_free(Objects *objects);
+
+/* link.c: machine code in memory. NULL with *why on failure. Fills every function's address. */
+typedef struct Linked Linked;
+Linked *link_objects(Arena *arena, Objects *objects, Functions *functions, bool listeners, const char **why);
+void    link_free(Linked *linked);
+
+/* contract.c: a contraction as the arguments of the runtime's product, and what follows from its grid. */
+typedef struct Product {
+    RtProduct args;                      /* partial is set by the table, once it knows where */
+    RtKernel *run, *sum;                 /* sum: the second step, or NULL */
+    int64_t   units, sum_units;
+    int64_t   partial_bytes;
+} Product;
+Product product_of(const Plan *plan, const Kernel *kernel);
+
+/* table.c: the Program. functions[k] and signatures[k] belong to plan->kernels.at[k]; NULL for contractions. */
+void table_build(Arena *arena, const Plan *plan, const char *entry, Function *const *functions, Signature *const *signatures,
+                 Program *out);
+
+#endif

@@ -1,0 +1,62 @@
+/* Contractions: no code of their own, a row of arguments for the runtime's products. */
+#include "codegen/compile.h"
+
+#include "ir/contraction.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_input(void *context, const Node *node)
+{
+    const Kernel *kernel = context;
+    for (int k = 0; k < kernel->inputs.count; k++)
+        if (kernel->inputs.at[k] == node) return true;
+    return false;
+}
+
+static int64_t place_of(const Plan *plan, const View *view)
+{
+    const Buffer *buffer = plan->buffer_of[view->base->id];
+    return RT_PLACE(buffer->block, buffer->offset + view->offset * dtype_bytes(view->base->type.dtype));
+}
+
+static RtProduct arguments(const Contraction *c, int64_t first, int64_t second, int64_t result)
+{
+    RtProduct p = {.a = c->swapped ? second : first, .b = c->swapped ? first : second, .c = result, .m = c->m, .n = c->n, .k = c->k};
+    p.a_row = c->a_row, p.a_column = c->a_column;
+    p.b_row = c->b_row, p.b_column = c->b_column;
+    p.c_row = c->c_row;
+    p.batch_rank = c->batch_rank;
+    for (int k = 0; k < c->batch_rank; k++) {
+        p.batch[k] = c->batch[k];
+        p.a_batch[k] = c->a_batch[k];
+        p.b_batch[k] = c->b_batch[k];
+        p.c_batch[k] = c->c_batch[k];
+    }
+    return p;
+}
+
+Product product_of(const Plan *plan, const Kernel *kernel)
+{
+    const Node *einsum = kernel->nodes.at[kernel->nodes.count - 1];
+    View a, b;
+    Contraction c;
+    bool fits = view_find(einsum->args[0], is_input, (void *)kernel, &a) && view_find(einsum->args[1], is_input, (void *)kernel, &b) &&
+                contraction_find(einsum, &a, &b, &c);
+    if (!fits) {
+        fprintf(stderr, "ptm: internal error: plan: einsum %%%u \"%s\" is not a product\n", einsum->id, einsum->attr.text);
+        abort();
+    }
+    const Buffer *to = plan->buffer_of[einsum->id];
+    Product p = {.args = arguments(&c, place_of(plan, &a), place_of(plan, &b), RT_PLACE(to->block, to->offset))};
+    bool narrow = einsum->type.dtype == DT_f32;
+    assert(narrow || einsum->type.dtype == DT_f64);
+    int64_t partial_elements;
+    p.units = rt_product_grid(&p.args, &partial_elements, &p.sum_units);
+    p.partial_bytes = partial_elements * dtype_bytes(einsum->type.dtype);
+    p.run = narrow ? rt_product_f32 : rt_product_f64;
+    if (p.sum_units > 0) p.sum = narrow ? rt_product_sum_f32 : rt_product_sum_f64;
+    return p;
+}

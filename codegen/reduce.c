@@ -1,0 +1,101 @@
+/* Reductions: 16 accumulators side by side along the lanes, then one fixed tree, so that the result depends on the shape alone. */
+#include "codegen/emit.h"
+
+#include <assert.h>
+
+/* First pass in which everything that a node depends on is known: one past the latest reduction that feeds it. */
+static void find_ready(const Signature *s, int *ready)
+{
+    for (int k = 0; k < s->members.count; k++) {
+        const Member *member = s->members.at[k];
+        ready[k] = 0;
+        for (int j = 0; member->inside && j < member->node->arg_count; j++) {
+            const Member *arg = signature_member(s, member->node->args[j]);
+            int known = ready[arg->number] + (arg->inside && node_is_reduction(arg->node));
+            if (known > ready[k]) ready[k] = known;
+        }
+    }
+}
+
+int reductions_of(Emit *e, Reduction *out, int *last_pass)
+{
+    int *ready = arena_array(e->arena, int, e->s->members.count + 1), count = 0;
+    *last_pass = 0;
+    find_ready(e->s, ready);
+    for (int k = 0; k < e->s->members.count; k++) {
+        const Member *member = e->s->members.at[k];
+        bool reduction = member->inside && node_is_reduction(member->node);
+        if (reduction) {
+            assert(count < MAX_REDUCTIONS);
+            out[count++] = (Reduction){member->node, k, ready[k]};
+        }
+        bool counts = reduction || (member->output && nest_spans(e->s, member->node));
+        if (counts && ready[k] > *last_pass) *last_pass = ready[k];
+    }
+    return count;
+}
+
+static int64_t least_whole(DType dtype)
+{
+    switch (dtype) {
+    case DT_i64: return INT64_MIN;
+    case DT_i32: return INT32_MIN;
+    case DT_i8: return INT8_MIN;
+    default: return 0;
+    }
+}
+
+LLVMValueRef reduction_start(const Unit *u, const Node *node)
+{
+    LLVMTypeRef lane = register_type(u, node->type.dtype);
+    if (node->op == OP_sum) return zero_of(u, node->type.dtype);
+    if (dtype_is_float(node->type.dtype)) return splat_float(lane, -1.0 / 0.0);
+    return splat_whole(lane, least_whole(node->type.dtype));
+}
+
+static LLVMValueRef combine(const Unit *u, const Node *node, LLVMValueRef a, LLVMValueRef b)
+{
+    return element_code(u, node->op == OP_sum ? OP_add : OP_max, node->type.dtype, a, b, NULL);
+}
+
+/* sum of a * b: one multiply-add an element, as long as the product is nobody else's. */
+static bool is_product(const Emit *e, const Node *node)
+{
+    const Node *arg = node->args[0];
+    const Member *member = signature_member(e->s, arg);
+    bool wide = arg->type.dtype == DT_f32 || arg->type.dtype == DT_f64;
+    return node->op == OP_sum && arg->op == OP_mul && wide && arg->type.dtype == node->type.dtype && member->inside &&
+           !member->keep && !member->output;
+}
+
+LLVMValueRef reduction_step(Emit *e, const Node *node, LLVMValueRef so_far, unsigned groups, Mask mask)
+{
+    const Unit *u = e->unit;
+    Affine index[MAX_RANK], operand[MAX_RANK];
+    const Node *arg = node->args[0];
+    nest_index(&e->indexer, e->nest, e->part, groups, &node->type, index);
+    nest_operand(&e->indexer, e->nest, e->part, node, index, operand);
+    LLVMValueRef next;
+    if (is_product(e, node)) {
+        Value a = eval(e, arg->args[0], operand, mask), b = eval(e, arg->args[1], operand, mask);
+        at(e, e->depth);
+        next = element_multiply_add(u, a.v, b.v, so_far);
+    } else {
+        Value v = eval(e, arg, operand, mask);
+        at(e, e->depth);
+        next = combine(u, node, so_far, cast_code(u, arg->type.dtype, node->type.dtype, v.v));
+    }
+    return mask.tail ? LLVMBuildSelect(u->builder, mask.tail, next, so_far, "") : next;
+}
+
+LLVMValueRef reduction_tree(const Unit *u, const Node *node, LLVMValueRef lanes)
+{
+    for (int half = LANES / 2; half > 0; half /= 2) {
+        LLVMValueRef take[LANES];
+        for (int k = 0; k < LANES; k++) take[k] = LLVMConstInt(u->i32, (unsigned)((k + half) % LANES), false);
+        LLVMValueRef other = LLVMBuildShuffleVector(u->builder, lanes, LLVMGetPoison(LLVMTypeOf(lanes)),
+                                                    LLVMConstVector(take, LANES), "");
+        lanes = combine(u, node, lanes, other);
+    }
+    return splat(u, first_lane(u, lanes));
+}

@@ -1,0 +1,183 @@
+/* The Program: steps with their argument words, names, places, and where inputs and outputs lie. */
+#include "codegen/compile.h"
+
+#include "runtime/core/random.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert((int)RT_MAX_RANK == (int)MAX_RANK, "values of any rank have a row in the table");
+_Static_assert(sizeof(RtProduct) % sizeof(int64_t) == 0, "a product's arguments are words");
+
+/* Texts with numbers, each once. */
+typedef struct Texts {
+    Map *number;
+    Vec(const char *) at;
+} Texts;
+
+typedef struct Table {
+    Arena *arena;
+    const Plan *plan;
+    Program *out;
+    Texts names, places;
+    Vec(RtStep) steps;
+    int64_t partial;                     /* offset in the work block behind everything planned: parts of products */
+} Table;
+
+static int32_t text_number(Arena *arena, Texts *texts, const char *text)
+{
+    if (!texts->number) texts->number = map_new(arena);
+    int *known = map_get(texts->number, text);
+    if (known) return *known;
+    int *number = arena_new_of(arena, int);
+    *number = texts->at.count;
+    map_set(texts->number, text, number);
+    vec_push(arena, &texts->at, arena_print(arena, "%s", text));
+    return *number;
+}
+
+/* "gpt.ptm:21:9 h.0.attn": the innermost place in a file of the user's, and the label path. */
+static const char *place_text(Arena *arena, const Node *node)
+{
+    const Origin *origin = node->origin_count ? node->origins[0] : NULL, *user = origin;
+    if (!origin || !origin->place.source) return op_name(node->op);
+    while (user && (!user->place.source || user->place.source->builtin)) user = user->caller;
+    if (!user) user = origin;
+    const char *path = origin->path ? origin->path : "";
+    return arena_print(arena, "%s:%u:%u%s%s", user->place.source->path, user->place.line, user->place.column, *path ? " " : "", path);
+}
+
+static bool mentions(Op *ops, int count, Op op)
+{
+    for (int k = 0; k < count; k++)
+        if (ops[k] == op) return true;
+    return false;
+}
+
+/* The kind and the operators that do the work: "rows reduce_max exp sum div". */
+static const char *kernel_name(Arena *arena, const Kernel *kernel)
+{
+    enum { SHOWN = 6 };
+    Op ops[SHOWN];
+    int count = 0;
+    const char *name = kernel_kind_name(kernel);
+    for (int k = 0; k < kernel->nodes.count && count < SHOWN; k++) {
+        Op op = kernel->nodes.at[k]->op;
+        bool dull = op_is_movement(op) || op == OP_const || op == OP_cast || op == OP_stop;
+        if (dull || mentions(ops, count, op)) continue;
+        ops[count++] = op;
+        name = arena_print(arena, "%s %s", name, op_name(op));
+    }
+    return name;
+}
+
+static const Node *chief(const Kernel *kernel) { return kernel->outputs.at[kernel->outputs.count - 1]; }
+
+static int32_t place_number(Table *t, const Node *node) { return text_number(t->arena, &t->places, place_text(t->arena, node)); }
+
+static int64_t place_word(const Table *t, const Node *node)
+{
+    const Buffer *buffer = t->plan->buffer_of[node->id];
+    assert(buffer && buffer->offset >= 0);
+    return RT_PLACE(buffer->block, buffer->offset);
+}
+
+static int64_t word_value(Table *t, const Word *word)
+{
+    switch (word->kind) {
+    case WORD_place: return place_word(t, word->node);
+    case WORD_key: return (int64_t)rt_random_hash(word->node->attr.text);
+    case WORD_site: return place_number(t, word->node);
+    }
+    abort();
+}
+
+static void add_step(Table *t, const Kernel *kernel, RtKernel *run, const int64_t *args, int64_t extent, int64_t tile)
+{
+    if (extent == 0) return;
+    RtStep step = {.run = run, .args = args, .extent = extent, .tile = tile};
+    step.name = text_number(t->arena, &t->names, kernel_name(t->arena, kernel));
+    step.place = place_number(t, chief(kernel));
+    vec_push(t->arena, &t->steps, step);
+}
+
+static int64_t *argument_words(Table *t, const Signature *s)
+{
+    int64_t *args = arena_array(t->arena, int64_t, s->words.count + 1);
+    for (int k = 0; k < s->words.count; k++) args[k] = word_value(t, &s->words.at[k]);
+    return args;
+}
+
+/* A flat function serves any number of elements: its units are this kernel's own. */
+static int64_t step_extent(const Function *f, const Signature *s)
+{
+    if (!s->flat) return f->grid.units;
+    int64_t elements = type_value_elements(&s->kernel->outputs.at[0]->type);
+    return f->grid.flat && f->grid.whole ? elements / LANES : elements;
+}
+
+static void add_product(Table *t, const Kernel *kernel)
+{
+    Product p = product_of(t->plan, kernel);
+    RtProduct *args = arena_new_of(t->arena, RtProduct);
+    *args = p.args;
+    if (p.sum) args->partial = RT_PLACE(BLOCK_work, t->partial);
+    int64_t *work = &t->out->block_bytes[BLOCK_work];
+    if (t->partial + p.partial_bytes > *work) *work = t->partial + p.partial_bytes;
+    add_step(t, kernel, p.run, (const int64_t *)args, p.units, 1);
+    if (p.sum) add_step(t, kernel, p.sum, (const int64_t *)args, p.sum_units, 1);
+}
+
+static RtValue value_of(const Table *t, const char *name, const Node *node)
+{
+    RtValue v = {.name = arena_print(t->arena, "%s", name), .dtype = (int32_t)node->type.dtype, .rank = node->type.rank};
+    for (int k = 0; k < node->type.rank; k++) v.shape[k] = dim_value(node->type.dim[k]);
+    v.place = place_word(t, node);
+    v.bytes = type_value_bytes(&node->type);
+    return v;
+}
+
+static void add_values(Table *t)
+{
+    const Graph *g = t->plan->graph;
+    RtValue *inputs = arena_array(t->arena, RtValue, g->inputs.count + 1), *outputs = arena_array(t->arena, RtValue, g->outputs.count + 1);
+    for (int k = 0; k < g->inputs.count; k++) inputs[k] = value_of(t, g->inputs.at[k]->attr.text, g->inputs.at[k]);
+    int count = 0;
+    for (int k = 0; k < g->outputs.count; k++) {
+        const Output *output = &g->outputs.at[k];
+        if (output->kind == OUTPUT_result) outputs[count++] = value_of(t, output->name, output->node);
+    }
+    t->out->inputs = inputs;
+    t->out->input_count = g->inputs.count;
+    t->out->outputs = outputs;
+    t->out->output_count = count;
+}
+
+void table_build(Arena *arena, const Plan *plan, const char *entry, Function *const *functions, Signature *const *signatures,
+                 Program *out)
+{
+    *out = (Program){.entry = arena_print(arena, "%s", entry)};
+    Table t = {.arena = arena, .plan = plan, .out = out};
+    for (int k = 0; k < BLOCK_COUNT; k++) out->block_bytes[k] = plan->block_bytes[k];
+    t.partial = (plan->block_bytes[BLOCK_work] + 63) / 64 * 64;
+    text_number(arena, &t.places, "");
+    for (int k = 0; k < plan->kernels.count; k++) {
+        const Kernel *kernel = plan->kernels.at[k];
+        if (kernel->kind == KERNEL_contract) {
+            add_product(&t, kernel);
+            continue;
+        }
+        const Function *f = functions[k];
+        int64_t scratch = kernel_scratch(signatures[k], NULL);
+        if (scratch > out->scratch_bytes) out->scratch_bytes = scratch;
+        add_step(&t, kernel, f->address, argument_words(&t, signatures[k]), step_extent(f, signatures[k]), f->grid.tile);
+    }
+    add_values(&t);
+    out->steps = t.steps.at;
+    out->step_count = t.steps.count;
+    out->names = t.names.at.at;
+    out->name_count = t.names.at.count;
+    out->places = t.places.at.at;
+    out->place_count = t.places.at.count;
+}
