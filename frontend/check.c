@@ -1,0 +1,103 @@
+/* What `ptm check` reports: every fn and module that its signature describes, with open dimensions; what `train` uses, with the types
+ * of its streams; and what nothing uses. */
+#include "frontend/elab.h"
+
+#include <string.h>
+
+static void check_fns(Model *m, Diagnostics *d, Map *failed)
+{
+    for (int i = 0; i < map_count(m->root->fns); i++) {
+        const Callable *c = map_value(m->root->fns, i);
+        if (c->file != m->root || !entry_is_complete(c->fn)) continue;
+        if (!entry_symbolic(m, c, d)) map_set(failed, c->fn->name, (void *)c);
+    }
+}
+
+static bool typed_streams(const StreamUse *streams, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (!streams[i].stream.handle && !streams[i].stream.type.rank) return false;
+    return true;
+}
+
+static void check_minimize(Model *m, Diagnostics *d, const Map *failed)
+{
+    const TrainSpec *spec = &m->train;
+    if (!spec->minimize || !typed_streams(spec->streams, spec->stream_count)) return;
+    const Use *use = map_get(m->uses, spec->minimize);
+    const char *fn = use ? use->callable->fn->name : spec->minimize;
+    if (map_get(failed, fn)) return;
+    EntryArg *args = arena_array(m->arena, EntryArg, spec->stream_count + 1);
+    for (int i = 0; i < spec->stream_count; i++)
+        args[i] = (EntryArg){ spec->streams[i].stream.type, model_entry_parameter(m, spec->minimize, i) };
+    Graph *g = model_entry(m, spec->minimize, args, spec->stream_count, true, d);
+    if (!g) return;
+    const Node *loss = g->outputs.at[0].node;
+    if (g->outputs.count != 1 || loss->type.rank || loss->type.dtype != m->options.real)
+        diag_error(d, spec->place, "minimize takes one f32 number, and %s gives %s", fn,
+                   g->outputs.count != 1 ? "several results" : type_text(m->arena, &loss->type));
+    if (m->params.count && m->using) model_update(m, m->params.at[0], spec->steps ? spec->steps : 1, 1, d);
+    update_check_groups(m, d);
+}
+
+static void check_evaluations(Model *m, Diagnostics *d, const Map *failed)
+{
+    for (int i = 0; i < m->train.evaluation_count; i++) {
+        const Evaluation *e = &m->train.evaluations[i];
+        for (int t = 0; t < e->term_count; t++) {
+            const EvalTerm *term = &e->terms[t];
+            if (!typed_streams(term->streams, term->stream_count) || map_get(failed, term->entry)) continue;
+            Type *types = arena_array(m->arena, Type, term->stream_count + 1);
+            for (int k = 0; k < term->stream_count; k++) types[k] = term->streams[k].stream.type;
+            model_eval_graph(m, e, t, types, d);
+        }
+    }
+}
+
+/* --- what nothing uses ----------------------------------------------------------------------------------------------------- */
+
+static bool used_by_fns(const File *file, const char *name)
+{
+    for (const FnDecl *fn = file->ast->fns; fn; fn = fn->next)
+        if (fn_mentions(fn, name)) return true;
+    return false;
+}
+
+static void report_constants(const Model *m, Diagnostics *d)
+{
+    for (int i = 0; i < m->root->names.count; i++) {
+        const ItemName *n = m->root->names.at[i];
+        if (!n->item->constant || n->used || used_by_fns(m->root, n->name->text)) continue;
+        diag_warning(d, n->name->place, "the constant %s is never used", n->name->text);
+    }
+}
+
+static void report_stores(const Model *m, Diagnostics *d)
+{
+    for (int i = 0; i < map_count(m->root->stores); i++) {
+        const char *name = map_key(m->root->stores, i);
+        const Stmt *s = map_value(m->root->stores, i);
+        if (!used_by_fns(m->root, name))
+            diag_warning(d, s->place, "the parameter %s is never used, so it is not in the model", name);
+    }
+}
+
+static void report_arguments(const Model *m, Diagnostics *d)
+{
+    for (const FnDecl *fn = m->root->ast->fns; fn; fn = fn->next) {
+        for (const ParamDecl *p = fn->params; p; p = p->next)
+            if (*p->name != '_' && !fn_mentions(fn, p->name))
+                diag_warning(d, p->place, "%s never uses its parameter %s", fn->name, p->name);
+    }
+}
+
+void model_check(Model *m, Diagnostics *d)
+{
+    Map *failed = map_new(m->arena);
+    check_fns(m, d, failed);
+    check_minimize(m, d, failed);
+    check_evaluations(m, d, failed);
+    report_constants(m, d);
+    report_stores(m, d);
+    report_arguments(m, d);
+}

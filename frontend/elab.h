@@ -1,0 +1,291 @@
+/* The elaborator's inside: an interpreter of the syntax tree whose tensors are nodes of the graph being built. Calls are
+ * inlined, so every fn is a template; statics vanish. Shared by the files of this room only. */
+#ifndef PTM_ELAB_H
+#define PTM_ELAB_H
+
+#include "frontend/value.h"
+
+/* --- what is known about a file ------------------------------------------------------------------------------------ */
+
+typedef struct File File;
+typedef struct Model Model;
+
+/* A fn and the file whose scope it sees. */
+typedef struct Callable {
+    const FnDecl *fn;
+    File         *file;
+    bool          used;
+} Callable;
+
+/* A line `names = value` of `data`, or one binding of a `const`. Evaluated when first asked for. */
+typedef struct Item {
+    const Stmt *stmt;
+    File       *file;
+    bool        in_data, constant;
+    enum { ITEM_waiting, ITEM_running, ITEM_done } state;
+    Value      *values;                  /* one per name */
+    int         count;
+} Item;
+
+typedef struct ItemName {
+    Item       *item;
+    int         index;                   /* among the names of the item */
+    const Name *name;
+    const char *setting;                 /* of --set, or NULL */
+    bool        used;
+} ItemName;
+
+struct File {
+    const Ast *ast;
+    Model     *model;
+    bool       builtin;                  /* of the prelude */
+    bool       plain_import;             /* may hold no label in a fn */
+    Map       *fns;                      /* name -> Callable: its own, then those of plain imports */
+    Map       *consts;                   /* name -> ItemName */
+    Map       *pipeline;                 /* name -> ItemName: what `data` binds without const */
+    Map       *stores;                   /* name -> Stmt: file-level param and state */
+    Vec(ItemName *) names;               /* of consts and pipeline, in order */
+};
+
+/* A `group` line: kept as syntax, evaluated for each parameter that it matches. */
+typedef struct Group {
+    const Stmt *stmt;
+} Group;
+
+/* An entry as `train` calls it: a fn with static arguments. */
+typedef struct Use {
+    const char *key;                     /* the name of the fn, or the text of the call when it has static arguments */
+    const Callable *callable;
+    const Expr *call;
+    int         stream_count;
+    const StreamUse *streams;
+} Use;
+
+/* The syntax of an evaluation's terms. */
+typedef struct TermSource {
+    const EvalTerm *terms;
+    const Expr    **calls;               /* the mean(…) or sum(…) of each */
+} TermSource;
+
+typedef Vec(Evaluation) Evaluations;
+
+struct Model {
+    Arena        *arena;
+    Dims         *dims;
+    const Ast    *ast;
+    ModelOptions  options;
+    File         *root;
+    Map          *files;                 /* path -> File, of root and plain imports */
+    Map          *prelude;               /* name -> Callable */
+    Map          *schedules;             /* name -> Callable: rates over time, seen first by `using` and `group` */
+    Map          *uses;                  /* key -> Use */
+    Map          *constant_symbols;      /* names of symbols that stand for constants of data */
+    Map          *param_index;           /* path -> Param */
+    Vec(Param *)  params;
+    Map          *states;                /* name -> Param: states of optimizers */
+    Vec(ItemName *) host_constants;
+    TrainSpec     train;
+    const Stmt   *using;                 /* settings */
+    Vec(Group)    groups;
+    Vec(TermSource) term_sources;
+    bool          groups_checked;
+};
+
+/* --- an elaboration ------------------------------------------------------------------------------------------------- */
+
+typedef struct Binding {
+    const char *name;
+    Value       value;
+    Place       place;
+    const Expr *pending;                 /* a default that nothing has asked for yet */
+    const ParamDecl *param;
+} Binding;
+
+/* A call being inlined, or the file level. */
+typedef struct Frame Frame;
+struct Frame {
+    Frame        *caller;
+    const FnDecl *fn;                    /* NULL at file level */
+    File         *file;
+    const char   *path;                  /* of the instance that labels belong to; "" at the root */
+    const char   *chain;                 /* names of the fns that led here, for keys of draws */
+    const Origin *call;                  /* where it was called, or NULL */
+    Origin       *here;                  /* the latest origin given to nodes */
+    bool          training;
+    bool          broken;                /* a statement failed that may have bound names: unknown ones stay silent */
+    bool          returned;
+    Value         result;
+    Vec(Binding)  names;
+};
+
+/* Where a label or parameter was first written in this entry. */
+typedef struct Site {
+    Place        place;
+    const Frame *frame;
+    const FnDecl *module;                /* of a label */
+    Node        *node;                   /* of a parameter, or the present value of a state */
+    bool         updated;                /* a state that has a new value */
+} Site;
+
+typedef enum ElabMode { MODE_entry, MODE_data, MODE_settings, MODE_initial, MODE_optimizer, MODE_term } ElabMode;
+
+typedef struct Elab {
+    Model       *model;
+    Arena       *arena;
+    Dims        *dims;
+    Diagnostics *d;
+    Graph       *graph;                  /* NULL where no tensors can be made */
+    Frame       *frame;
+    ElabMode     mode;
+    Map         *sites;                  /* path -> Site */
+    Map         *draws;                  /* key without ordinal -> int */
+    const char  *draw_prefix;            /* of keys: the path of the parameter in its initialiser */
+    const Value *shape;                  /* ambient, in an initialiser */
+    double       steps, epoch;           /* ambient in an optimizer; -1: unknown */
+    bool         symbolic;               /* parameters are not recorded: check only */
+    Map         *heads;                  /* every leading part of a label's path -> Place of the label */
+    Map         *stream_nodes;           /* in a term of an evaluation: name of a stream -> input */
+    const Expr **terms;                  /* in the graph around the terms of an evaluation: their calls … */
+    Node       **term_nodes;             /* … and the scalars that stand for them */
+    int          term_count;
+    int          depth;                  /* of frames */
+} Elab;
+
+Elab *elab_new(Model *m, ElabMode mode, Graph *graph, Diagnostics *d);
+
+/* scope.c */
+Frame   *elab_push(Elab *e, const FnDecl *fn, File *file, const char *path, Place call);
+void     elab_pop(Elab *e);
+Binding *elab_find(const Frame *frame, const char *name);    /* NULL when absent; pending defaults stay so */
+void     elab_bind(Elab *e, const char *name, Value value, Place place);
+Value    elab_name(Elab *e, const char *name, Place place);  /* the value of a name; reports unknown ones */
+bool     elab_known_name(Elab *e, const char *name);
+const Callable *elab_callable(Elab *e, const char *name);
+const char *elab_suggest_fn(Elab *e, const char *name);
+Value    elab_item(Elab *e, ItemName *name, Place place);
+
+/* Reports at `place` (or, for a place in the prelude, at the call that led there) with the chain of calls. */
+Value elab_error(Elab *e, Place place, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Nodes made from here on come from `place`. */
+void  elab_at(Elab *e, Place place);
+Origin *elab_origin(Elab *e, Place place);
+bool    elab_same_place(const Place *a, const Place *b);
+
+/* expr.c */
+Value elab_expr(Elab *e, const Expr *x);
+bool  elab_truth(Elab *e, const Expr *x, bool *out);         /* a static condition; reports others */
+bool  elab_whole(Elab *e, const Value *v, Place place, const char *what, int64_t *out);
+const Dim *elab_dim(Elab *e, const Value *v, Place place);   /* a number as a dimension, or NULL after reporting */
+bool  elab_values(Elab *e, const Expr *list, Value **out, int *count);   /* elements, spreads spliced */
+
+/* stmt.c */
+void elab_block(Elab *e, const Stmt *body);                  /* until its end or a return */
+bool elab_iterate(Elab *e, const Expr *range, Place place, List *out);   /* what a `for` runs through */
+bool elab_loop_names(Elab *e, const Name *names, const Value *value, Place place);
+
+/* call.c */
+Value elab_call(Elab *e, const Expr *call, const Expr *label, bool share);
+/* Calls a function value; label: NULL, or the path of the instance for a module. */
+Value elab_apply(Elab *e, const Function *f, const Argument *args, int count, const char *path, Place place);
+
+/* bind.c: types and dimensions */
+bool elab_type(Elab *e, const TypeExpr *type, Type *out);    /* false after reporting */
+bool elab_dtype(Elab *e, const TypeExpr *type, DType *out);
+bool elab_is_host_type(const TypeExpr *type);
+bool elab_unify(Elab *e);                                    /* the parameters of the current frame against their types */
+Value elab_fit(Elab *e, Value v, const TypeExpr *type, Place place, const char *what);   /* asserts, or fills a static */
+bool elab_binds(Elab *e, const char *name);                  /* would this name bind in a parameter type? */
+
+/* arith.c */
+Value elab_element(Elab *e, Op op, const Value *args, int count, const char *what, Place place);
+Value elab_binary(Elab *e, Operator op, Value a, Value b, Place place);
+Value elab_negate(Elab *e, Value v, Place place);
+Value elab_not(Elab *e, Value v, Place place);
+Node *elab_number_node(Elab *e, const Value *v, DType dtype, Place place);   /* a scalar; NULL after reporting */
+Node *elab_tensor(Elab *e, const Value *v, Place place, const char *what);   /* a tensor, statics alone as real or bool */
+Node *elab_node(Elab *e, Op op, Node *const *args, int count, const Attr *attr, const Type *type, Place place);
+bool  elab_known(const Dim *dim, int64_t *value);   /* its symbols all have values */
+DType elab_real(const Elab *e);
+/* The broadcast of the shapes, aligned at the end: only a literal 1 and absent axes stretch. False without reporting. */
+bool  elab_broadcast(const Type *const *types, int count, Type *out);
+Node *elab_expand_to(Elab *e, Node *a, const Type *shape, Place place);   /* keeps a's dtype */
+
+/* index.c and assign.c */
+Value elab_index(Elab *e, const Expr *x);
+Value elab_subscript(Elab *e, Value base, const Expr *subs, Place place);
+Node *elab_slice_axis(Elab *e, Node *x, int axis, const Dim *start, const Dim *length, int64_t step, Place place);
+Value elab_assigned(Elab *e, Node *base, const Expr *subs, Value value, bool add, Place place);
+
+/* A subscript list read against a tensor: one entry per axis of the argument, new axes apart. */
+typedef enum AxisKind { AXIS_slice, AXIS_drop, AXIS_tensor, AXIS_new } AxisKind;
+typedef struct AxisSub {
+    AxisKind   kind;
+    const Dim *start, *length;           /* slice and drop */
+    int64_t    step;
+    Node      *index;                    /* tensor */
+    Place      place;
+} AxisSub;
+/* Up to 2 * MAX_RANK entries in order of the subscripts; -1 after reporting. */
+int elab_read_subscripts(Elab *e, const Type *type, const Expr *subs, AxisSub *out, Place place);
+/* The index tensors of a subscript, broadcast against each other, and the axis of the first; their number, -1 after reporting. */
+int   elab_index_tensors(Elab *e, const AxisSub *subs, int count, Node **out, int *axis, Place place);
+/* The slices and new axes of a subscript; axes of index tensors stay whole. */
+Node *elab_apply_slices(Elab *e, Node *x, const AxisSub *subs, int count, Place place);
+
+/* label.c */
+const char *elab_label_path(Elab *e, const Expr *label);     /* "h.0" below the current instance; NULL after reporting */
+bool  elab_enter_label(Elab *e, const char *path, Place place, bool share, const FnDecl *module);
+Value elab_instance_member(Elab *e, const char *path, const char *member, Place place);
+Value elab_label_value(Elab *e, const char *name);           /* an instance, or VALUE_none when no such label ran */
+const char *elab_join_path(Elab *e, const char *path, const char *name);
+
+/* store.c: param and state */
+void  elab_declare(Elab *e, const Stmt *stmt);               /* in a body: binds the names */
+Value elab_file_store(Elab *e, const Stmt *stmt, const char *name, Place place);
+Node *elab_ambient(Elab *e, const char *name);               /* "seed", "step" */
+void  elab_update(Elab *e, const Stmt *stmt);
+void  elab_output_states(Elab *e);                           /* the new values of states */
+
+/* builtin.c */
+typedef struct Builtin Builtin;
+const Builtin *builtin_find(const char *name);
+const char    *builtin_name(const Builtin *b);
+int            builtin_count(void);
+const Builtin *builtin_at(int i);
+Value builtin_call(Elab *e, const Builtin *b, const Argument *args, int count, Place place);
+bool  builtin_constant(const char *name, double *out);       /* inf, nan, pi */
+
+/* host.c: the data phase */
+bool  elab_host_knows(const Elab *e, const char *name);
+Value elab_host_call(Elab *e, const char *name, const Argument *args, int count, Place place);
+bool  elab_to_host(Elab *e, const Value *v, Place place, HostArg *out);
+Value elab_from_host(Elab *e, const HostArg *arg);
+
+/* data.c */
+File *file_new(Model *m, const Ast *ast, bool plain_import, Diagnostics *d);
+void  file_add_data(Model *m, File *file, Diagnostics *d);     /* the lines of its data block */
+void  data_constants(Model *m, Diagnostics *d);              /* evaluates every const */
+
+/* train.c, evaluate.c, update.c */
+void  train_read(Model *m, Diagnostics *d);
+bool  train_stream(Elab *e, const Expr *x, StreamUse *out);  /* a name of the pipeline as a stream */
+bool  evaluate_read(Elab *e, const Stmt *s, Evaluation *out);
+void  update_check_groups(Model *m, Diagnostics *d);         /* every pattern matches a parameter; once */
+bool  pattern_matches(const char *pattern, const char *path);
+
+/* entry.c */
+int    entry_input_count(const FnDecl *fn);
+bool   entry_is_complete(const FnDecl *fn);                  /* its signature says all that an entry needs */
+Graph *entry_symbolic(Model *m, const Callable *c, Diagnostics *d);
+const Dim *entry_symbol(Model *m, const char *name, int64_t value);
+
+/* walk.c: syntax without values */
+typedef bool (*ExprVisitor)(void *context, const Expr *x);   /* true: stop */
+bool  walk_expr(const Expr *x, ExprVisitor visit, void *context);        /* x and what is in it */
+bool  walk_exprs(const Expr *list, ExprVisitor visit, void *context);    /* a linked list */
+bool  walk_body(const Stmt *body, ExprVisitor visit, void *context);
+bool  walk_fn(const FnDecl *fn, ExprVisitor visit, void *context);       /* types and defaults too */
+bool  fn_mentions(const FnDecl *fn, const char *name);
+bool  expr_mentions(const Expr *x, const char *name);
+
+#endif

@@ -1,0 +1,243 @@
+/* Entries: a file-level fn with tensor parameters becomes a graph, its arguments inputs named after the parameters. */
+#include "frontend/elab.h"
+
+#include <string.h>
+
+/* --- which fn ----------------------------------------------------------------------------------------------------------- */
+
+static const Callable *find_fn(const Model *m, const char *name)
+{
+    const Use *use = map_get(m->uses, name);
+    if (use) return use->callable;
+    const Callable *c = map_get(m->root->fns, name);
+    return c && c->file == m->root && !c->fn->module ? c : NULL;
+}
+
+/* Tensors that a caller must give: typed, before the statics, without default. */
+static bool is_input(const ParamDecl *p) { return p->type && !p->value && !p->after_semicolon; }
+
+int entry_input_count(const FnDecl *fn)
+{
+    int n = 0;
+    for (const ParamDecl *p = fn->params; p; p = p->next) n += is_input(p);
+    return n;
+}
+
+/* Whether it can be elaborated from its signature alone. */
+bool entry_is_complete(const FnDecl *fn)
+{
+    for (const ParamDecl *p = fn->params; p; p = p->next)
+        if ((!is_input(p) && !p->value) || (p->type && elab_is_host_type(p->type))) return false;
+    return true;
+}
+
+static const ParamDecl *input_at(const FnDecl *fn, int i)
+{
+    for (const ParamDecl *p = fn->params; p; p = p->next)
+        if (is_input(p) && !i--) return p;
+    return NULL;
+}
+
+int model_entry_parameters(const Model *m, const char *name)
+{
+    const Callable *c = find_fn(m, name);
+    return c ? entry_input_count(c->fn) : -1;
+}
+
+const char *model_entry_parameter(const Model *m, const char *name, int i)
+{
+    const Callable *c = find_fn(m, name);
+    const ParamDecl *p = c ? input_at(c->fn, i) : NULL;
+    return p ? p->name : NULL;
+}
+
+/* --- symbols ------------------------------------------------------------------------------------------------------------ */
+
+/* The symbol of an entry's dimension. Two entries may give one name different values: the later one gets a number behind it. */
+const Dim *entry_symbol(Model *m, const char *name, int64_t value)
+{
+    const char *spelling = name;
+    for (int n = 2; value >= 0; n++) {
+        int64_t known = -1;
+        for (int i = 0; i < dims_symbol_count(m->dims); i++)
+            if (!strcmp(dims_symbol_name(m->dims, i), spelling)) known = dims_symbol_value(m->dims, i);
+        if (known < 0 || known == value) break;
+        spelling = arena_print(m->arena, "%s_%d", name, n);
+    }
+    return dim_symbol(m->dims, spelling, value);
+}
+
+typedef struct Symbols {
+    Elab *e;
+} Symbols;
+
+static bool bind_symbol(void *context, const Expr *x)
+{
+    Elab *e = ((Symbols *)context)->e;
+    if (x->kind == EXPR_name && elab_binds(e, x->text))
+        elab_bind(e, x->text, value_dim(entry_symbol(e->model, x->text, -1)), x->place);
+    return false;
+}
+
+/* Every name that would bind becomes a symbol without value; a rank variable one axis. */
+static void bind_symbols(Elab *e, const FnDecl *fn)
+{
+    Symbols context = { e };
+    for (const ParamDecl *p = fn->params; p; p = p->next) {
+        if (!is_input(p)) continue;
+        for (const DimExpr *d = p->type->dims; d; d = d->next) {
+            if (d->kind == DIMEXPR_value) walk_expr(d->value, bind_symbol, &context);
+            if (d->kind != DIMEXPR_rank || elab_find(e->frame, d->rank)) continue;
+            Value *axis = arena_new_of(e->arena, Value);
+            *axis = value_dim(entry_symbol(e->model, d->rank, -1));
+            elab_bind(e, d->rank, value_list(axis, 1), d->place);
+        }
+    }
+}
+
+/* The values that unification found become symbols with those values. */
+static void name_values(Elab *e)
+{
+    Frame *f = e->frame;
+    for (int i = 0; i < f->names.count; i++) {
+        Binding *b = &f->names.at[i];
+        int64_t whole;
+        if (!b->param && value_is_whole(&b->value, &whole) && whole >= 0)
+            b->value = value_dim(entry_symbol(e->model, b->name, whole));
+    }
+}
+
+/* Binds the dimension names of the signature in the present frame, from argument types or as open symbols. */
+static bool bind_dimensions(Elab *e, const FnDecl *fn, const EntryArg *args, int count)
+{
+    for (const ParamDecl *p = fn->params; p; p = p->next) {  /* statics may stand in types */
+        if (is_input(p)) continue;
+        elab_bind(e, p->name, value_none(), p->place);
+        Binding *b = elab_find(e->frame, p->name);
+        b->param = p;
+        b->pending = p->value;
+    }
+    if (count < 0) {
+        bind_symbols(e, fn);
+        return true;
+    }
+    for (int i = 0; i < count; i++) {
+        const ParamDecl *p = input_at(fn, i);
+        elab_bind(e, p->name, value_tensor(make_input(e->graph, STORE_data, p->name, args[i].type)), p->place);
+        elab_find(e->frame, p->name)->param = p;
+    }
+    if (!elab_unify(e)) return false;
+    name_values(e);
+    return true;
+}
+
+/* The types of the inputs, written with the signature's names. */
+static bool input_types(Model *m, const Callable *c, const EntryArg *args, int count, Diagnostics *d, Type *out)
+{
+    Elab *e = elab_new(m, MODE_entry, graph_new(m->arena, m->dims, c->fn->name), d);
+    elab_push(e, NULL, c->file, "", (Place){0});
+    elab_push(e, c->fn, c->file, "", c->fn->place);
+    if (!bind_dimensions(e, c->fn, args, count)) return false;
+    for (int i = 0; i < entry_input_count(c->fn); i++)
+        if (!elab_type(e, input_at(c->fn, i)->type, &out[i])) return false;
+    return true;
+}
+
+Type model_entry_type(Model *m, const char *name, int i)
+{
+    const Callable *c = find_fn(m, name);
+    Type *types = arena_array(m->arena, Type, c ? entry_input_count(c->fn) + 1 : 1);
+    Diagnostics *silent = diag_new(m->arena);
+    if (!c || !input_types(m, c, NULL, -1, silent, types)) return (Type){0};
+    return types[i];
+}
+
+/* --- elaboration -------------------------------------------------------------------------------------------------------- */
+
+/* Static arguments that `train` gives the entry. */
+static int use_statics(Elab *e, const Use *use, Argument *out)
+{
+    int n = 0;
+    if (!use) return 0;
+    for (const Expr *x = use->call->first; x; x = x->next)
+        if (x->keyword) out[n++] = (Argument){ x->keyword, elab_expr(e, x), x->keyword_place };
+    return n;
+}
+
+static void output_values(Elab *e, const char *name, Value v, Place place)
+{
+    if (v.kind != VALUE_list) {
+        Node *n = elab_tensor(e, &v, place, "the result");
+        if (n) graph_output(e->graph, OUTPUT_result, name, n);
+        return;
+    }
+    for (int i = 0; i < v.list.count; i++) {
+        Node *n = elab_tensor(e, &v.list.at[i], place, "a result");
+        if (n) graph_output(e->graph, OUTPUT_result, arena_print(e->arena, "%d", i), n);
+    }
+}
+
+static Graph *elaborate(Elab *e, const Callable *c, const Use *use, const Type *types, const char *path)
+{
+    const FnDecl *fn = c->fn;
+    int inputs = entry_input_count(fn), errors = diag_error_count(e->d), count = 0;
+    int statics = 0;
+    for (const Expr *x = use ? use->call->first : NULL; x; x = x->next) statics += x->keyword != NULL;
+    Argument *args = arena_array(e->arena, Argument, inputs + statics);
+    elab_at(e, fn->place);
+    for (; count < inputs; count++) {
+        const ParamDecl *p = input_at(fn, count);
+        elab_at(e, p->place);
+        Node *n = make_input(e->graph, STORE_data, p->name, types[count]);
+        args[count] = (Argument){ p->name, value_tensor(n), p->place };
+    }
+    count += use_statics(e, use, args + inputs);
+    Function f = { .fn = fn, .file = c->file };
+    Value v = elab_apply(e, &f, args, count, path, (Place){0});
+    if (v.kind != VALUE_error) output_values(e, fn->name, v, fn->place);
+    return diag_error_count(e->d) == errors ? e->graph : NULL;
+}
+
+Graph *entry_symbolic(Model *m, const Callable *c, Diagnostics *d)
+{
+    Type *types = arena_array(m->arena, Type, entry_input_count(c->fn) + 1);
+    if (!input_types(m, c, NULL, -1, d, types)) return NULL;
+    Elab *e = elab_new(m, MODE_entry, graph_new(m->arena, m->dims, c->fn->name), d);
+    e->symbolic = true;
+    elab_push(e, NULL, c->file, "", (Place){0});
+    return elaborate(e, c, NULL, types, c->fn->name);
+}
+
+static bool check_arguments(Model *m, const char *name, const Callable *c, int count, Diagnostics *d)
+{
+    if (!c) {
+        const char **names = arena_array(m->arena, const char *, map_count(m->root->fns));
+        for (int i = 0; i < map_count(m->root->fns); i++) names[i] = map_key(m->root->fns, i);
+        const char *near = suggest(name, names, map_count(m->root->fns));
+        Place place = { .source = m->ast->source };
+        diag_error(d, place, "there is no fn %s to run%s%s%s", name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+        return false;
+    }
+    int inputs = entry_input_count(c->fn);
+    if (!entry_is_complete(c->fn)) {
+        diag_error(d, c->fn->place, "%s cannot be an entry: a parameter lacks its type or its default", name);
+        return false;
+    }
+    if (count >= 0 && count != inputs) {
+        diag_error(d, c->fn->place, "%s takes %d tensors, found %d", name, inputs, count);
+        return false;
+    }
+    return true;
+}
+
+Graph *model_entry(Model *m, const char *name, const EntryArg *args, int arg_count, bool training, Diagnostics *d)
+{
+    const Callable *c = find_fn(m, name);
+    if (!check_arguments(m, name, c, arg_count, d)) return NULL;
+    Type *types = arena_array(m->arena, Type, entry_input_count(c->fn) + 1);
+    if (!input_types(m, c, args, arg_count, d, types)) return NULL;
+    Elab *e = elab_new(m, MODE_entry, graph_new(m->arena, m->dims, c->fn->name), d);
+    elab_push(e, NULL, c->file, "", (Place){0});
+    e->frame->training = training;
+    return elaborate(e, c, map_get(m->uses, name), types, NULL);
+}

@@ -1,0 +1,148 @@
+/* The optimizer's code for one parameter: the module that `using` names, called with (w, g), its arguments overridden by the groups
+ * that match the parameter's path. */
+#include "frontend/elab.h"
+
+#include <string.h>
+
+static bool group_matches(const Group *g, const char *path)
+{
+    for (const Expr *x = g->stmt->values; x; x = x->next)
+        if (!x->keyword && x->kind == EXPR_string && pattern_matches(x->text, path)) return true;
+    return false;
+}
+
+void update_check_groups(Model *m, Diagnostics *d)
+{
+    if (m->groups_checked) return;
+    m->groups_checked = true;
+    for (int i = 0; i < m->groups.count; i++) {
+        for (const Expr *x = m->groups.at[i].stmt->values; x; x = x->next) {
+            bool matched = x->keyword || x->kind != EXPR_string;
+            for (int k = 0; k < m->params.count && !matched; k++) matched = pattern_matches(x->text, m->params.at[k]->path);
+            if (!matched) diag_error(d, x->place, "the pattern \"%s\" matches no parameter of the model", x->text);
+        }
+    }
+}
+
+static const ParamDecl *find_param(const FnDecl *fn, const char *name)
+{
+    for (const ParamDecl *p = fn->params; p; p = p->next)
+        if (!strcmp(p->name, name)) return p;
+    return NULL;
+}
+
+typedef struct Arguments {
+    Argument *at;
+    int       count;
+} Arguments;
+
+static Argument *find_argument(Arguments *args, const char *name)
+{
+    for (int i = 0; i < args->count; i++)
+        if (args->at[i].keyword && !strcmp(args->at[i].keyword, name)) return &args->at[i];
+    return NULL;
+}
+
+static void set_argument(Arguments *args, const char *name, Value v, Place place)
+{
+    Argument *old = find_argument(args, name);
+    if (!old) old = &args->at[args->count++];
+    *old = (Argument){ name, v, place };
+}
+
+/* Later groups win; `rate` multiplies the learning rate. */
+static bool apply_groups(Elab *e, const Function *f, const char *path, Arguments *args, Value *rate)
+{
+    for (int i = 0; i < e->model->groups.count; i++) {
+        const Group *g = &e->model->groups.at[i];
+        if (!group_matches(g, path)) continue;
+        for (const Expr *x = g->stmt->values; x; x = x->next) {
+            if (!x->keyword) continue;
+            Value v = elab_expr(e, x);
+            if (v.kind == VALUE_error) return false;
+            if (!strcmp(x->keyword, "rate")) {
+                *rate = v;
+            } else if (find_param(f->fn, x->keyword)) {
+                set_argument(args, x->keyword, v, x->keyword_place);
+            } else {
+                elab_error(e, x->keyword_place, "%s has no parameter %s", f->fn->name, x->keyword);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* The learning rate as given or by default, times the group's rate; none when the optimizer has no such parameter. */
+static Value learning_rate(Elab *e, const Function *f, Arguments *args, const Value *rate, Place place)
+{
+    const ParamDecl *p = find_param(f->fn, "lr");
+    if (!p) return value_none();
+    Argument *given = find_argument(args, "lr");
+    Value lr = given ? given->value : p->value ? elab_expr(e, p->value) : value_none();
+    if (lr.kind == VALUE_none) return lr;
+    if (rate->kind != VALUE_none) lr = elab_binary(e, OPERATOR_mul, lr, *rate, place);
+    set_argument(args, "lr", lr, place);
+    return lr;
+}
+
+static bool check_optimizer(Elab *e, const Value *v, const Expr *x)
+{
+    bool module = v->kind == VALUE_function && v->function->fn && v->function->fn->module;
+    bool good = module && find_param(v->function->fn, "w") && find_param(v->function->fn, "g");
+    if (!good && v->kind != VALUE_error)
+        elab_error(e, x->place, "using takes an optimizer, a module of (w, g) such as adamw(lr = 1e-3), found %s",
+                   value_text(e->arena, v));
+    return good;
+}
+
+static bool run_optimizer(Elab *e, const Function *f, const Param *param, const Expr *x)
+{
+    enum { OWN_ARGUMENTS = 16 };
+    Arguments args = { arena_array(e->arena, Argument, f->arg_count + OWN_ARGUMENTS), f->arg_count };
+    if (f->arg_count) memcpy(args.at, f->args, sizeof *f->args * (size_t)f->arg_count);
+    Value rate = value_none();
+    if (!apply_groups(e, f, param->path, &args, &rate)) return false;
+    Value lr = learning_rate(e, f, &args, &rate, x->place);
+    if (lr.kind == VALUE_error) return false;
+    set_argument(&args, "w", value_tensor(make_input(e->graph, STORE_data, "w", param->type)), x->place);
+    set_argument(&args, "g", value_tensor(make_input(e->graph, STORE_data, "g", param->type)), x->place);
+    Function bare = { .fn = f->fn, .file = f->file };
+    Value w = elab_apply(e, &bare, args.at, args.count, arena_print(e->arena, "optimizer.%s", param->path), x->place);
+    if (w.kind == VALUE_error) return false;
+    Node *n = elab_tensor(e, &w, x->place, "the result of the optimizer");
+    if (!n || !type_equal(&n->type, &param->type)) {
+        elab_error(e, x->place, "%s: the new value is not %s", f->fn->name, type_text(e->arena, &param->type));
+        return false;
+    }
+    graph_output(e->graph, OUTPUT_result, "w", n);
+    Node *rate_node = lr.kind == VALUE_none ? NULL : elab_tensor(e, &lr, x->place, "lr");
+    if (rate_node) graph_output(e->graph, OUTPUT_result, "lr", rate_node);
+    elab_output_states(e);
+    return true;
+}
+
+Graph *model_update(Model *m, const Param *param, int64_t steps, int64_t epoch_steps, Diagnostics *d)
+{
+    update_check_groups(m, d);
+    int errors = diag_error_count(d);
+    const Expr *x = m->using ? m->using->values : NULL;
+    if (!x) {
+        diag_error(d, m->train.place, "train has no optimizer: `using adamw(lr = 1e-3)`");
+        return NULL;
+    }
+    Elab *e = elab_new(m, MODE_optimizer, graph_new(m->arena, m->dims, arena_print(m->arena, "update %s", param->path)), d);
+    e->steps = (double)steps;
+    e->epoch = (double)epoch_steps;
+    elab_push(e, NULL, m->root, "", (Place){0});
+    elab_at(e, x->place);
+    Value v = elab_expr(e, x);
+    if (!check_optimizer(e, &v, x) || !run_optimizer(e, v.function, param, x)) return NULL;
+    return diag_error_count(d) == errors ? e->graph : NULL;
+}
+
+const Graph *model_state_initial(const Model *m, const char *name)
+{
+    const Param *p = map_get(m->states, name);
+    return p ? p->initial : NULL;
+}
