@@ -296,11 +296,11 @@ static void print_body(const Stmt *body, int indent, FILE *out)
     }
     fputs(" {\n", out);
     for (const Stmt *s = body; s; s = s->next) {
-        fprintf(out, "%*s", (indent + 1) * 4, "");
+        fprintf(out, "%*s", (indent + 1) * 2, "");
         print_stmt(s, indent + 1, out);
         fputc('\n', out);
     }
-    fprintf(out, "%*s}", indent * 4, "");
+    fprintf(out, "%*s}", indent * 2, "");
 }
 
 static void print_import(const Import *import, FILE *out)

@@ -112,7 +112,7 @@ static void parentheses(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         char text[128];
-        snprintf(text, sizeof text, "fn f() {\n    return %s\n}\n", same[i]);
+        snprintf(text, sizeof text, "fn f() {\n  return %s\n}\n", same[i]);
         Reading r = read_text(text, strlen(text));
         assert_non_null(r.ast);
         char *out = printed(r.ast);
