@@ -9,6 +9,28 @@
 #include <assert.h>
 #include <string.h>
 
+/* ---- reductions over axes that are not adjacent ---- */
+
+/* The reduced axes from the last one down, as long as they are adjacent; axes of extent 1 may stand between. */
+static uint32_t last_run(const Type *type, uint32_t axes)
+{
+    uint32_t run = 0;
+    int k = type->rank - 1;
+    while (!(axes >> k & 1)) k--;
+    for (; k >= 0 && (axes >> k & 1 || dim_is(type->dim[k], 1)); k--) run |= axes & 1u << k;
+    return run;
+}
+
+static Node *reduce_by_runs(Graph *g, Op op, Node *x, uint32_t axes)
+{
+    while (axes) {                       /* what is left stands before the run, so its axes keep their numbers */
+        uint32_t run = last_run(&x->type, axes);
+        x = make_reduce(g, op, x, run);
+        axes &= ~run;
+    }
+    return x;
+}
+
 /* ---- einsum ---- */
 
 typedef struct Term {
@@ -61,7 +83,7 @@ static Node *sum_lone(Graph *g, Node *x, Term *own, const Term *other, const Ter
     }
     if (!lone) return x;
     *own = rest;
-    return make_cast(g, make_reduce(g, OP_sum, x, lone), x->type.dtype);
+    return make_cast(g, reduce_by_runs(g, OP_sum, x, lone), x->type.dtype);
 }
 
 /* x with its axes in the order of `want`, which has the same letters. */
@@ -169,16 +191,6 @@ static Node *rewrite_permute(Graph *g, const Node *old, Node *const *args, const
 
 /* ---- reductions ---- */
 
-/* The reduced axes from the last one down, as long as they are adjacent; axes of extent 1 may stand between. */
-static uint32_t last_run(const Type *type, uint32_t axes)
-{
-    uint32_t run = 0;
-    int k = type->rank - 1;
-    while (!(axes >> k & 1)) k--;
-    for (; k >= 0 && (axes >> k & 1 || dim_is(type->dim[k], 1)); k--) run |= axes & 1u << k;
-    return run;
-}
-
 static int64_t reduced_extent(const Node *reduce)
 {
     int64_t n = 1;
@@ -192,9 +204,7 @@ static Node *rewrite_reduce(Graph *g, const Node *old, Node *const *args)
     uint32_t axes = old->attr.axes;
     Node *x = args[0];
     if (reduced_extent(old) == 1) return make_cast(g, make_reshape(g, x, type_with(old->type, x->type.dtype)), old->type.dtype);
-    uint32_t run = last_run(&x->type, axes);
-    if (run == axes) return graph_rebuild(g, old, args);
-    return make_reduce(g, old->op, make_reduce(g, old->op, x, run), axes & ~run);  /* the rest stands before the run */
+    return last_run(&x->type, axes) == axes ? graph_rebuild(g, old, args) : reduce_by_runs(g, old->op, x, axes);
 }
 
 /* result[.., j, ..] = sum over i of (i <= j ? x[.., i, ..] : 0), with i as a new last axis. */

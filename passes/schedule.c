@@ -3,6 +3,7 @@
  * of several topological orders the one with the lowest peak of work bytes. */
 #include "passes/passes.h"
 
+#include <assert.h>
 #include <string.h>
 
 typedef Vec(int) IntList;
@@ -344,6 +345,7 @@ Plan *pass_schedule(Arena *arena, Plan *plan, const PassOptions *options, Diagno
         List l = list_schedule(&s, rule);
         if (l.peak < best.peak || (l.peak == best.peak && l.area < best.area)) best = l;
     }
+    assert(best.count == p->kernels.count && "the dependences have no cycle");
     reorder(p, &best);
     return p;
 }

@@ -1,0 +1,63 @@
+/* Random graphs, with products, reductions over any axes, gathers, scatters and updates, keep their meaning when they are cut into
+ * kernels and placed; twice, since equal graphs must give equal plans. */
+#include "interpret.h"
+#include "samples_random.h"
+
+enum { GRAPHS = 1500 };
+
+static void update_states(Random *r)
+{
+    for (int k = 0; k < r->states; k++) {
+        Node *place = r->lab->g->inputs.at[k];
+        for (int tries = 0; tries < 30; tries++) {
+            Node *n = random_pick(r);
+            if (!type_equal(&n->type, &place->type)) continue;
+            update(r->lab, place->attr.text, n);
+            break;
+        }
+    }
+}
+
+static char *plan_as_text(const Plan *p)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    plan_print(p, f);
+    fclose(f);
+    return text;
+}
+
+static char *check_graph(uint64_t seed)
+{
+    Lab l = lab_new();
+    Random r = random_new(&l, seed);
+    int nodes = 8 + random_number(&r, 30);
+    for (int k = 0; k < nodes; k++) random_node(&r);
+    for (int k = 0; k < 4; k++) result(&l, arena_print(l.arena, "%d", k), r.at[r.count - 1 - random_number(&r, r.count / 2)]);
+    update_states(&r);
+    lower(&l);
+    compare_with_graph(l.arena, l.p, l.g);
+    char *text = plan_as_text(l.p);
+    arena_free(l.arena);
+    return text;
+}
+
+static void random_graphs_keep_their_meaning(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= GRAPHS; seed++) {
+        if (getenv("SEED")) seed = (uint64_t)atoi(getenv("SEED"));
+        char *first = check_graph(seed), *second = check_graph(seed);
+        if (strcmp(first, second)) fail_msg("seed %d: two plans for one graph", (int)seed);
+        free(first);
+        free(second);
+        if (getenv("SEED")) break;
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(random_graphs_keep_their_meaning)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
