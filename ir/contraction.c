@@ -1,5 +1,6 @@
-/* Einsums as products: operands as strided views, letters sorted into batch, m, n and k, letters merged where their strides
- * allow it. One Axis per letter of extent above 1; the result is dense, so its strides follow from the order of its letters. */
+/* Einsums as products: operands as strided views, letters sorted into batch, m, n and k, letters merged where their
+ * strides allow it. One Axis per letter of extent above 1; the result is dense, so its strides follow from the order
+ * of its letters. */
 #include "ir/contraction.h"
 
 #include <string.h>
@@ -156,7 +157,8 @@ static bool letters_find(const Node *e, const View *a, const View *b, Letters *l
     }
     for (int t = 0; t < 2; t++)
         for (const char *p = term[t]; *p; p++)
-            if (!strchr(term[2], *p) && !(t == 1 && strchr(term[0], *p)) && !add_letter(l, term, *p, a, b, e)) return false;
+            if (!strchr(term[2], *p) && !(t == 1 && strchr(term[0], *p)) && !add_letter(l, term, *p, a, b, e))
+                return false;
     return true;
 }
 
@@ -188,7 +190,8 @@ static void merge_into(Axis *outer, const Axis *inner)
     outer->c = inner->c;
 }
 
-/* Merges neighbours of one group; afterwards `axis` holds fewer, larger letters. Batch letters merge like the others. */
+/* Merges neighbours of one group; afterwards `axis` holds fewer, larger letters. Batch letters merge like the
+ * others. */
 static void merge_neighbours(Letters *l)
 {
     int n = 0;
@@ -231,8 +234,8 @@ static const Axis *largest(const Letters *l, Group g)
     return best;
 }
 
-/* A matrix that a product can read: one stride is 1, the other reaches over a whole line. Strides along an extent of 1 are
- * free and set to what fits. */
+/* A matrix that a product can read: one stride is 1, the other reaches over a whole line. Strides along an extent of
+ * 1 are free and set to what fits. */
 static bool matrix_strides(int64_t rows, int64_t columns, int64_t *row, int64_t *column)
 {
     if (rows == 1 && columns == 1) {

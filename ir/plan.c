@@ -33,7 +33,8 @@ bool kernel_may_take_over(const Plan *p, const Kernel *k, const Node *output, co
     if (!reads) return true;
     if (k->kind == KERNEL_scatter) return true;
     if (k->kind != KERNEL_loop || holds(k->keep.at, k->keep.count, output)) return false;
-    bool rows = k->r_rank > 0 && k->c_rank == 0;             /* a value of the row may be read again after the row's results are written */
+    /* in rows a value of the whole row may be read again after the row's results are written */
+    bool rows = k->r_rank > 0 && k->c_rank == 0;
     return !rows || elements == kernel_extent(k, 0, k->a_rank + k->r_rank);
 }
 

@@ -85,8 +85,8 @@ typedef struct Layout {
 Layout     *layout_new(Arena *arena, const Graph *const *graphs, int count);
 
 int64_t     kernel_extent(const Kernel *k, int first, int count);    /* product of the dimensions of `space` from `first` on */
-/* Whether a kernel may write an output into the bytes of a stored value that nothing reads after this kernel: it reads them at the
- * element it writes, or not at all. */
+/* Whether a kernel may write an output into the bytes of a stored value that nothing reads after this kernel: it
+ * reads them at the element it writes, or not at all. */
 bool        kernel_may_take_over(const Plan *p, const Kernel *k, const Node *output, const Buffer *old);
 
 const char *kernel_kind_name(const Kernel *k);               /* map, rows, columns, contract, scatter, copy */

@@ -1,6 +1,7 @@
-/* Proves a plan right, from the kernels alone: values are written before they are read and by one kernel, every output is
- * covered, whatever a kernel needs it computes or reads, and no two values that are alive at one time share bytes unless one legally
- * takes the other's place. What `schedule` and `plan` fill in is checked once it is there. */
+/* Proves a plan right, from the kernels alone: values are written before they are read and by one kernel, every
+ * output is covered, whatever a kernel needs it computes or reads, and no two values that are alive at one time
+ * share bytes unless one legally takes the other's place. What `schedule` and `plan` fill in is checked once it is
+ * there. */
 #include "ir/plan.h"
 
 #include <inttypes.h>
@@ -10,7 +11,7 @@
 typedef struct Proof {
     const Plan *p;
     Arena *arena;
-    int   *writer;                       /* kernel that writes a buffer, by its id; -1: filled before the step; -2: nobody */
+    int *writer; /* kernel that writes a buffer, by its id; -1: filled before the step; -2: nobody */
     int   *last_read;                    /* last kernel that reads it; -1: none */
     int   *copied;                       /* kernel that copies into it; -1: none */
     int   *inside;                       /* by node id: 1 + the kernel that has the node at hand */
@@ -36,7 +37,8 @@ static const char *check_inputs(Proof *v, const Kernel *k, int position)
         const Node *n = k->inputs.at[i];
         const Buffer *b = buffer_at(v, n);
         if (!b) return say_node(v, k, n, "is read but not stored");
-        if (v->writer[b->id] == -2 || v->writer[b->id] == position) return say_node(v, k, n, "is read before it is written");
+        if (v->writer[b->id] == -2 || v->writer[b->id] == position)
+            return say_node(v, k, n, "is read before it is written");
         v->last_read[b->id] = position;
         v->inside[n->id] = position + 1;
     }
@@ -48,7 +50,8 @@ static const char *check_nodes(Proof *v, const Kernel *k, int position)
     for (int i = 0; i < k->nodes.count; i++) {
         const Node *n = k->nodes.at[i];
         for (int j = 0; j < n->arg_count; j++)
-            if (v->inside[n->args[j]->id] != position + 1) return say_node(v, k, n, "has an argument that is neither read nor computed");
+            if (v->inside[n->args[j]->id] != position + 1)
+                return say_node(v, k, n, "has an argument that is neither read nor computed");
         v->inside[n->id] = position + 1;
     }
     return NULL;
@@ -56,10 +59,12 @@ static const char *check_nodes(Proof *v, const Kernel *k, int position)
 
 static const char *check_copy(Proof *v, const Kernel *k, int position)
 {
-    if (k->inputs.count != 1 || k->outputs.count != 1 || k->nodes.count) return "a copy has one input, one output and no nodes";
+    if (k->inputs.count != 1 || k->outputs.count != 1 || k->nodes.count)
+        return "a copy has one input, one output and no nodes";
     const Node *from = k->inputs.at[0], *to = k->outputs.at[0];
     if (to->op != OP_input || !buffer_at(v, to)) return say_node(v, k, to, "is copied to but is no input");
-    if (type_value_bytes(&from->type) != type_value_bytes(&to->type)) return say_node(v, k, to, "gets a copy of another size");
+    if (type_value_bytes(&from->type) != type_value_bytes(&to->type))
+        return say_node(v, k, to, "gets a copy of another size");
     if (v->copied[buffer_at(v, to)->id] >= 0) return say_node(v, k, to, "is copied to twice");
     v->copied[buffer_at(v, to)->id] = position;
     return NULL;
@@ -141,7 +146,8 @@ static const char *check_copies(const Proof *v)
 {
     for (int k = 0; k < v->p->buffers.count; k++) {
         const Buffer *b = v->p->buffers.at[k];
-        if (v->copied[k] >= 0 && v->last_read[k] > v->copied[k]) return say_buffer(v, b, "is read after it was copied over");
+        if (v->copied[k] >= 0 && v->last_read[k] > v->copied[k])
+            return say_buffer(v, b, "is read after it was copied over");
         const char *wrong = b->takes_over ? check_take_over(v, b) : NULL;
         if (wrong) return wrong;
     }
@@ -186,7 +192,8 @@ static const char *check_overlap(const Proof *v)
             const Buffer *a = at[i], *b = at[j];
             if (a->block != b->block || b->offset >= a->offset + a->bytes) break;
             if (a->last < b->first || b->last < a->first || hands_over(a, b) || hands_over(b, a)) continue;
-            return arena_print(v->arena, "buffers b%d and b%d overlap at %s + %" PRId64 " and are both alive at kernel %d", a->id,
+            return arena_print(v->arena,
+                               "buffers b%d and b%d overlap at %s + %" PRId64 " and are both alive at kernel %d", a->id,
                                b->id, block_name(a->block), b->offset, a->first > b->first ? a->first : b->first);
         }
     return NULL;

@@ -1,6 +1,6 @@
-/* Cuts the graph into kernels. Needs: a verified graph whose dimensions have values. Guarantees: a plan whose kernels together
- * compute every output, each in the form that ir/plan.h describes, in an order that respects their dependences. Gives up: the
- * given graph (the plan refers to a rewritten one). */
+/* Cuts the graph into kernels. Needs: a verified graph whose dimensions have values. Guarantees: a plan whose
+ * kernels together compute every output, each in the form that ir/plan.h describes, in an order that respects their
+ * dependences. Gives up: the given graph (the plan refers to a rewritten one). */
 #include "passes/fuse.h"
 
 static void find_live(Fusion *f)

@@ -1,6 +1,6 @@
-/* What the files of the fusion pass share. Words: an *anchor* is a node that belongs to exactly one kernel (stored values,
- * reductions, and values that may turn out to be stored); every other node is computed inside each kernel that needs it. A
- * *unit* is a kernel in the making: anchors over one space. */
+/* What the files of the fusion pass share. Words: an *anchor* is a node that belongs to exactly one kernel (stored
+ * values, reductions, and values that may turn out to be stored); every other node is computed inside each kernel
+ * that needs it. A *unit* is a kernel in the making: anchors over one space. */
 #ifndef PTM_PASSES_FUSE_H
 #define PTM_PASSES_FUSE_H
 
@@ -60,8 +60,9 @@ typedef struct Fusion {
     int   *slot;                         /* place in the kernel that is being built */
 } Fusion;
 
-/* fuse_store.c: fills `role`. Also what one element of a node costs when it is computed from anchors and inputs: operations, loads
- * of values about as large as the node, different values read. Counting stops above EXPENSE_NODES nodes. */
+/* fuse_store.c: fills `role`. Also what one element of a node costs when it is computed from anchors and inputs:
+ * operations, loads of values about as large as the node, different values read. Counting stops above EXPENSE_NODES
+ * nodes. */
 enum { EXPENSE_NODES = 160 };
 typedef struct Expense {
     int cost, loads, reads, nodes;
@@ -80,8 +81,9 @@ Stand fuse_anchor_stand(const Fusion *f, const Space *space, const Node *anchor)
 /* Where argument k stands when the node stands at `stand`. */
 Stand fuse_argument_stand(const Fusion *f, const Space *space, const Node *node, int k, Stand stand);
 
-/* Visits what an anchor's own expression asks, as an anchor of `unit` in `space`. leaf: each input, anchor, or reshape of one from
- * outside the unit, once for each place it stands in; false ends the walk. inner (may be NULL): each node between. */
+/* Visits what an anchor's own expression asks, as an anchor of `unit` in `space`. leaf: each input, anchor, or
+ * reshape of one from outside the unit, once for each place it stands in; false ends the walk. inner (may be NULL):
+ * each node between. */
 typedef struct Walk {
     Fusion     *f;
     const Unit *unit;

@@ -1,17 +1,18 @@
-/* Anchors join units, in the order of the graph: the latest unit that makes one of the values an anchor reads, else one that reads the
- * same large value, if both fit one space, every value the unit makes is asked where it stands, and no cycle closes. Units carry
- * the length of the longest path before them, so that most questions about cycles need no search. */
+/* Anchors join units, in the order of the graph: the latest unit that makes one of the values an anchor reads, else
+ * one that reads the same large value, if both fit one space, every value the unit makes is asked where it stands,
+ * and no cycle closes. Units carry the length of the longest path before them, so that most questions about cycles
+ * need no search. */
 #include "passes/fuse.h"
 
 enum {
     REDUCTIONS_AT_MOST = 6,
-    VALUES_AT_MOST = 16,                 /* sources and outputs of a loop */
-    FEW_ROWS = 16,                       /* rows that do not share out over threads .. */
-    LONG_ROW = 4096,                     /* .. when each is this long and would be written by one of them */
-    LEVELS_APART = 40,                   /* what is further apart in the graph stays apart, for lifetimes and for time */
-    SEARCH_AT_MOST = 96,                 /* units visited by a search for a cycle */
+    VALUES_AT_MOST = 16, /* sources and outputs of a loop */
+    FEW_ROWS = 16,       /* rows that do not share out over threads .. */
+    LONG_ROW = 4096,     /* .. when each is this long and would be written by one of them */
+    LEVELS_APART = 40,   /* what is further apart in the graph stays apart, for lifetimes and for time */
+    SEARCH_AT_MOST = 96, /* units visited by a search for a cycle */
     MUCH_LARGER = 4,
-    SIBLINGS_AT_MOST = 8                 /* latest readers of a value that are tried */
+    SIBLINGS_AT_MOST = 8 /* latest readers of a value that are tried */
 };
 
 /* What an anchor reads, seen from a unit that it might join. */
@@ -67,7 +68,8 @@ static bool starves_threads(const Fusion *f, const Unit *u, const Space *space, 
 {
     if (space->form != FORM_rows || space->a >= FEW_ROWS || space->r < LONG_ROW) return false;
     bool full = fuse_anchor_stand(f, space, anchor) == STAND_full;
-    for (int k = 0; k < u->anchors.count && !full; k++) full = fuse_anchor_stand(f, space, u->anchors.at[k]) == STAND_full;
+    for (int k = 0; k < u->anchors.count && !full; k++)
+        full = fuse_anchor_stand(f, space, u->anchors.at[k]) == STAND_full;
     return full;
 }
 
@@ -119,8 +121,8 @@ static bool exceeds_values(const Join *j)
     return values + written > VALUES_AT_MOST || u->anchors.count >= VALUES_AT_MOST;
 }
 
-/* Whether the unit, which reads something much larger than its space, would wait for what the anchor reads, and that large value with
- * it. */
+/* Whether the unit, which reads something much larger than its space, would wait for what the anchor reads, and that
+ * large value with it. */
 static bool holds_up(const Join *j)
 {
     const Fusion *f = j->f;

@@ -1,5 +1,5 @@
-/* Which values of a row are held from one pass to the next instead of being computed again: the last common ones that cost more
- * than a store and a load. */
+/* Which values of a row are held from one pass to the next instead of being computed again: the last common ones
+ * that cost more than a store and a load. */
 #include "passes/fuse.h"
 
 enum {
@@ -65,7 +65,8 @@ static void ask_arguments(const Passes *p, const Node *n, uint32_t passes)
     for (int j = 0; j < n->arg_count; j++) {
         int a = slot_of(p, n->args[j]);
         if (a < 0 || !p->full[a]) continue;
-        if (fuse_argument_stand(p->f, &p->unit->space, n, j, fuse_is_reduction(n) ? STAND_row : STAND_full) == STAND_full)
+        if (fuse_argument_stand(p->f, &p->unit->space, n, j, fuse_is_reduction(n) ? STAND_row : STAND_full) ==
+            STAND_full)
             p->needed[a] |= passes;
     }
 }

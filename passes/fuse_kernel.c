@@ -1,4 +1,5 @@
-/* From units to kernels: what each computes, reads, writes, and over which axes; then a buffer for everything stored. */
+/* From units to kernels: what each computes, reads, writes, and over which axes; then a buffer for everything
+ * stored. */
 #include "passes/fuse.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
-/* What fusion cannot cut into kernels as it stands becomes operators that it can: every einsum a product of dense operands (or
- * multiplications and a sum), every reduction over adjacent axes, running sums as masked sums, a scatter that writes one place
- * a row as a comparison with the index, a scatter into zeros that is added to something as a scatter into that something. The
- * result is a new graph values may differ in the order of additions. */
+/* What fusion cannot cut into kernels as it stands becomes operators that it can: every einsum a product of dense
+ * operands (or multiplications and a sum), every reduction over adjacent axes, running sums as masked sums, a
+ * scatter that writes one place a row as a comparison with the index, a scatter into zeros that is added to
+ * something as a scatter into that something. Values may differ in the order of additions. */
 #include "passes/build.h"
 #include "passes/fuse.h"
 #include "ir/contraction.h"
@@ -47,8 +47,14 @@ static Term term_read(const char *from, const char *to)
 }
 
 static void term_add(Term *t, char letter) { t->letter[t->count++] = letter; }
-static bool term_has(const Term *t, char letter) { return t->count && memchr(t->letter, letter, (size_t)t->count) != NULL; }
-static int term_find(const Term *t, char letter) { return (int)((const char *)memchr(t->letter, letter, (size_t)t->count) - t->letter); }
+static bool term_has(const Term *t, char letter)
+{
+    return t->count && memchr(t->letter, letter, (size_t)t->count) != NULL;
+}
+static int term_find(const Term *t, char letter)
+{
+    return (int)((const char *)memchr(t->letter, letter, (size_t)t->count) - t->letter);
+}
 
 /* The letters of one operand, the other, and the result, and the operands. */
 typedef struct Product {
@@ -128,11 +134,13 @@ static Node *multiply_and_sum(Graph *g, const Product *p)
         type.dim[k] = letter_dim(p, space.letter[k]);
         if (k >= p->out.count) axes |= 1u << k;
     }
-    Node *product = make_binary(g, OP_mul, spread(g, p->x, &p->a, &space, &type), spread(g, p->y, &p->b, &space, &type));
+    Node *product =
+        make_binary(g, OP_mul, spread(g, p->x, &p->a, &space, &type), spread(g, p->y, &p->b, &space, &type));
     return axes ? make_cast(g, make_reduce(g, OP_sum, product, axes), type.dtype) : product;
 }
 
-/* Operands ordered (batch, m, k) and (batch, k, n), so that each group is one run; the result is reordered behind it. */
+/* Operands ordered (batch, m, k) and (batch, k, n), so that each group is one run; the result is reordered behind
+ * it. */
 static Node *ordered_product(Graph *g, const Product *p)
 {
     Term a = {0}, b = {0}, out = {0}, m = {0}, n = {0}, k = {0};
@@ -148,7 +156,8 @@ static Node *ordered_product(Graph *g, const Product *p)
     for (int i = 0; i < m.count; i++) term_add(&a, m.letter[i]), term_add(&out, m.letter[i]);
     for (int i = 0; i < k.count; i++) term_add(&a, k.letter[i]), term_add(&b, k.letter[i]);
     for (int i = 0; i < n.count; i++) term_add(&b, n.letter[i]), term_add(&out, n.letter[i]);
-    const char *text = arena_print(g->arena, "%.*s,%.*s->%.*s", a.count, a.letter, b.count, b.letter, out.count, out.letter);
+    const char *text =
+        arena_print(g->arena, "%.*s,%.*s->%.*s", a.count, a.letter, b.count, b.letter, out.count, out.letter);
     Node *product = make_einsum(g, text, reorder(g, p->x, &p->a, &a), reorder(g, p->y, &p->b, &b));
     return reorder(g, product, &out, &p->out);
 }
@@ -157,7 +166,8 @@ static Node *rewrite_einsum(Graph *g, const Node *old, Node *const *args)
 {
     const char *text = old->attr.text, *comma = strchr(text, ','), *arrow = strchr(text, '-');
     DType dtype = old->type.dtype;
-    Product p = {term_read(text, comma), term_read(comma + 1, arrow), term_read(arrow + 2, text + strlen(text)), args[0], args[1]};
+    Product p = {term_read(text, comma), term_read(comma + 1, arrow), term_read(arrow + 2, text + strlen(text)),
+                 args[0], args[1]};
     bool is_real = dtype == DT_f32 || dtype == DT_f64;
     if (dtype_is_float(dtype) && !is_real) {
         p.x = make_cast(g, p.x, DT_f32);
@@ -203,7 +213,8 @@ static Node *rewrite_reduce(Graph *g, const Node *old, Node *const *args)
 {
     uint32_t axes = old->attr.axes;
     Node *x = args[0];
-    if (reduced_extent(old) == 1) return make_cast(g, make_reshape(g, x, type_with(old->type, x->type.dtype)), old->type.dtype);
+    if (reduced_extent(old) == 1)
+        return make_cast(g, make_reshape(g, x, type_with(old->type, x->type.dtype)), old->type.dtype);
     return last_run(&x->type, axes) == axes ? graph_rebuild(g, old, args) : reduce_by_runs(g, old->op, x, axes);
 }
 
@@ -250,8 +261,8 @@ static int index_axis(const Node *x)
     return large == 1 ? to : -1;
 }
 
-/* Which of the index tensors is free when all others are the index of their own axis, in order; or -1. Every place is then
- * written at most once. */
+/* Which of the index tensors is free when all others are the index of their own axis, in order; or -1. Every place
+ * is then written at most once. */
 static int free_index(const Node *scatter, Node *const *args)
 {
     Node *const *index = args + 2;
@@ -299,8 +310,8 @@ static Node *rewrite_add(Graph *g, const Node *old, Node *const *args, const int
 
 /* ---- the graph ---- */
 
-/* Softmax is p = e / z with e = exp(..). What asks for e after p (its gradient does) gets p * z: p is stored more often than not,
- * and then what e was computed from need not be. later[id of e] is p, with copies in the new graph. */
+/* Softmax is p = e / z with e = exp(..). What asks for e after p (its gradient does) gets p * z: p is stored more
+ * often than not, and then what e was computed from need not be. later[id of e] is p, with copies in the new graph. */
 static Node *asked_later(Graph *g, const Node *asked, Node *const *later, Node *const *copy)
 {
     const Node *p = later[asked->id];
@@ -338,14 +349,16 @@ static Node *rewrite_node(Graph *g, const Node *old, Node *const *args, const in
     }
 }
 
-/* An output that is an input as it came must be copied before that input's place is written: the copy is a value of its own. */
+/* An output that is an input as it came must be copied before that input's place is written: the copy is a value of
+ * its own. */
 static Node *output_node(Graph *g, const Output *output, Node *node)
 {
     const Node *base = node;
     while (base->op == OP_reshape) base = base->args[0];
     if (base->op != OP_input) return node;
     bool own = output->kind == OUTPUT_update && base == node && !strcmp(base->attr.text, output->name);
-    bool fixed = output->kind == OUTPUT_result && base->attr.storage != STORE_param && base->attr.storage != STORE_state;
+    bool fixed =
+        output->kind == OUTPUT_result && base->attr.storage != STORE_param && base->attr.storage != STORE_state;
     return own || fixed ? node : make_unary(g, OP_stop, node);
 }
 

@@ -1,5 +1,6 @@
-/* Iteration spaces: which one an anchor asks for, and where the nodes of a kernel stand in it. Positions decide, not axes: two
- * values of as many elements that are connected by operators that keep the row-major position share one loop. */
+/* Iteration spaces: which one an anchor asks for, and where the nodes of a kernel stand in it. Positions decide, not
+ * axes: two values of as many elements that are connected by operators that keep the row-major position share one
+ * loop. */
 #include "passes/fuse.h"
 
 bool fuse_is_anchor(const Fusion *f, const Node *node)
@@ -65,7 +66,8 @@ static bool keeps_position(const Fusion *f, const Node *node)
            node->op == OP_reshape;
 }
 
-/* An expand from A to A + R: the result's leading axes make up A and come from the argument, the others are R and are new. */
+/* An expand from A to A + R: the result's leading axes make up A and come from the argument, the others are R and
+ * are new. */
 static bool spreads_rows(const Space *space, const Node *node)
 {
     const Type *from = &node->args[0]->type, *to = &node->type;

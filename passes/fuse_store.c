@@ -1,7 +1,7 @@
-/* Which values are stored. Products and scatters read and write memory; what leaves the graph is stored; the rest is computed
- * where it is asked for, again in every kernel when that is cheap: activations that the backward pass needs come from values that
- * are stored anyway. Where recomputing would read more values than storing does, or cost too much, the value becomes a wish:
- * stored if kernels other than its own ask for it. */
+/* Which values are stored. Products and scatters read and write memory; what leaves the graph is stored; the rest is
+ * computed where it is asked for, again in every kernel when that is cheap: activations that the backward pass needs
+ * come from values that are stored anyway. Where recomputing would read more values than storing does, or cost too
+ * much, the value becomes a wish: stored if kernels other than its own ask for it. */
 #include "passes/fuse.h"
 #include "ir/contraction.h"
 
@@ -61,7 +61,8 @@ static void count_node(Count *c, const Node *node)
         c->sum.loads += f->elements[node->id] >= c->large ? GATHER_LOADS : 0;
         c->sum.reads++;
     }
-    for (int k = gather && f->role[node->args[0]->id] != ROLE_inside; k < node->arg_count; k++) count_node(c, node->args[k]);
+    for (int k = gather && f->role[node->args[0]->id] != ROLE_inside; k < node->arg_count; k++)
+        count_node(c, node->args[k]);
 }
 
 Expense fuse_expense(Fusion *f, const Node *node)
@@ -211,8 +212,10 @@ static void mark_wishes(Fusion *f)
         if (!f->live[k]) continue;
         if (n->op == OP_expand || n->op == OP_gather) wish_spread(f, n);
         if (n->op == OP_gather) wish_few(f, n);
-        if (f->role[k] == ROLE_inside && owner[k] == OWNER_many && f->user_count[k] > 1 && is_dear_to_repeat(f, n)) wish(f, n);
-        for (int j = 0; j < n->arg_count; j++) reads[k] += f->role[n->args[j]->id] == ROLE_inside ? reads[n->args[j]->id] : 1;
+        if (f->role[k] == ROLE_inside && owner[k] == OWNER_many && f->user_count[k] > 1 && is_dear_to_repeat(f, n))
+            wish(f, n);
+        for (int j = 0; j < n->arg_count; j++)
+            reads[k] += f->role[n->args[j]->id] == ROLE_inside ? reads[n->args[j]->id] : 1;
         if (f->role[k] != ROLE_inside || reads[k] <= READS_AT_MOST) continue;
         Expense e = fuse_expense(f, n);
         reads[k] = e.reads;

@@ -1,6 +1,7 @@
-/* Gives every stored value its place. Needs: a plan from `schedule`, and a layout of parameters, states and tables (without one,
- * the graph's own inputs in order). Guarantees what plan_verify proves. Values that take each other's place form a chain, which is placed as
- * one; chains are placed first-fit in several orders, and the placement that needs the fewest bytes stays. */
+/* Gives every stored value its place. Needs: a plan from `schedule`, and a layout of parameters, states and tables
+ * (without one, the graph's own inputs in order). Guarantees what plan_verify proves. Values that take each other's
+ * place form a chain, which is placed as one; chains are placed first-fit in several orders, and the placement that
+ * needs the fewest bytes stays. */
 #include "passes/plan.h"
 #include "runtime/core/program.h"
 
@@ -83,7 +84,8 @@ static void take_over(Placing *w, int position)
         Buffer *b = p->buffer_of[k->outputs.at[i]->id];
         for (int j = 0; j < k->inputs.count && !b->takes_over; j++) {
             Buffer *old = p->buffer_of[k->inputs.at[j]->id];
-            bool dies = old->block == BLOCK_work && old->last == position && old->first < position && !w->taken[old->id];
+            bool dies =
+                old->block == BLOCK_work && old->last == position && old->first < position && !w->taken[old->id];
             if (!dies || old->bytes != b->bytes || !kernel_may_take_over(p, k, k->outputs.at[i], old)) continue;
             b->takes_over = old;
             w->taken[old->id] = true;
@@ -101,9 +103,10 @@ static void find_chains(Placing *w)
         const Buffer *x = p->buffers.at[b];
         if (x->block != BLOCK_work || x->takes_over) continue;
         chain_of[b] = w->chains.count;
-        vec_push(w->arena, &w->chains, ((Chain){.bytes = (x->bytes + 63) / 64 * 64, .first = x->first, .last = x->last}));
+        vec_push(w->arena, &w->chains,
+                 ((Chain){.bytes = (x->bytes + 63) / 64 * 64, .first = x->first, .last = x->last}));
     }
-    for (int k = 0; k < p->kernels.count; k++) {             /* in order of execution, so that what is taken over has its chain */
+    for (int k = 0; k < p->kernels.count; k++) { /* in order of execution, so that what is taken over has its chain */
         const Kernel *kernel = p->kernels.at[k];
         for (int i = 0; i < kernel->outputs.count && kernel->kind != KERNEL_copy; i++) {
             const Buffer *x = p->buffer_of[kernel->outputs.at[i]->id];
@@ -201,9 +204,11 @@ static void categorize(Placing *w, const PassOptions *options)
 
 static void prepare_buffers(Plan *p, Arena *arena)
 {
-    static_assert(BLOCK_param == 0 && BLOCK_state == 1 && BLOCK_const == 2 && BLOCK_work == 3, "block_name follows RtBlock");
+    static_assert(BLOCK_param == 0 && BLOCK_state == 1 && BLOCK_const == 2 && BLOCK_work == 3,
+                  "block_name follows RtBlock");
     Buffer *copy = arena_array(arena, Buffer, p->buffers.count + 1);
-    Buffer **at = arena_array(arena, Buffer *, p->buffers.count + 1), **of = arena_array(arena, Buffer *, p->graph->nodes.count + 1);
+    Buffer **at = arena_array(arena, Buffer *, p->buffers.count + 1),
+           **of = arena_array(arena, Buffer *, p->graph->nodes.count + 1);
     for (int b = 0; b < p->buffers.count; b++) {
         copy[b] = *p->buffers.at[b];
         if (copy[b].takes_over) copy[b].takes_over = &copy[copy[b].takes_over->id];

@@ -1,5 +1,5 @@
-/* Offsets for chains, first-fit: each takes the lowest gap that no chain alive at the same time touches. The order of placing decides
- * how well this packs, so several are tried. */
+/* Offsets for chains, first-fit: each takes the lowest gap that no chain alive at the same time touches. The order
+ * of placing decides how well this packs, so several are tried. */
 #include "passes/plan.h"
 
 #include <stdlib.h>
@@ -44,7 +44,8 @@ static int by_duration(const void *x, const void *y)
 static int by_area(const void *x, const void *y)
 {
     const Item *a = x, *b = y;
-    double p = (double)duration(a->chain) * (double)a->chain->bytes, q = (double)duration(b->chain) * (double)b->chain->bytes;
+    double p = (double)duration(a->chain) * (double)a->chain->bytes,
+           q = (double)duration(b->chain) * (double)b->chain->bytes;
     return p != q ? (p < q) - (p > q) : by_index(a, b);
 }
 

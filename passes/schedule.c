@@ -1,6 +1,6 @@
-/* Orders the kernels for the least memory. Needs: a plan from `fuse`. Guarantees: new values of parameters and states reach their
- * places, written there by the kernel that makes them when every other reader of the old value can come earlier, else by a copy;
- * of several topological orders the one with the lowest peak of work bytes. */
+/* Orders the kernels for the least memory. Needs: a plan from `fuse`. Guarantees: new values of parameters and
+ * states reach their places, written there by the kernel that makes them when every other reader of the old value
+ * can come earlier, else by a copy; of several topological orders the one with the lowest peak of work bytes. */
 #include "passes/passes.h"
 
 #include <assert.h>
@@ -74,7 +74,8 @@ static void find_readers(Schedule *s)
 static void find_dependences(Schedule *s)
 {
     for (int b = 0; b < s->p->buffers.count; b++)
-        for (int i = 0; s->writer[b] >= 0 && i < s->readers[b].count; i++) must_follow(s, s->writer[b], s->readers[b].at[i]);
+        for (int i = 0; s->writer[b] >= 0 && i < s->readers[b].count; i++)
+            must_follow(s, s->writer[b], s->readers[b].at[i]);
 }
 
 /* Whether some kernel after `from` (itself excepted) is marked with the goal's stamp. */
@@ -110,7 +111,8 @@ static void write_in_place(Schedule *s, Buffer *value, Buffer *place)
     value->takes_over = place;
     s->pinned[value->id] = true;
     for (int i = 0; i < s->readers[place->id].count; i++)
-        if (s->readers[place->id].at[i] != s->writer[value->id]) must_follow(s, s->readers[place->id].at[i], s->writer[value->id]);
+        if (s->readers[place->id].at[i] != s->writer[value->id])
+            must_follow(s, s->readers[place->id].at[i], s->writer[value->id]);
 }
 
 static Kernel *new_copy(Schedule *s, Node *value, Node *place)
@@ -152,8 +154,8 @@ static void place_updates(Schedule *s)
 
 /* ---- list scheduling ---- */
 
-/* What is ready runs by rising key: with `memory` whatever frees the most first, with `eager` whatever frees anything first,
- * else in the given order. */
+/* What is ready runs by rising key: with `memory` whatever frees the most first, with `eager` whatever frees
+ * anything first, else in the given order. */
 typedef enum Rule { RULE_given, RULE_eager, RULE_memory, RULE_COUNT } Rule;
 static const char *const rule_names[] = {"as written", "as written, what frees memory first", "least growth first"};
 
@@ -174,7 +176,10 @@ typedef struct List {
     int       count;
 } List;
 
-static bool before(const Ready *a, const Ready *b) { return a->key != b->key ? a->key < b->key : a->kernel < b->kernel; }
+static bool before(const Ready *a, const Ready *b)
+{
+    return a->key != b->key ? a->key < b->key : a->kernel < b->kernel;
+}
 
 static void heap_push(List *l, Ready r)
 {
@@ -207,8 +212,8 @@ static int64_t written_bytes(const Schedule *s, const Kernel *k)
     return n;
 }
 
-/* Bytes of the values that nobody reads after this kernel. Reshapes of one value count once: they are neighbours by id at best, so
- * each is checked against those before it. */
+/* Bytes of the values that nobody reads after this kernel. Reshapes of one value count once: they are neighbours by
+ * id at best, so each is checked against those before it. */
 static int64_t freed_bytes(const List *l, const Kernel *k)
 {
     const Schedule *s = l->s;

@@ -74,8 +74,9 @@ static void cross_entropy_and_gradient_are_one_kernel(void **state)
     assert_kinds(&l, "contract map rows rows contract contract");
     Kernel *k = kernel_at(&l, 2);
     assert_int_equal(k->a_rank, 2);
-    assert_int_equal(k->outputs.count, 3);                   /* maximum, sum, gradient: the last in place of the logits */
-    assert_ptr_equal(l.p->buffer_of[k->outputs.at[2]->id]->takes_over, l.p->buffer_of[kernel_at(&l, 0)->outputs.at[0]->id]);
+    assert_int_equal(k->outputs.count, 3); /* maximum, sum, gradient: the last in place of the logits */
+    assert_ptr_equal(l.p->buffer_of[k->outputs.at[2]->id]->takes_over,
+                     l.p->buffer_of[kernel_at(&l, 0)->outputs.at[0]->id]);
     arena_free(l.arena);
 }
 
@@ -92,11 +93,14 @@ static void activation_is_recomputed(void **state)
     (void)state;
     Lab l = lab_new();
     Node *x = DATA(&l, "x", "B", "T", "D"), *w = PARAM(&l, "w", "D", "F"), *v = PARAM(&l, "v", "F", "D");
-    Node *h = add(&l, make_einsum(l.g, "btd,df->btf", x, w), over_first(&l, PARAM(&l, "b", "F"), DATA(&l, "f", "B", "T", "F")));
+    Node *h = add(&l, make_einsum(l.g, "btd,df->btf", x, w),
+                  over_first(&l, PARAM(&l, "b", "F"), DATA(&l, "f", "B", "T", "F")));
     Node *a = gelu(&l, h);
     Node *y = make_einsum(l.g, "btf,fd->btd", a, v);
     Node *da = make_einsum(l.g, "btd,fd->btf", y, v);
-    Node *t = un(&l, OP_tanh, mul(&l, add(&l, h, mul(&l, mul(&l, h, h), mul(&l, h, num(&l, h, 0.044715)))), num(&l, h, 0.7978845608)));
+    Node *t =
+        un(&l, OP_tanh,
+           mul(&l, add(&l, h, mul(&l, mul(&l, h, h), mul(&l, h, num(&l, h, 0.044715)))), num(&l, h, 0.7978845608)));
     Node *dh = mul(&l, da, sub(&l, num(&l, t, 1), mul(&l, t, t)));
     result(&l, "d w", make_einsum(l.g, "btd,btf->df", x, dh));
     result(&l, "d b", sum(&l, dh, 3));
@@ -112,7 +116,8 @@ static void optimizer_step_is_one_kernel(void **state)
 {
     (void)state;
     Lab l = lab_new();
-    Node *w = PARAM(&l, "w", "D", "F"), *m = STATE(&l, "optimizer.w.m", "D", "F"), *v = STATE(&l, "optimizer.w.v", "D", "F");
+    Node *w = PARAM(&l, "w", "D", "F"), *m = STATE(&l, "optimizer.w.m", "D", "F"),
+         *v = STATE(&l, "optimizer.w.v", "D", "F");
     Node *x = DATA(&l, "x", "B", "D"), *y = DATA(&l, "y", "B", "F");
     Node *g = make_einsum(l.g, "bd,bf->df", x, y);
     Node *step = make_input(l.g, STORE_ambient, "step", type_scalar(DT_i64));
@@ -174,7 +179,8 @@ static void scatter_adds_onto_a_sum(void **state)
     assert_kinds(&l, "contract scatter map");
     Kernel *k = kernel_at(&l, 1);
     assert_int_equal(k->outputs.at[0]->op, OP_scatter);
-    assert_ptr_equal(l.p->buffer_of[k->outputs.at[0]->id]->takes_over, l.p->buffer_of[kernel_at(&l, 0)->outputs.at[0]->id]);
+    assert_ptr_equal(l.p->buffer_of[k->outputs.at[0]->id]->takes_over,
+                     l.p->buffer_of[kernel_at(&l, 0)->outputs.at[0]->id]);
     arena_free(l.arena);
 }
 
@@ -198,8 +204,10 @@ static void heads_are_read_where_they_lie(void **state)
     Node *x = DATA(&l, "x", "B", "T", "D");
     Type heads = lab_type(&l, DT_f32, 4, "B", "T", "H", "K");
     static const int8_t swap[] = {0, 2, 1, 3};
-    Node *q = make_permute(l.g, make_reshape(l.g, make_einsum(l.g, "btd,de->bte", x, PARAM(&l, "wq", "D", "D")), heads), swap);
-    Node *k = make_permute(l.g, make_reshape(l.g, make_einsum(l.g, "btd,de->bte", x, PARAM(&l, "wk", "D", "D")), heads), swap);
+    Node *q = make_permute(l.g, make_reshape(l.g, make_einsum(l.g, "btd,de->bte", x, PARAM(&l, "wq", "D", "D")), heads),
+                           swap);
+    Node *k = make_permute(l.g, make_reshape(l.g, make_einsum(l.g, "btd,de->bte", x, PARAM(&l, "wk", "D", "D")), heads),
+                           swap);
     Node *s = make_einsum(l.g, "bhtd,bhsd->bhts", q, k);
     Node *o = make_einsum(l.g, "bhts,bhsd->bthd", s, k);
     result(&l, "o", make_einsum(l.g, "btd,de->bte", make_reshape(l.g, o, x->type), PARAM(&l, "wo", "D", "D")));

@@ -46,7 +46,8 @@ static inline Node *gpt_block(Gpt *m, int i, Node *x)
     Node *o = make_reshape(l->g, make_einsum(l->g, "bhts,bhsd->bthd", softmax(l, s), v), x->type);
     x = add(l, x, make_einsum(l->g, "btd,de->bte", o, gpt_param(m, path, "out.weight", square)));
     a = layer_norm(l, x, gpt_param(m, path, "ln_2.gain", vector));
-    Node *h = make_einsum(l->g, "btd,df->btf", a, gpt_param(m, path, "up.weight", lab_type(l, DT_f32, SHAPE("D", "F"))));
+    Node *h =
+        make_einsum(l->g, "btd,df->btf", a, gpt_param(m, path, "up.weight", lab_type(l, DT_f32, SHAPE("D", "F"))));
     return add(l, x, make_einsum(l->g, "btf,fd->btd", gpt_gelu(l, h),
                                  gpt_param(m, path, "down.weight", lab_type(l, DT_f32, SHAPE("F", "D")))));
 }
@@ -103,7 +104,11 @@ static inline Gpt gpt_new(int layers)
 
 static inline PassOptions gpt_options(const Gpt *m, double clip)
 {
-    return (PassOptions){.loss = "loss", .trained = m->names.at, .trained_count = m->names.count, .updates = m->updates.at, .clip = clip};
+    return (PassOptions){.loss = "loss",
+                         .trained = m->names.at,
+                         .trained_count = m->names.count,
+                         .updates = m->updates.at,
+                         .clip = clip};
 }
 
 #endif

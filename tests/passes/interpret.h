@@ -1,5 +1,6 @@
-/* Runs a plan kernel by kernel over the planned bytes, with the reference evaluator inside the kernels, and compares what lies in
- * the outputs' places with what the graph means: order, places and lifetimes are right when the bytes are. */
+/* Runs a plan kernel by kernel over the planned bytes, with the reference evaluator inside the kernels, and compares
+ * what lies in the outputs' places with what the graph means: order, places and lifetimes are right when the bytes
+ * are. */
 #ifndef PTM_TESTS_INTERPRET_H
 #define PTM_TESTS_INTERPRET_H
 
@@ -40,8 +41,8 @@ static inline Tensor *evaluate_node(const Node *n, Tensor *const *value, Arena *
     return t;
 }
 
-/* Where a map or a row kernel writes in place of something it reads, a change of one element there changes that element of the output
- * only, or its row. */
+/* Where a map or a row kernel writes in place of something it reads, a change of one element there changes that
+ * element of the output only, or its row. */
 static inline void check_aligned(const Plan *p, const Kernel *k, Tensor *const *value, Arena *arena)
 {
     if (k->kind != KERNEL_loop || k->c_rank > 0) return;
@@ -55,7 +56,8 @@ static inline void check_aligned(const Plan *p, const Kernel *k, Tensor *const *
         changed[in->id] = tensor_new(arena, in->type);
         memcpy(changed[in->id]->f, old->f, sizeof *old->f * (size_t)old->count);
         changed[in->id]->f[at] += 0.75;
-        for (int n = 0; n < k->nodes.count; n++) changed[k->nodes.at[n]->id] = evaluate_node(k->nodes.at[n], changed, arena);
+        for (int n = 0; n < k->nodes.count; n++)
+            changed[k->nodes.at[n]->id] = evaluate_node(k->nodes.at[n], changed, arena);
         if (old->count < kernel_extent(k, 0, k->a_rank + k->r_rank)) at *= row;
         for (int o = 0; o < k->outputs.count; o++) {
             const Tensor *a = value[k->outputs.at[o]->id], *b = changed[k->outputs.at[o]->id];
@@ -70,7 +72,8 @@ static inline void check_aligned(const Plan *p, const Kernel *k, Tensor *const *
 static inline void run_kernel(const Memory *m, const Plan *p, const Kernel *k, Tensor **value, Arena *arena)
 {
     if (k->kind == KERNEL_copy) {
-        memcpy(bytes_of(m, p, k->outputs.at[0]), bytes_of(m, p, k->inputs.at[0]), (size_t)type_value_bytes(&k->inputs.at[0]->type));
+        memcpy(bytes_of(m, p, k->outputs.at[0]), bytes_of(m, p, k->inputs.at[0]),
+               (size_t)type_value_bytes(&k->inputs.at[0]->type));
         return;
     }
     for (int i = 0; i < k->inputs.count; i++) {
@@ -82,7 +85,8 @@ static inline void run_kernel(const Memory *m, const Plan *p, const Kernel *k, T
         value[n->id] = evaluate_node(n, value, arena);
     }
     check_aligned(p, k, value, arena);
-    for (int i = 0; i < k->outputs.count; i++) tensor_to_bytes(value[k->outputs.at[i]->id], bytes_of(m, p, k->outputs.at[i]));
+    for (int i = 0; i < k->outputs.count; i++)
+        tensor_to_bytes(value[k->outputs.at[i]->id], bytes_of(m, p, k->outputs.at[i]));
 }
 
 static inline Tensor *some_values(Arena *arena, const Node *input, int salt)
@@ -113,7 +117,8 @@ static inline void compare(const Tensor *have, const Tensor *want, const char *n
 static inline void compare_with_graph(Arena *arena, const Plan *p, const Graph *g)
 {
     Memory m = memory_new(arena, p);
-    Tensor **inputs = arena_array(arena, Tensor *, g->inputs.count + 1), **wanted = arena_array(arena, Tensor *, g->outputs.count + 1);
+    Tensor **inputs = arena_array(arena, Tensor *, g->inputs.count + 1),
+           **wanted = arena_array(arena, Tensor *, g->outputs.count + 1);
     for (int k = 0; k < g->inputs.count; k++) {
         inputs[k] = some_values(arena, g->inputs.at[k], k);
         Node *n = graph_find_input(p->graph, g->inputs.at[k]->attr.text);

@@ -59,7 +59,8 @@ static inline Node *num(Lab *l, Node *like, double x) { return make_full(l->g, l
 static inline Node *neg(Lab *l, Node *a) { return mul(l, a, num(l, a, -1)); }
 static inline Node *sub(Lab *l, Node *a, Node *b) { return add(l, a, neg(l, b)); }
 static inline Node *sum(Lab *l, Node *a, uint32_t axes) { return make_reduce(l->g, OP_sum, a, axes); }
-/* A value of the leading axes, spread over the last one; and a value of the trailing axes, spread over the leading ones. */
+/* A value of the leading axes, spread over the last one; and a value of the trailing axes, spread over the leading
+ * ones. */
 static inline Node *over_last(Lab *l, Node *a, Node *like)
 {
     int8_t map[MAX_RANK];

@@ -1,5 +1,5 @@
-/* Whole plans: run kernel by kernel over the planned bytes they compute what the graph means; and a plan that was tampered with does
- * not verify. */
+/* Whole plans: run kernel by kernel over the planned bytes they compute what the graph means; and a plan that was
+ * tampered with does not verify. */
 #include "gpt.h"
 #include "interpret.h"
 
@@ -10,7 +10,8 @@ static void run_gpt(int layers, double clip)
     PassOptions options = gpt_options(&m, clip);
     options.verify = true;
     Diagnostics *d = diag_new(m.lab.arena);
-    Graph *g = pass_simplify(m.lab.arena, pass_update(m.lab.arena, pass_grad(m.lab.arena, m.lab.g, &options, d), &options, d), &options, d);
+    Graph *g = pass_simplify(
+        m.lab.arena, pass_update(m.lab.arena, pass_grad(m.lab.arena, m.lab.g, &options, d), &options, d), &options, d);
     m.lab.p = pass_fuse(m.lab.arena, g, &options, d);
     check_plan(&m.lab, "fuse");
     m.lab.p = pass_schedule(m.lab.arena, m.lab.p, &options, d);
@@ -198,9 +199,11 @@ static void values_have_categories(void **state)
     Plan *p = passes_run(m.lab.arena, m.lab.g, &options, diag_new(m.lab.arena));
     int64_t parameters = 0;
     for (int k = 0; k < p->graph->inputs.count; k++)
-        if (p->graph->inputs.at[k]->attr.storage == STORE_param) parameters += type_value_bytes(&p->graph->inputs.at[k]->type);
+        if (p->graph->inputs.at[k]->attr.storage == STORE_param)
+            parameters += type_value_bytes(&p->graph->inputs.at[k]->type);
     assert_int_equal(bytes_in(p, "gradients"), parameters);
-    assert_int_equal(bytes_in(p, "parameters"), 2 * parameters);         /* each once more under its new name, in the same place */
+    assert_int_equal(bytes_in(p, "parameters"),
+                     2 * parameters); /* each once more under its new name, in the same place */
     assert_int_equal(bytes_in(p, "optimizer state"), 4 * parameters);
     assert_true(bytes_in(p, "saved activations") > 0);
     assert_true(p->block_bytes[WORK] >= p->lower_bound);

@@ -1,5 +1,5 @@
-/* Random graphs, with products, reductions over any axes, gathers, scatters and updates, keep their meaning when they are cut into
- * kernels and placed; twice, since equal graphs must give equal plans. */
+/* Random graphs, with products, reductions over any axes, gathers, scatters and updates, keep their meaning when
+ * they are cut into kernels and placed; twice, since equal graphs must give equal plans. */
 #include "interpret.h"
 #include "samples_random.h"
 
@@ -34,7 +34,8 @@ static char *check_graph(uint64_t seed)
     Random r = random_new(&l, seed);
     int nodes = 8 + random_number(&r, 30);
     for (int k = 0; k < nodes; k++) random_node(&r);
-    for (int k = 0; k < 4; k++) result(&l, arena_print(l.arena, "%d", k), r.at[r.count - 1 - random_number(&r, r.count / 2)]);
+    for (int k = 0; k < 4; k++)
+        result(&l, arena_print(l.arena, "%d", k), r.at[r.count - 1 - random_number(&r, r.count / 2)]);
     update_states(&r);
     lower(&l);
     compare_with_graph(l.arena, l.p, l.g);

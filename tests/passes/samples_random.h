@@ -1,4 +1,5 @@
-/* Random graphs over a few small dimensions, one of them 1. Values stay near 1, so that f32 sums in another order agree. */
+/* Random graphs over a few small dimensions, one of them 1. Values stay near 1, so that f32 sums in another order
+ * agree. */
 #ifndef PTM_TESTS_SAMPLES_RANDOM_H
 #define PTM_TESTS_SAMPLES_RANDOM_H
 
@@ -174,7 +175,8 @@ static inline Node *random_rows(Random *r, const Node *x, int count)
     Node *turned = make_binary(g, OP_add, make_binary(g, OP_mul, i, make_broadcast(g, make_whole(g, DT_i32, 7), type)),
                                make_broadcast(g, make_whole(g, DT_i32, random_number(r, 5)), type));
     Node *times = make_binary(g, OP_mul, make_binary(g, OP_floordiv, turned, n), n);
-    Node *rest = make_binary(g, OP_add, turned, make_binary(g, OP_mul, times, make_broadcast(g, make_whole(g, DT_i32, -1), type)));
+    Node *rest = make_binary(g, OP_add, turned,
+                             make_binary(g, OP_mul, times, make_broadcast(g, make_whole(g, DT_i32, -1), type)));
     return make_binary(g, OP_add, rest, make_broadcast(g, make_whole(g, DT_i32, -1), type));
 }
 
@@ -193,8 +195,13 @@ static inline Node *random_index(Random *r)
 static inline void random_node(Random *r)
 {
     int kind = random_number(r, 16);
-    Node *n = kind < 6 ? random_element(r) : kind < 8 ? random_spread(r) : kind < 10 ? random_movement(r)
-            : kind < 12 ? random_reduction(r) : kind < 13 ? random_softmax(r) : kind < 15 ? random_product(r) : random_index(r);
+    Node *n = kind < 6    ? random_element(r)
+              : kind < 8  ? random_spread(r)
+              : kind < 10 ? random_movement(r)
+              : kind < 12 ? random_reduction(r)
+              : kind < 13 ? random_softmax(r)
+              : kind < 15 ? random_product(r)
+                          : random_index(r);
     random_keep(r, n);
 }
 
@@ -205,7 +212,11 @@ static inline Random random_new(Lab *l, uint64_t seed)
         Type type = type_scalar(DT_f32);
         type.rank = k == 0 ? 2 : random_number(&r, 4);
         for (int j = 0; j < type.rank; j++) type.dim[j] = random_dim(&r);
-        random_keep(&r, make_input(l->g, k < r.states ? STORE_state : k == 2 ? STORE_param : STORE_data, arena_print(l->arena, "x%d", k), type));
+        random_keep(&r, make_input(l->g,
+                                   k < r.states ? STORE_state
+                                   : k == 2     ? STORE_param
+                                                : STORE_data,
+                                   arena_print(l->arena, "x%d", k), type));
     }
     return r;
 }
