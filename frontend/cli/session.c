@@ -78,7 +78,8 @@ bool session_open(Session *s, const Options *options)
         .settings = settings(s, &set), .setting_count = set.count, .host = &s->host, .real = DT_f32
     };
     s->model = model_new(s->arena, s->ast, &model, s->diagnostics);
-    if (!s->model || diag_error_count(s->diagnostics)) {
+    bool goes_on = !strcmp(options->command, "check");       /* it reports the errors of every part at once */
+    if (!s->model || (diag_error_count(s->diagnostics) && !goes_on)) {
         session_report(s);
         return false;
     }
