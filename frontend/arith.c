@@ -182,8 +182,9 @@ static Value dim_compare(Elab *e, Op op, const Value *a, const Value *b, const c
         if (dim_is_int(d, &difference) || (!call_symbol(e, d) && elab_known(d, &difference)))
             return value_bool(op == OP_lt ? difference < 0 : difference == 0);
     }
+    bool turned = what[0] == '>';                            /* a > b is elaborated as b < a */
     return elab_error(e, place, "`%s` on %s and %s: the value of a dimension is not known while the program is elaborated", what,
-                      value_text(e->arena, a), value_text(e->arena, b));
+                      value_text(e->arena, turned ? b : a), value_text(e->arena, turned ? a : b));
 }
 
 static Value number_element(Elab *e, Op op, Value *args, int count, const char *what, Place place)

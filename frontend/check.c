@@ -91,9 +91,18 @@ static void report_arguments(const Model *m, Diagnostics *d)
     }
 }
 
+/* Every line of data, also those that nothing asks for. */
+static void check_data(Model *m, Diagnostics *d)
+{
+    Elab *e = elab_new(m, MODE_data, NULL, d);
+    elab_push(e, NULL, m->root, "", (Place){0});
+    for (int i = 0; i < m->root->names.count; i++) elab_item(e, m->root->names.at[i], m->root->names.at[i]->name->place);
+}
+
 void model_check(Model *m, Diagnostics *d)
 {
     Map *failed = map_new(m->arena);
+    check_data(m, d);
     check_fns(m, d, failed);
     check_minimize(m, d, failed);
     check_evaluations(m, d, failed);

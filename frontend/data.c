@@ -70,6 +70,10 @@ static void add_data(Elab *e, File *file, const Stmt *body)
 
 static void add_store(File *file, const Stmt *s, Diagnostics *d)
 {
+    if (s->kind == STMT_state) {
+        diag_error(d, s->place, "state outside optimizers is reserved: not built yet");
+        return;
+    }
     for (const Name *n = s->names; n; n = n->next) {
         const Stmt *old = map_get(file->stores, n->text);
         const ItemName *item = map_get(file->consts, n->text);
@@ -145,6 +149,9 @@ File *file_new(Model *m, const Ast *ast, bool plain_import, Diagnostics *d)
         if (s->kind == STMT_const) add_item(m, file, s, s->names, false, d);
         if (s->kind == STMT_param || s->kind == STMT_state) add_store(file, s, d);
         if (s->kind == STMT_setting) check_version(s, d);
+        if (s->kind == STMT_assign) diag_error(d, s->targets->place, "a value of the file is a const: `const %s = …`", s->targets->text);
+        if (s->kind == STMT_for || s->kind == STMT_if || s->kind == STMT_map)
+            diag_error(d, s->place, "at file level there are const, param, fn, module, data and train");
     }
     return file;
 }

@@ -115,6 +115,17 @@ static bool read_every(Elab *e, const Expr *x, int64_t *out)
     return *out >= 1;
 }
 
+/* A misspelt stream is an unknown name, and no missing reduction. */
+static bool reports_unknown(void *context, const Expr *x)
+{
+    Elab *e = context;
+    DType dtype;
+    if (x->kind != EXPR_name || elab_known_name(e, x->text) || elab_callable(e, x->text)) return false;
+    if (builtin_find(x->text) || dtype_find(x->text, &dtype)) return false;
+    elab_name(e, x->text, x->place);
+    return true;
+}
+
 bool evaluate_read(Elab *e, const Stmt *s, Evaluation *out)
 {
     const Expr *value = NULL;
@@ -137,6 +148,7 @@ bool evaluate_read(Elab *e, const Stmt *s, Evaluation *out)
     find_terms(&terms, value);
     if (terms.failed) return false;
     if (!terms.calls.count) {
+        if (walk_exprs(value, reports_unknown, e)) return false;
         elab_error(e, value->place, "an evaluation reduces a finite stream by mean(…) or sum(…)");
         return false;
     }

@@ -31,7 +31,9 @@ static bool inside(Elab *e, const Dim *at, const Dim *length, int64_t least_afte
     int64_t before, after;
     bool low = elab_known(at, &before) && before < 0, high = elab_known(left, &after) && after < least_after;
     if (!low && !high) return true;
-    elab_error(e, place, "%s is outside this axis of %s", dim_text(e->arena, at), dim_text(e->arena, length));
+    bool literal = low && dim_is_int(at, &before);           /* it was negative, and the length has been added */
+    const Dim *written = literal ? dim_sub(e->dims, at, length) : at;
+    elab_error(e, place, "%s is outside this axis of %s", dim_text(e->arena, written), dim_text(e->arena, length));
     return false;
 }
 

@@ -84,8 +84,10 @@ static Use *read_use(Elab *e, const Expr *call)
     for (const Expr *x = call->first; x; x = x->next) {
         if (x->keyword) {
             keyword = x->keyword;
-        } else if (streams == inputs || !train_stream(e, x, &uses[streams++])) {
-            if (streams == inputs) elab_error(e, x->place, "%s takes %d tensor%s", c->fn->name, inputs, inputs == 1 ? "" : "s");
+        } else if (streams == inputs) {
+            elab_error(e, x->place, "%s takes %d tensor%s", c->fn->name, inputs, inputs == 1 ? "" : "s");
+            return NULL;
+        } else if (!train_stream(e, x, &uses[streams++])) {
             return NULL;
         }
     }
