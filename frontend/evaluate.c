@@ -148,7 +148,9 @@ bool evaluate_read(Elab *e, const Stmt *s, Evaluation *out)
     find_terms(&terms, value);
     if (terms.failed) return false;
     if (!terms.calls.count) {
-        if (walk_exprs(value, reports_unknown, e)) return false;
+        Expr alone = *value;
+        alone.next = NULL;
+        if (walk_exprs(&alone, reports_unknown, e)) return false;
         elab_error(e, value->place, "an evaluation reduces a finite stream by mean(…) or sum(…)");
         return false;
     }
