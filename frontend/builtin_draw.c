@@ -2,10 +2,18 @@
  * layer more moves no other draw. Seed and step are inputs; an initialiser draws at step 0 with the parameter's path as key. */
 #include "frontend/builtin.h"
 
+/* "loss.body.block.dropout" */
+static const char *call_chain(Elab *e, const Frame *f)
+{
+    if (!f || !f->fn) return "";
+    const char *before = call_chain(e, f->caller);
+    return *before ? arena_print(e->arena, "%s.%s", before, f->fn->name) : f->fn->name;
+}
+
 static const char *draw_key(Elab *e)
 {
     const Frame *f = e->frame;
-    const char *base = e->mode == MODE_initial ? e->draw_prefix : arena_print(e->arena, "%s/%s", f->path, f->chain);
+    const char *base = e->mode == MODE_initial ? e->draw_prefix : arena_print(e->arena, "%s/%s", f->path, call_chain(e, f));
     int *count = map_get(e->draws, base);
     if (!count) {
         count = arena_new_of(e->arena, int);

@@ -108,7 +108,6 @@ struct Frame {
     const FnDecl *fn;                    /* NULL at file level */
     File         *file;
     const char   *path;                  /* of the instance that labels belong to; "" at the root */
-    const char   *chain;                 /* names of the fns that led here, for keys of draws */
     const Origin *call;                  /* where it was called, or NULL */
     Origin       *here;                  /* the latest origin given to nodes */
     bool          training;

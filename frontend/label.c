@@ -95,11 +95,14 @@ Value elab_label_value(Elab *e, const char *name)
 {
     char path[LONGEST_PATH];
     const Frame *f = e->frame;
-    int length = snprintf(path, sizeof path, "%s%s%s", f->path, *f->path ? "." : "", name);
-    if (length >= (int)sizeof path) return value_none();
+    size_t before = strlen(f->path), own = strlen(name), dot = before > 0, length = before + dot + own;
+    if (!map_count(e->heads) || length >= sizeof path) return value_none();
+    memcpy(path, f->path, before);
+    if (dot) path[before] = '.';
+    memcpy(path + before + dot, name, own + 1);
     const Place *place = map_get(e->heads, path);
     if (!place || place->source != f->file->ast->source) return value_none();
-    return (Value){ .kind = VALUE_instance, .text = arena_copy_text(e->arena, path, (size_t)length) };
+    return (Value){ .kind = VALUE_instance, .text = arena_copy_text(e->arena, path, length) };
 }
 
 Value elab_instance_member(Elab *e, const char *path, const char *member, Place place)

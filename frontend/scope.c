@@ -92,7 +92,6 @@ Frame *elab_push(Elab *e, const FnDecl *fn, File *file, const char *path, Place 
     f->fn = fn;
     f->file = file;
     f->path = path;
-    f->chain = fn ? (caller && *caller->chain ? arena_print(e->arena, "%s.%s", caller->chain, fn->name) : fn->name) : "";
     f->call = caller && call.line ? elab_origin(e, call) : NULL;
     f->training = caller && caller->training;
     f->result = value_none();

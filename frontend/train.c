@@ -67,7 +67,10 @@ static const Callable *entry_of(Elab *e, const Expr *call)
     const char *name = call->left->text;
     Callable *c = map_get(e->model->root->fns, name);
     if (c && c->file == e->model->root && !c->fn->module) return c;
-    const char *near = elab_suggest_fn(e, name);
+    const Map *fns = e->model->root->fns;
+    const char **names = arena_array(e->arena, const char *, map_count(fns));
+    for (int i = 0; i < map_count(fns); i++) names[i] = map_key(fns, i);
+    const char *near = suggest(name, names, map_count(fns));
     elab_error(e, call->left->place, "%s is not a fn of this file%s%s%s", name, near ? "; did you mean " : "", near ? near : "",
                near ? "?" : "");
     return NULL;

@@ -1,0 +1,219 @@
+/* The train block: settings, evaluations, optimizers with groups, schedules. */
+#include "tests/frontend/program.h"
+
+#define MODEL \
+    "data {\n const tok = chars(read(\"text\")), V = size(tok)\n" \
+    " batch = windows(tok(read(\"text\")), length = 5, batch = 2)\n valid = windows(tok(read(\"text\")), length = 5, batch = 3)\n}\n" \
+    "fn nll(ids: i32[B, T+1]; smooth = 0.0) -> f32[B, T] {\n" \
+    " return cross_entropy(head: linear(e: embedding(ids[:, :-1], V, 4), V), ids[:, 1:], smooth = smooth)\n}\n" \
+    "fn loss(ids: i32[B, T+1]; smooth = 0.0) -> f32 { return mean(nll(ids, smooth = smooth)) }\n"
+
+static Program *trained(const char *settings)
+{
+    char text[4096];
+    snprintf(text, sizeof text, "%strain {\n%s\n}\n", MODEL, settings);
+    return program_new(text);
+}
+
+static void train_says(const char *settings, const char *wanted)
+{
+    Program *p = trained(settings);
+    model_check(p->model, p->d);
+    assert_says(p, wanted);
+    program_free(p);
+}
+
+static Graph *minimized(Program *p)
+{
+    const TrainSpec *spec = model_train(p->model);
+    EntryArg args[4];
+    for (int i = 0; i < spec->stream_count; i++) args[i] = (EntryArg){ spec->streams[i].stream.type, NULL };
+    return model_entry(p->model, spec->minimize, args, spec->stream_count, true, p->d);
+}
+
+static void test_settings_are_read(void **state)
+{
+    (void)state;
+    Program *p = trained("minimize loss(batch); using sgd(lr = 0.1); clip 1.5; steps 20\n"
+                         "evaluate loss = mean(nll(valid)), every = 5\nevaluate ppl = exp(mean(nll(valid)))");
+    assert_clean(p);
+    const TrainSpec *spec = model_train(p->model);
+    assert_true(spec->present && spec->clip == 1.5 && spec->steps == 20 && spec->epochs == 0);
+    assert_string_equal(spec->minimize, "loss");
+    assert_int_equal(spec->stream_count, 1);
+    assert_string_equal(spec->streams[0].name, "batch");
+    assert_int_equal(spec->evaluation_count, 2);
+    assert_string_equal(spec->evaluations[0].name, "loss");
+    assert_int_equal(spec->evaluations[0].every, 5);
+    assert_null(spec->evaluations[0].post);
+    assert_int_equal(spec->evaluations[1].every, 0);
+    model_check(p->model, p->d);
+    assert_clean(p);
+    program_free(p);
+}
+
+/* Static arguments of the minimized call belong to the entry; its names stand for the dimensions. */
+static void test_minimized_entry(void **state)
+{
+    (void)state;
+    Program *p = trained("minimize loss(batch, smooth = 0.5); using sgd(); epochs 2");
+    Graph *g = minimized(p);
+    assert_clean(p);
+    assert_string_equal(model_entry_parameter(p->model, model_train(p->model)->minimize, 0), "ids");
+    assert_string_equal(type_text(p->arena, &g->inputs.at[0]->type), "i32[B, T + 1]");
+    assert_int_equal(dim_value(g->inputs.at[0]->type.dim[0]), 2);
+    Graph *plain = model_entry(p->model, "loss", &(EntryArg){ model_train(p->model)->streams[0].stream.type, NULL }, 1, true, p->d);
+    assert_true(g->nodes.count > plain->nodes.count);
+    program_free(p);
+}
+
+/* What stands around mean(…) is a graph over f64 scalars; inside is a graph over the stream. */
+static void test_evaluations(void **state)
+{
+    (void)state;
+    Program *p = trained("minimize loss(batch); using sgd(); steps 1\nevaluate x = exp(-mean(nll(valid)) / 2) + sum(nll(batch)[:, 0])");
+    assert_clean(p);
+    const Evaluation *e = &model_train(p->model)->evaluations[0];
+    assert_int_equal(e->term_count, 2);
+    assert_true(e->terms[0].reduce == TERM_mean && e->terms[1].reduce == TERM_sum);
+    assert_string_equal(e->terms[0].streams[0].name, "valid");
+    Tensor *inputs[2] = { tensor_new(p->arena, type_scalar(DT_f64)), tensor_new(p->arena, type_scalar(DT_f64)) }, *result;
+    for (int i = 0; i < 2; i++) inputs[i]->f[0] = atoi(e->post->inputs.at[i]->attr.text) ? 3 : 2;
+    assert_null(graph_eval(e->post, inputs, &result, p->arena));
+    assert_true(fabs(result->f[0] - (exp(-1) + 3)) < 1e-12);
+    const Dim *last[2] = { dim_int(model_dims(p->model), 1), dim_int(model_dims(p->model), 5) };
+    Type short_batch = type_of(DT_i32, 2, last);
+    Graph *g = model_eval_graph(p->model, e, 1, &short_batch, p->d);
+    assert_clean(p);
+    assert_string_equal(g->inputs.at[0]->attr.text, "batch");
+    assert_int_equal(type_value_elements(&g->outputs.at[0].node->type), 1);
+    program_free(p);
+}
+
+/* The new values of w and the states that `using` computes for w = 2, g = 1, states 0, at step 1. */
+static Tensor **updated(Program *p, const char *param, int64_t steps, Graph **graph)
+{
+    minimized(p);
+    Graph *g = *graph = model_update(p->model, model_find_param(p->model, param), steps, 10, p->d);
+    assert_clean(p);
+    Tensor **inputs = arena_array(p->arena, Tensor *, g->inputs.count), **results = arena_array(p->arena, Tensor *, g->outputs.count);
+    for (int i = 0; i < g->inputs.count; i++) {
+        const Node *n = g->inputs.at[i];
+        inputs[i] = tensor_new(p->arena, n->type);
+        double value = !strcmp(n->attr.text, "w") ? 2 : !strcmp(n->attr.text, "g") ? 1 : 0;
+        for (int64_t k = 0; k < inputs[i]->count; k++) {
+            if (inputs[i]->f) inputs[i]->f[k] = value;
+            else inputs[i]->i[k] = 1;
+        }
+    }
+    const char *why = graph_eval(g, inputs, results, p->arena);
+    if (why) fail_msg("%s", why);
+    return results;
+}
+
+static double result_named(const Graph *g, Tensor *const *results, const char *name)
+{
+    for (int i = 0; i < g->outputs.count; i++)
+        if (!strcmp(g->outputs.at[i].name, name)) return results[i]->f[0];
+    fail_msg("no result %s", name);
+    return 0;
+}
+
+static void assert_update(const char *settings, const char *param, const char *name, double wanted)
+{
+    char text[1024];
+    Graph *g;
+    snprintf(text, sizeof text, "minimize loss(batch); steps 1000\n%s", settings);
+    Program *p = trained(text);
+    Tensor **results = updated(p, param, 1000, &g);
+    double found = result_named(g, results, name);
+    if (fabs(found - wanted) > 1e-6 * fabs(wanted) + 1e-7) fail_msg("%s %s: %.9g, wanted %.9g", settings, name, found, wanted);
+    program_free(p);
+}
+
+static void test_optimizers(void **state)
+{
+    (void)state;
+    const char *bias = "head.bias";
+    assert_update("using sgd(lr = 0.1)", bias, "w", 1.9);
+    assert_update("using sgd(lr = 0.1, decay = 0.5)", bias, "w", 1.8);
+    assert_update("using momentum(lr = 0.1)", bias, "w", 1.9);
+    assert_update("using momentum(lr = 0.1)", bias, "optimizer.head.bias.m", 1);
+    /* at step 1, t = 2: m = 0.1, v = 0.001; corrected 0.1/0.19 and 0.001/0.001999 */
+    assert_update("using adam(lr = 0.1)", bias, "w", 2 - 0.1 * (0.1 / 0.19) / sqrt(0.001 / 0.001999));
+    assert_update("using adam(lr = 0.1)", bias, "optimizer.head.bias.v", 0.001);
+    assert_update("using adamw(lr = 0.1, decay = 0.5)", bias, "w", 2 * 0.95 - 0.1 * (0.1 / 0.19) / sqrt(0.001 / 0.001999));
+    assert_update("using adamw(lr = 0.1, decay = 0, unbiased = false)", bias, "w", 2 - 0.1 * 0.1 / sqrt(0.001));
+    assert_update("using adagrad(lr = 0.1, start = 3)", bias, "w", 1.9);
+    assert_update("using sgd(lr = 0.1)", bias, "lr", 0.1);
+}
+
+/* Step 1 of 1000. */
+static void test_schedules(void **state)
+{
+    (void)state;
+    const double pi = acos(-1);
+    assert_update("using sgd(lr = linear(0.5))", "head.bias", "lr", 0.5 * 0.999);
+    assert_update("using sgd(lr = linear(0.5, warmup = 9))", "head.bias", "lr", 0.5 * 2 / 10);
+    assert_update("using sgd(lr = linear(0.5, warmup = 0.1))", "head.bias", "lr", 0.5 * 2 / 101);
+    assert_update("using sgd(lr = cosine(0.5, floor = 0.1))", "head.bias", "lr", 0.1 + 0.2 * (1 + cos(pi / 1000)));
+    assert_update("using sgd(lr = constant(0.5, warmup = 3))", "head.bias", "lr", 0.25);
+    assert_update("using sgd(lr = 0.5 / (step + 1))", "head.bias", "lr", 0.25);
+}
+
+/* Later lines win; rate scales lr; * stays within a component. */
+static void test_groups(void **state)
+{
+    (void)state;
+    assert_update("using sgd(lr = 0.1, decay = 0.5)\ngroup \"**.bias\", decay = 0", "head.bias", "w", 1.9);
+    assert_update("using sgd(lr = 0.1, decay = 0.5)\ngroup \"**.bias\", decay = 0", "head.weight", "w", 1.8);
+    assert_update("using sgd(lr = 0.1)\ngroup \"head.*\", rate = 0.5", "head.bias", "w", 1.95);
+    assert_update("using sgd(lr = 0.1)\ngroup \"**\", lr = 1\ngroup \"{head,e}.weight\", lr = 0.2", "e.weight", "w", 1.8);
+    assert_update("using sgd(lr = 0.1)\ngroup \"**\", lr = 1\ngroup \"{head,e}.weight\", lr = 0.2", "head.bias", "w", 1);
+}
+
+/* An optimizer of the model's own; its states start as it says. */
+static void test_own_optimizer(void **state)
+{
+    (void)state;
+    char text[4096];
+    snprintf(text, sizeof text, "%smodule mine(w: f32[..S], g: f32[..S]; lr) -> f32[..S] {\n state h: f32[..S] = 7\n update h += g\n"
+             " return w - lr * h\n}\ntrain { minimize loss(batch); steps 5; using mine(lr = 0.5) }\n", MODEL);
+    Program *p = program_new(text);
+    Graph *g;
+    Tensor **results = updated(p, "head.bias", 5, &g);
+    assert_true(result_named(g, results, "w") == 1.5);
+    const Graph *initial = model_state_initial(p->model, "optimizer.head.bias.h");
+    assert_true(initial_value(p, initial, 0)->f[0] == 7);
+    assert_null(model_state_initial(p->model, "optimizer.head.bias.x"));
+    program_free(p);
+}
+
+static void test_mistakes(void **state)
+{
+    (void)state;
+    train_says("minimise loss(batch)", "unknown setting minimise; did you mean minimize?");
+    train_says("minimize los(batch); using sgd(); steps 1", "los is not a fn of this file; did you mean loss?");
+    train_says("minimize loss(batch); steps 1", "train has no optimizer");
+    train_says("minimize loss(batch); using sgd()", "train does not say how long");
+    train_says("minimize loss(batch); using sgd(); steps 1; epochs 2", "epochs is given twice");
+    train_says("minimize loss(batch, valid); using sgd(); steps 1", "loss takes 1 tensor");
+    train_says("minimize loss(tok); using sgd(); steps 1", "entries take streams; tok is a tokenizer");
+    train_says("minimize nll(batch); using sgd(); steps 1", "minimize takes one f32 number, and nll gives f32[B, T]");
+    train_says("minimize loss(batch); using relu; steps 1", "using takes an optimizer");
+    train_says("minimize loss(batch); using sgd(decya = 1); steps 1", "sgd has no parameter decya; did you mean decay?");
+    train_says("minimize loss(batch); using sgd(); steps 1; group \"**.bais\", decay = 0", "the pattern \"**.bais\" matches no parameter");
+    train_says("minimize loss(batch); using sgd(); steps 1; evaluate x = nll(valid)", "valid is a stream: reduce");
+    train_says("minimize loss(batch); using sgd(); steps 1; evaluate x = mean(nlll(valid))", "unknown function nlll; did you mean nll?");
+    train_says("minimize loss(batch); using sgd(); steps 0", "steps must be at least 1");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_settings_are_read), cmocka_unit_test(test_minimized_entry), cmocka_unit_test(test_evaluations),
+        cmocka_unit_test(test_optimizers), cmocka_unit_test(test_schedules), cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_own_optimizer), cmocka_unit_test(test_mistakes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
