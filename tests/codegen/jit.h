@@ -96,7 +96,7 @@ static inline void jit_compare(const Tensor *have, const Tensor *want, double wi
         }
         double a = have->f[k], b = want->f[k];
         bool same = isnan(b) ? isnan(a) : isinf(b) ? a == b : fabs(a - b) <= within * fmax(1, fabs(b));
-        if (same && with_sign && b == 0 && a == 0) same = signbit(a) == signbit(b);
+        if (same && with_sign && b == 0 && a == 0) same = !signbit(a) == !signbit(b);
         if (!same) fail_msg("%s [%lld] is %.9g, not %.9g", name, (long long)k, a, b);
     }
 }
