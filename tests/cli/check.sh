@@ -1,0 +1,23 @@
+# The gallery has no errors and no warnings; all errors of a file come at once, with place, line and caret.
+. "$TESTS/cli/common"
+
+for model in "$TESTS"/../models/*.ptm; do
+    status 0 "$PTM" check "$model"
+    [ "$(wc -l <out)" = 1 ] || fail "$model: $(cat out)"
+done
+cat >wrong.ptm <<'END'
+fn f(x: f32[B, T]) -> f32[T, B] {
+  return x
+}
+fn g(x: f32[B]) -> f32[B] { return x + y }
+END
+status 1 "$PTM" check wrong.ptm
+cat >wanted <<'END'
+wrong.ptm:2:10: error: the result: expected f32[T, B], found f32[B, T]
+      return x
+             ^
+wrong.ptm:4:40: error: unknown name y
+    fn g(x: f32[B]) -> f32[B] { return x + y }
+                                           ^
+END
+diff wanted out

@@ -1,0 +1,32 @@
+# Exit status: 0, 1 for bad input, 2 for misuse of the command line.
+. "$TESTS/cli/common"
+model=$TESTS/../models/bow.ptm
+
+status 2 "$PTM"
+says "usage: ptm COMMAND"
+status 0 "$PTM" help
+status 0 "$PTM" --help
+status 0 "$PTM" --version
+status 2 "$PTM" chekc
+says "did you mean check?"
+for command in check data dump train eval generate; do
+    status 0 "$PTM" "$command" --help
+    says "usage: ptm $command"
+    status 2 "$PTM" "$command"
+    status 2 "$PTM" "$command" "$model" --no-such-flag
+    status 2 "$PTM" "$command" "$model" another.ptm
+    status 1 "$PTM" "$command" missing.ptm
+    says "missing.ptm"
+done
+status 2 "$PTM" check "$model" --set
+status 2 "$PTM" check "$model" --set width
+status 2 "$PTM" train "$model" --steps many
+status 2 "$PTM" train "$model" --steps -1
+status 2 "$PTM" dump "$model" --stage fuze
+says "did you mean fuse?"
+status 1 "$PTM" check "$model" --set penalti=1
+says "did you mean penalty?"
+status 0 "$PTM" check "$model" --set penalty=0.001
+for topic in ops passes settings sources check train; do
+    status 0 "$PTM" help "$topic"
+done
