@@ -77,8 +77,13 @@ static LLVMValueRef build_floor(const Element *x, LLVMValueRef a) { return intri
 
 static LLVMValueRef build_floordiv(const Element *x, LLVMValueRef a, LLVMValueRef b)
 {
+    LLVMBuilderRef builder = x->u->builder;
     if (!is_float(x)) return build_floordiv_whole(x, a, b);
-    return build_floor(x, LLVMBuildFDiv(x->u->builder, a, b, ""));
+    if (x->dtype == DT_f64) return build_floor(x, LLVMBuildFDiv(builder, a, b, ""));
+    /* The quotient of two f32 in f64 lies on the same side of a whole number as the exact one. */
+    LLVMTypeRef wide = lanes_of(x->u->f64), narrow = lanes_of(x->u->f32);
+    LLVMValueRef quotient = LLVMBuildFDiv(builder, LLVMBuildFPExt(builder, a, wide, ""), LLVMBuildFPExt(builder, b, wide, ""), "");
+    return LLVMBuildFPTrunc(builder, build_floor(x, quotient), narrow, "");
 }
 
 #define ADD(a, b) build_add(&x, a, b)
