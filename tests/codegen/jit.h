@@ -112,7 +112,9 @@ static inline Tensor *jit_some(Arena *arena, const Node *input, int salt)
         if (t->f) t->f[k] = (float)(moment ? unit : 0.6 * unit - 0.3);
         else t->i[k] = input->type.dtype == DT_bool ? unit < 0.5 : input->type.rank ? (int64_t)(unit * 8) : 3;
     }
-    return t;
+    char *bytes = arena_alloc(arena, (size_t)type_value_bytes(&t->type) + 1);            /* what the type can hold */
+    tensor_to_bytes(t, bytes);
+    return tensor_from_bytes(arena, t->type, bytes);
 }
 
 /* Runs compiled code and evaluator on the same inputs. */
