@@ -14,6 +14,10 @@ Node *elab_node(Elab *e, Op op, Node *const *args, int count, const Attr *attr, 
     static const Attr NO_ATTR = {0};
     const char *why = NULL;
     elab_at(e, place);
+    if (!e->graph) {
+        elab_error(e, place, "tensors made in data are reserved: not built yet");
+        return NULL;
+    }
     Node *n = graph_node(e->graph, op, args, count, attr ? attr : &NO_ATTR, type, &why);
     if (!n) elab_error(e, place, "%s", why);
     return n;
