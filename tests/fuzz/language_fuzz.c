@@ -1,5 +1,5 @@
-/* Fuzzes the reader of model files: any bytes end in a tree or in errors, and a tree that was printed reads back. Imports are cut
- * off, so that no other file is opened. */
+/* Fuzzes the language: any bytes end in a tree or in errors, a tree that was printed reads back, and checking a model ends in messages
+ * only. Imports are cut off, so that no other file is opened; there is no host, so that no data is read. */
 #include "frontend/ast.h"
 
 #include <stdlib.h>
@@ -40,6 +40,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         *word = '#';
     Ast *ast = parsed(arena, text, size);
     if (ast) {
+        ModelOptions options = { .real = DT_f32 };
+        Diagnostics *d = diag_new(arena);
+        model_check(model_new(arena, ast, &options, d), d);
         const char *once = printed(arena, ast);
         Ast *again = parsed(arena, once, strlen(once));
         if (!again || strcmp(once, printed(arena, again)) != 0)
