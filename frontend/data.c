@@ -86,10 +86,22 @@ static void add_store(File *file, const Stmt *s, Diagnostics *d)
     }
 }
 
+static void check_parameters(const FnDecl *fn, Diagnostics *d)
+{
+    for (const ParamDecl *p = fn->params; p; p = p->next) {
+        for (const ParamDecl *q = fn->params; q != p; q = q->next) {
+            if (strcmp(p->name, q->name) || !strcmp(p->name, "_")) continue;
+            diag_error(d, p->place, "%s has two parameters %s", fn->name, p->name);
+            diag_note(d, q->place, "the other one");
+        }
+    }
+}
+
 static void add_fns(Model *m, File *file, const Ast *ast, File *owner, Diagnostics *d)
 {
     for (const FnDecl *fn = ast->fns; fn; fn = fn->next) {
         const Callable *old = map_get(file->fns, fn->name);
+        check_parameters(fn, d);
         if (old) {
             diag_error(d, fn->place, "%s is defined twice", fn->name);
             diag_note(d, old->fn->place, "it is defined first here");

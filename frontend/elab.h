@@ -148,6 +148,9 @@ typedef struct Elab {
     Node       **term_nodes;             /* … and the scalars that stand for them */
     int          term_count;
     int          depth;                  /* of frames */
+    int          nesting;                /* of expressions being evaluated, over all frames */
+    int64_t      work;                   /* expressions and list elements so far */
+    bool         stopped;                /* too much of one of them: everything ends without further reports */
 } Elab;
 
 Elab *elab_new(Model *m, ElabMode mode, Graph *graph, Diagnostics *d);
@@ -176,6 +179,9 @@ bool  elab_truth(Elab *e, const Expr *x, bool *out);         /* a static conditi
 bool  elab_whole(Elab *e, const Value *v, Place place, const char *what, int64_t *out);
 const Dim *elab_dim(Elab *e, const Value *v, Place place);   /* a number as a dimension, or NULL after reporting */
 bool  elab_values(Elab *e, const Expr *list, Value **out, int *count);   /* elements, spreads spliced */
+
+/* Counts work; false, after one report, when a program does more than any model needs. */
+bool elab_spend(Elab *e, int64_t amount, Place place);
 
 /* stmt.c */
 void elab_block(Elab *e, const Stmt *body);                  /* until its end or a return */

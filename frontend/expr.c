@@ -4,6 +4,21 @@
 #include <math.h>
 #include <string.h>
 
+/* A GPT of 48 layers takes a twentieth of this; a program that doubles its calls at every level would never end. */
+enum { MOST_WORK = 1000000, DEEPEST_NESTING = 2500 };
+
+bool elab_spend(Elab *e, int64_t amount, Place place)
+{
+    e->work += amount;
+    if (e->stopped) return false;
+    if (e->work <= MOST_WORK && e->nesting <= DEEPEST_NESTING) return true;
+    elab_error(e, place, e->work > MOST_WORK ? "this program does not come to an end in %d steps of elaboration"
+                                             : "expressions and calls are nested more than %d deep",
+               e->work > MOST_WORK ? MOST_WORK : DEEPEST_NESTING);
+    e->stopped = true;
+    return false;
+}
+
 bool elab_truth(Elab *e, const Expr *x, bool *out)
 {
     Value v = elab_expr(e, x);
@@ -48,6 +63,7 @@ bool elab_values(Elab *e, const Expr *list, Value **out, int *count)
         if (x->kind != EXPR_spread) {
             vec_push(e->arena, &values, v);
         } else if (v.kind == VALUE_list) {
+            if (!elab_spend(e, v.list.count, x->place)) return false;
             for (int i = 0; i < v.list.count; i++) vec_push(e->arena, &values, v.list.at[i]);
         } else {
             if (v.kind != VALUE_error) elab_error(e, x->place, "only a list can be spread, found %s", value_text(e->arena, &v));
@@ -76,6 +92,7 @@ static Value eval_range(Elab *e, const Expr *x)
     if (!elab_whole(e, &b, x->right->place, "the end of a range", &to)) return value_error();
     if (to - from > LONGEST_RANGE) return elab_error(e, x->place, "a range of more than %d numbers", LONGEST_RANGE);
     int count = to > from ? (int)(to - from) : 0;
+    if (!elab_spend(e, count, x->place)) return value_error();
     Value *values = arena_array(e->arena, Value, count);
     for (int i = 0; i < count; i++) values[i] = value_number((double)(from + i));
     return value_list(values, count);
@@ -158,10 +175,8 @@ static Value eval_member(Elab *e, const Expr *x)
     }
 }
 
-Value elab_expr(Elab *e, const Expr *x)
+static Value evaluate(Elab *e, const Expr *x)
 {
-    for (int i = 0; i < e->term_count; i++)
-        if (e->terms[i] == x) return value_tensor(e->term_nodes[i]);
     switch (x->kind) {
     case EXPR_name: return elab_name(e, x->text, x->place);
     case EXPR_int:
@@ -185,4 +200,15 @@ Value elab_expr(Elab *e, const Expr *x)
     case EXPR_ellipsis: return elab_error(e, x->place, "this stands in subscripts only");
     }
     return value_error();
+}
+
+Value elab_expr(Elab *e, const Expr *x)
+{
+    for (int i = 0; i < e->term_count; i++)
+        if (e->terms[i] == x) return value_tensor(e->term_nodes[i]);
+    if (!elab_spend(e, 1 + e->depth / 4, x->place)) return value_error();  /* the chain of calls is kept for every node */
+    e->nesting++;
+    Value v = evaluate(e, x);
+    e->nesting--;
+    return v;
 }

@@ -143,7 +143,7 @@ static void run_for(Elab *e, const Stmt *s)
         e->frame->broken = true;
         return;
     }
-    for (int i = 0; i < list.count && !e->frame->returned; i++) {
+    for (int i = 0; i < list.count && !e->frame->returned && !e->stopped; i++) {
         if (!elab_loop_names(e, s->names, &list.at[i], s->place)) return;
         elab_block(e, s->body);
     }
@@ -203,7 +203,7 @@ static void run(Elab *e, const Stmt *s)
 
 void elab_block(Elab *e, const Stmt *body)
 {
-    for (; body && !e->frame->returned; body = body->next) {
+    for (; body && !e->frame->returned && !e->stopped; body = body->next) {
         elab_at(e, body->place);
         run(e, body);
     }

@@ -152,7 +152,14 @@ static void set_epochs(Train *t, const Stmt *s) { set_length(t, s, &t->m->train.
 static void set_evaluate(Train *t, const Stmt *s)
 {
     Evaluation evaluation;
-    if (evaluate_read(t->e, s, &evaluation)) vec_push(t->m->arena, &t->evaluations, evaluation);
+    if (!evaluate_read(t->e, s, &evaluation)) return;
+    for (int i = 0; i < t->evaluations.count; i++) {
+        if (strcmp(t->evaluations.at[i].name, evaluation.name)) continue;
+        elab_error(t->e, s->place, "two evaluations are named %s", evaluation.name);
+        diag_note(t->e->d, t->evaluations.at[i].place, "the other one");
+        return;
+    }
+    vec_push(t->m->arena, &t->evaluations, evaluation);
 }
 
 static void set_group(Train *t, const Stmt *s)
