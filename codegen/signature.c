@@ -141,12 +141,11 @@ static const char *flat_extent(int64_t elements) { return elements % 16 == 0 ? "
 static void put_space(Text *text, const Signature *s)
 {
     const Kernel *kernel = s->kernel;
-    put(text, "kind %d ranks %d %d %d", (int)kernel->kind, kernel->a_rank, kernel->r_rank, kernel->c_rank);
     if (s->flat) {
-        int64_t elements = space_elements(kernel);
-        put(text, " flat %s\n", flat_extent(elements));
+        put(text, "flat %s\n", flat_extent(space_elements(kernel)));
         return;
     }
+    put(text, "kind %d ranks %d %d %d", (int)kernel->kind, kernel->a_rank, kernel->r_rank, kernel->c_rank);
     for (int k = 0; k < kernel->a_rank + kernel->r_rank + kernel->c_rank; k++)
         put(text, " %" PRId64, dim_value(kernel->space[k]));
     put(text, s->in_place ? " in place\n" : "\n");
