@@ -1,5 +1,6 @@
-/* Element by element: operators on numbers, which vanish, and on tensors, which become nodes. A number beside a tensor takes
- * its type; tensors are never promoted; shapes are aligned at the end and only a literal 1 or an absent axis stretches. */
+/* Element by element: operators on numbers, which vanish, and on tensors, which become nodes. A number beside a tensor
+ * takes its type; tensors are never promoted; shapes are aligned at the end and only a literal 1 or an absent axis
+ * stretches. */
 #include "frontend/elab.h"
 
 #include <math.h>
@@ -23,7 +24,7 @@ Node *elab_node(Elab *e, Op op, Node *const *args, int count, const Attr *attr, 
     return n;
 }
 
-/* --- numbers as nodes ----------------------------------------------------------------------------------------------- */
+/* numbers as nodes */
 
 static Node *constant(Elab *e, DType dtype, double f, int64_t i, Place place)
 {
@@ -57,8 +58,9 @@ Node *elab_number_node(Elab *e, const Value *v, DType dtype, Place place)
         return NULL;
     }
     if (number != floor(number) || isinf(number)) {
-        elab_error(e, place, "the number %.10g beside %s, which holds whole numbers only: write f32(…) around the tensor",
-                   number, dtype_name(dtype));
+        elab_error(e, place,
+                   "the number %.10g beside %s, which holds whole numbers only: write f32(…) around the tensor", number,
+                   dtype_name(dtype));
         return NULL;
     }
     return constant(e, dtype, 0, number >= 0x1p63 ? INT64_MAX : number < -0x1p63 ? INT64_MIN : (int64_t)number, place);
@@ -82,7 +84,7 @@ Node *elab_tensor(Elab *e, const Value *given, Place place, const char *what)
     return NULL;
 }
 
-/* --- broadcasting --------------------------------------------------------------------------------------------------- */
+/* broadcasting */
 
 bool elab_broadcast(const Type *const *types, int count, Type *out)
 {
@@ -122,10 +124,11 @@ static void shape_mismatch(Elab *e, const char *what, Node *const *nodes, int co
     for (int i = 0; i < count; i++)
         text = arena_print(e->arena, "%s%s%s", text, i ? (i == count - 1 ? " and " : ", ") : "",
                            type_text(e->arena, &nodes[i]->type));
-    elab_error(e, place, "%s: the shapes of %s do not fit; aligned at the end, axes must be equal or a literal 1", what, text);
+    elab_error(e, place, "%s: the shapes of %s do not fit; aligned at the end, axes must be equal or a literal 1", what,
+               text);
 }
 
-/* --- static values -------------------------------------------------------------------------------------------------- */
+/* static values */
 
 static double floor_divide(double a, double b) { return floor(a / b); }
 
@@ -187,7 +190,8 @@ static Value dim_compare(Elab *e, Op op, const Value *a, const Value *b, const c
             return value_bool(op == OP_lt ? difference < 0 : difference == 0);
     }
     bool turned = what[0] == '>';                            /* a > b is elaborated as b < a */
-    return elab_error(e, place, "`%s` on %s and %s: the value of a dimension is not known while the program is elaborated", what,
+    return elab_error(e, place,
+                      "`%s` on %s and %s: the value of a dimension is not known while the program is elaborated", what,
                       value_text(e->arena, turned ? b : a), value_text(e->arena, turned ? a : b));
 }
 
@@ -221,7 +225,7 @@ static Value number_element(Elab *e, Op op, Value *args, int count, const char *
     return gives_truth(op) ? value_bool(y != 0) : value_number(y);
 }
 
-/* --- tensors -------------------------------------------------------------------------------------------------------- */
+/* tensors */
 
 static const char *types_of(Op op)
 {
@@ -246,7 +250,8 @@ static DType common_dtype(Elab *e, const Value *args, int count, const char *wha
         if (args[i].kind != VALUE_tensor) continue;
         const Node *n = args[i].node;
         if (first && n->type.dtype != first->type.dtype) {
-            elab_error(e, place, "`%s` on %s and %s: element types differ and are never converted silently; write %s(…)", what,
+            elab_error(e, place,
+                       "`%s` on %s and %s: element types differ and are never converted silently; write %s(…)", what,
                        type_text(e->arena, &first->type), type_text(e->arena, &n->type),
                        dtype_name(dtype_is_float(n->type.dtype) ? n->type.dtype : first->type.dtype));
             return DT_COUNT;
@@ -281,7 +286,8 @@ Value elab_element(Elab *e, Op op, const Value *given, int count, const char *wh
         args[i] = unknown_number(e, &given[i]);
         if (args[i].kind == VALUE_error) return value_error();
         if (args[i].kind != VALUE_tensor && !is_static(&args[i]))
-            return elab_error(e, place, "`%s` needs numbers or tensors, found %s", what, value_text(e->arena, &args[i]));
+            return elab_error(e, place, "`%s` needs numbers or tensors, found %s", what,
+                              value_text(e->arena, &args[i]));
         tensors = tensors || args[i].kind == VALUE_tensor;
     }
     if (op == OP_where && args[0].kind == VALUE_bool) return args[0].truth ? args[1] : args[2];
@@ -312,7 +318,7 @@ Value elab_element(Elab *e, Op op, const Value *given, int count, const char *wh
     return n ? value_tensor(n) : value_error();
 }
 
-/* --- operators ------------------------------------------------------------------------------------------------------ */
+/* operators */
 
 static Value two(Elab *e, Op op, Value a, Value b, const char *what, Place place)
 {
@@ -323,7 +329,10 @@ Value elab_negate(Elab *e, Value v, Place place) { return two(e, OP_mul, v, valu
 
 Value elab_not(Elab *e, Value v, Place place) { return elab_element(e, OP_not, &v, 1, "not", place); }
 
-static bool tensor_is(const Value *v, bool (*test)(DType)) { return v->kind == VALUE_tensor && test(v->node->type.dtype); }
+static bool tensor_is(const Value *v, bool (*test)(DType))
+{
+    return v->kind == VALUE_tensor && test(v->node->type.dtype);
+}
 
 /* a % b = a - floor(a / b) * b: the sign of b. */
 static Value modulo(Elab *e, Value a, Value b, Place place)
@@ -369,9 +378,9 @@ static bool plain_equal(const Value *a, const Value *b, bool *out)
     bool numeric = is_static(a) || a->kind == VALUE_tensor || a->kind == VALUE_unknown;
     bool numeric_b = is_static(b) || b->kind == VALUE_tensor || b->kind == VALUE_unknown;
     if (numeric && numeric_b && !(a->kind != b->kind && is_static(a) && is_static(b))) return false;
-    *out = a->kind == b->kind
-        && (a->kind == VALUE_none || (a->kind == VALUE_string && !strcmp(a->text, b->text))
-            || (a->kind == VALUE_function && a->function->fn == b->function->fn && a->function->builtin == b->function->builtin));
+    *out = a->kind == b->kind && (a->kind == VALUE_none || (a->kind == VALUE_string && !strcmp(a->text, b->text)) ||
+                                  (a->kind == VALUE_function && a->function->fn == b->function->fn &&
+                                   a->function->builtin == b->function->builtin));
     return true;
 }
 

@@ -1,5 +1,5 @@
-/* x[subscript] = v and x[subscript] += v on a local: the new value of x. Static subscripts cut x and join it again; index tensors
- * become a scatter, in which -1 writes nothing. */
+/* x[subscript] = v and x[subscript] += v on a local: the new value of x. Static subscripts cut x and join it again;
+ * index tensors become a scatter, in which -1 writes nothing. */
 #include "frontend/elab.h"
 
 /* v at the shape of x[subs]; statics take x's type. */
@@ -15,7 +15,8 @@ static Node *fitting_value(Elab *e, Node *x, const Type *shape, Value v, Place p
     if (!fits) {
         Type wanted = *shape;
         wanted.dtype = x->type.dtype;
-        elab_error(e, place, "assigned here: expected %s, found %s", type_text(e->arena, &wanted), type_text(e->arena, &n->type));
+        elab_error(e, place, "assigned here: expected %s, found %s", type_text(e->arena, &wanted),
+                   type_text(e->arena, &n->type));
         return NULL;
     }
     elab_at(e, place);

@@ -1,5 +1,5 @@
-/* Types against values. Dimensions of parameter types bind unknown capitalised names: bare names first, then forms linear in
- * one unbound name are solved, and the rest are checks of equal normal forms. */
+/* Types against values. Dimensions of parameter types bind unknown capitalised names: bare names first, then forms
+ * linear in one unbound name are solved, and the rest are checks of equal normal forms. */
 #include "frontend/elab.h"
 
 #include <ctype.h>
@@ -23,7 +23,7 @@ bool elab_is_host_type(const TypeExpr *type)
     return false;
 }
 
-bool elab_dtype(Elab *e, const TypeExpr *type, DType *out)
+static bool read_dtype(Elab *e, const TypeExpr *type, DType *out)
 {
     if (!dtype_find(type->name, out)) {
         const char *names[DT_COUNT + 1];
@@ -49,7 +49,8 @@ static bool add_rank(Elab *e, const TypeExpr *type, const DimExpr *d, Type *out)
 {
     Value v = elab_name(e, d->rank, d->place);
     if (v.kind != VALUE_list) {
-        if (v.kind != VALUE_error) elab_error(e, d->place, "..%s: expected axes, found %s", d->rank, value_text(e->arena, &v));
+        if (v.kind != VALUE_error)
+            elab_error(e, d->place, "..%s: expected axes, found %s", d->rank, value_text(e->arena, &v));
         return false;
     }
     for (int i = 0; i < v.list.count; i++) {
@@ -64,7 +65,7 @@ static bool add_rank(Elab *e, const TypeExpr *type, const DimExpr *d, Type *out)
 bool elab_type(Elab *e, const TypeExpr *type, Type *out)
 {
     *out = (Type){0};
-    if (!elab_dtype(e, type, &out->dtype)) return false;
+    if (!read_dtype(e, type, &out->dtype)) return false;
     for (const DimExpr *d = type->dims; d; d = d->next) {
         if (d->kind == DIMEXPR_ragged) {
             elab_error(e, d->place, "a ragged axis stands in the types of data only");
@@ -88,7 +89,7 @@ bool elab_type(Elab *e, const TypeExpr *type, Type *out)
     return true;
 }
 
-/* --- unification ---------------------------------------------------------------------------------------------------- */
+/* unification */
 
 bool elab_binds(Elab *e, const char *name) { return isupper((unsigned char)*name) && !elab_known_name(e, name); }
 
@@ -125,7 +126,8 @@ static const char *declared_text(Elab *e, const Binding *b)
         const char *axis = "…";
         if (d->kind == DIMEXPR_rank) axis = arena_print(e->arena, "..%s", d->rank);
         if (d->kind == DIMEXPR_value && d->value->kind == EXPR_name) axis = d->value->text;
-        if (d->kind == DIMEXPR_value && d->value->kind == EXPR_int) axis = arena_print(e->arena, "%lld", (long long)d->value->integer);
+        if (d->kind == DIMEXPR_value && d->value->kind == EXPR_int)
+            axis = arena_print(e->arena, "%lld", (long long)d->value->integer);
         text = arena_print(e->arena, "%s%s%s", text, axis, d->next ? ", " : "]");
     }
     return text;
@@ -133,8 +135,9 @@ static const char *declared_text(Elab *e, const Binding *b)
 
 static void type_mismatch(Elab *e, const Binding *b, const char *expected)
 {
-    argument_error(e, b->place, arena_print(e->arena, "argument %s of %s: expected %s, found %s", b->name, e->frame->fn->name,
-                                            expected, value_text(e->arena, &b->value)));
+    argument_error(e, b->place,
+                   arena_print(e->arena, "argument %s of %s: expected %s, found %s", b->name, e->frame->fn->name,
+                               expected, value_text(e->arena, &b->value)));
 }
 
 static bool bind_rank(Elab *e, const DimExpr *d, const Type *type, int first, int count, const Binding *b)
@@ -152,7 +155,8 @@ static bool bind_rank(Elab *e, const DimExpr *d, const Type *type, int first, in
         same = p == type->dim[first + i];
     }
     if (!same) {
-        type_mismatch(e, b, arena_print(e->arena, "%s, where ..%s has other axes already", declared_text(e, b), d->rank));
+        type_mismatch(e, b,
+                      arena_print(e->arena, "%s, where ..%s has other axes already", declared_text(e, b), d->rank));
     }
     return same;
 }
@@ -171,7 +175,7 @@ static bool equations_of(Elab *e, int index, Equations *out)
         elab_error(e, type->place, "a type has at most one rank variable");
         return false;
     }
-    if (!elab_dtype(e, type, &dtype)) return false;
+    if (!read_dtype(e, type, &dtype)) return false;
     bool rank_fits = rank_variable ? actual->rank >= axes : actual->rank == axes;
     if (dtype != actual->dtype || !rank_fits) {
         type_mismatch(e, b, declared_text(e, b));
@@ -233,8 +237,9 @@ static bool solve(Elab *e, Equation *equation, const char *name)
     const Dim *difference = dim_sub(e->dims, equation->actual, rest);
     const Dim *solution = dim_is(slope, 0) ? NULL : dim_divide(e->dims, difference, slope);
     if (!solution || form_at(e, x, name, value_dim(solution)) != equation->actual) {
-        argument_error(e, e->frame->names.at[equation->index].place,
-                       arena_print(e->arena, "no %s makes this dimension %s", name, dim_text(e->arena, equation->actual)));
+        argument_error(
+            e, e->frame->names.at[equation->index].place,
+            arena_print(e->arena, "no %s makes this dimension %s", name, dim_text(e->arena, equation->actual)));
         elab_bind(e, name, value_error(), x->place);
         return false;
     }
@@ -311,7 +316,7 @@ bool elab_unify(Elab *e)
     return solve_forms(e, &all) && check_forms(e, &all) && fill_statics(e);
 }
 
-/* --- assertions ----------------------------------------------------------------------------------------------------- */
+/* assertions */
 
 Value elab_fit(Elab *e, Value v, const TypeExpr *type, Place place, const char *what)
 {
@@ -321,12 +326,14 @@ Value elab_fit(Elab *e, Value v, const TypeExpr *type, Place place, const char *
     if (!elab_type(e, type, &declared)) return value_error();
     bool fillable = v.kind == VALUE_number || v.kind == VALUE_bool || v.kind == VALUE_unknown;
     if (fillable) {
-        Node *n = v.kind == VALUE_unknown ? elab_tensor(e, &v, place, what) : elab_number_node(e, &v, declared.dtype, place);
+        Node *n =
+            v.kind == VALUE_unknown ? elab_tensor(e, &v, place, what) : elab_number_node(e, &v, declared.dtype, place);
         if (!n) return value_error();
         if (n->type.dtype != declared.dtype) n = make_cast(e->graph, n, declared.dtype);
         n = elab_expand_to(e, n, &declared, place);
         return n ? value_tensor(n) : value_error();
     }
     if (v.kind == VALUE_tensor && type_equal(&v.node->type, &declared)) return v;
-    return elab_error(e, place, "%s: expected %s, found %s", what, type_text(e->arena, &declared), value_text(e->arena, &v));
+    return elab_error(e, place, "%s: expected %s, found %s", what, type_text(e->arena, &declared),
+                      value_text(e->arena, &v));
 }

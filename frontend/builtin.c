@@ -51,7 +51,7 @@ bool builtin_constant(const char *name, double *out)
     return false;
 }
 
-/* --- arguments -------------------------------------------------------------------------------------------------------- */
+/* arguments */
 
 /* Position of `name` among "x, axis, keep", -1 when absent; *count gets their number. */
 static int parameter_index(const char *parameters, const char *name, int *count)
@@ -77,7 +77,9 @@ static bool place_arguments(Elab *e, const Builtin *b, const Argument *args, int
     for (int i = 0; i < count; i++) {
         int at = args[i].keyword ? parameter_index(b->parameters, args[i].keyword, &total) : next++;
         if (at < 0 || at >= total) {
-            if (args[i].keyword) elab_error(e, args[i].place, "%s has no parameter %s; it takes (%s)", b->name, args[i].keyword, b->parameters);
+            if (args[i].keyword)
+                elab_error(e, args[i].place, "%s has no parameter %s; it takes (%s)", b->name, args[i].keyword,
+                           b->parameters);
             else elab_error(e, args[i].place, "%s takes at most %d arguments (%s)", b->name, total, b->parameters);
             return false;
         }
@@ -100,7 +102,8 @@ static Value elementwise(Elab *e, const Builtin *b, const Argument *args, int co
 {
     Value values[3];
     int arity = op_arity(b->op);
-    if (count != arity) return elab_error(e, place, "%s takes %d argument%s, found %d", b->name, arity, arity == 1 ? "" : "s", count);
+    if (count != arity)
+        return elab_error(e, place, "%s takes %d argument%s, found %d", b->name, arity, arity == 1 ? "" : "s", count);
     for (int i = 0; i < count; i++) {
         if (args[i].keyword) return elab_error(e, args[i].place, "the arguments of %s have no names", b->name);
         values[i] = args[i].value;
@@ -119,7 +122,7 @@ Value builtin_call(Elab *e, const Builtin *b, const Argument *args, int count, P
     return b->code(e, slots, place);
 }
 
-/* --- helpers ---------------------------------------------------------------------------------------------------------- */
+/* helpers */
 
 static Value tensor_or_error(Node *n) { return n ? value_tensor(n) : value_error(); }
 
@@ -186,7 +189,7 @@ bool builtin_read_shape(Elab *e, const Value *v, DType dtype, Place place, Type 
     return true;
 }
 
-/* --- reductions ------------------------------------------------------------------------------------------------------- */
+/* reductions */
 
 /* Puts reduced axes back with length 1. */
 static Node *keep_axes(Elab *e, Node *n, const Type *from, uint32_t axes, Place place)
@@ -207,9 +210,11 @@ static Value reduce(Elab *e, Op op, const Value *x, const Value *axis, const Val
     uint32_t axes;
     bool kept;
     Node *n = elab_tensor(e, x, place, what);
-    if (!n || !read_axes(e, axis, n->type.rank, place, &axes) || !read_keep(e, keep, place, &kept)) return value_error();
+    if (!n || !read_axes(e, axis, n->type.rank, place, &axes) || !read_keep(e, keep, place, &kept))
+        return value_error();
     if (n->type.dtype == DT_bool)
-        return elab_error(e, place, "%s of %s: count with i32(…), or use any and all", what, type_text(e->arena, &n->type));
+        return elab_error(e, place, "%s of %s: count with i32(…), or use any and all", what,
+                          type_text(e->arena, &n->type));
     if (!axes) {
         bool widens = op == OP_sum && dtype_is_whole(n->type.dtype);
         return value_tensor(widens ? make_cast(e->graph, n, DT_i64) : n);
@@ -237,14 +242,15 @@ Value builtin_cumsum(Elab *e, const Value *a, Place place)
     return tensor_or_error(elab_node(e, OP_cumsum, &n, 1, &attr, NULL, place));
 }
 
-/* --- movement --------------------------------------------------------------------------------------------------------- */
+/* movement */
 
 Value builtin_reshape(Elab *e, const Value *a, Place place)
 {
     Type type;
     Node *n = elab_tensor(e, &a[0], place, "reshape");
     if (!n || !builtin_read_shape(e, &a[1], n->type.dtype, place, &type)) return value_error();
-    return type_equal(&type, &n->type) ? value_tensor(n) : tensor_or_error(elab_node(e, OP_reshape, &n, 1, NULL, &type, place));
+    return type_equal(&type, &n->type) ? value_tensor(n)
+                                       : tensor_or_error(elab_node(e, OP_reshape, &n, 1, NULL, &type, place));
 }
 
 Value builtin_permute(Elab *e, const Value *a, Place place)
@@ -253,7 +259,8 @@ Value builtin_permute(Elab *e, const Value *a, Place place)
     Node *n = elab_tensor(e, &a[0], place, "permute");
     if (!n) return value_error();
     if (a[1].kind != VALUE_list || a[1].list.count != n->type.rank)
-        return elab_error(e, place, "permute: expected a list of the %d axes of %s", n->type.rank, type_text(e->arena, &n->type));
+        return elab_error(e, place, "permute: expected a list of the %d axes of %s", n->type.rank,
+                          type_text(e->arena, &n->type));
     for (int k = 0; k < n->type.rank; k++) {
         int axis;
         if (!read_axis(e, &a[1].list.at[k], n->type.rank, place, &axis)) return value_error();
@@ -328,7 +335,8 @@ Value builtin_pad(Elab *e, const Value *a, Place place)
     if (!builtin_read_shape(e, &a[2], DT_i64, place, &after)) return value_error();
     Type type = n->type;
     if (before.rank != type.rank || after.rank != type.rank)
-        return elab_error(e, place, "pad: expected a number for each of the %d axes of %s", type.rank, type_text(e->arena, &type));
+        return elab_error(e, place, "pad: expected a number for each of the %d axes of %s", type.rank,
+                          type_text(e->arena, &type));
     for (int k = 0; k < type.rank; k++) {
         attr.start[k] = before.dim[k];
         type.dim[k] = dim_add(e->dims, type.dim[k], dim_add(e->dims, before.dim[k], after.dim[k]));
@@ -359,7 +367,8 @@ Value builtin_window(Elab *e, const Value *a, Place place)
     const Dim *size = elab_dim(e, &a[1], place);
     if (!size || !read_axis_or_last(e, &a[2], n->type.rank, n->type.rank - 1, place, &axis)) return value_error();
     if (a[3].kind != VALUE_none && !elab_whole(e, &a[3], place, "the step of a window", &step)) return value_error();
-    if (n->type.rank == MAX_RANK || step < 1) return elab_error(e, place, "window: the step is at least 1, the axes at most %d", MAX_RANK);
+    if (n->type.rank == MAX_RANK || step < 1)
+        return elab_error(e, place, "window: the step is at least 1, the axes at most %d", MAX_RANK);
     Type type = n->type;
     const Dim *span = dim_sub(e->dims, type.dim[axis], size);
     for (int k = type.rank++; k > axis + 1; k--) type.dim[k] = type.dim[k - 1];
@@ -376,7 +385,7 @@ Value builtin_stop(Elab *e, const Value *a, Place place)
     return n ? tensor_or_error(elab_node(e, OP_stop, &n, 1, NULL, NULL, place)) : value_error();
 }
 
-/* --- makers ------------------------------------------------------------------------------------------------------------ */
+/* makers */
 
 Value builtin_iota(Elab *e, const Value *a, Place place)
 {
@@ -396,7 +405,7 @@ Value builtin_full(Elab *e, const Value *a, Place place)
     return tensor_or_error(elab_expand_to(e, n, &type, place));
 }
 
-/* --- shapes ------------------------------------------------------------------------------------------------------------ */
+/* shapes */
 
 Value builtin_size(Elab *e, const Value *a, Place place)
 {

@@ -1,5 +1,6 @@
-/* Random draws. The key of a draw is its label path, the fns that led to it and its ordinal there: no two draws share a key, and a
- * layer more moves no other draw. Seed and step are inputs; an initialiser draws at step 0 with the parameter's path as key. */
+/* Random draws. The key of a draw is its label path, the fns that led to it and its ordinal there: no two draws share a
+ * key, and a layer more moves no other draw. Seed and step are inputs; an initialiser draws at step 0 with the
+ * parameter's path as key. */
 #include "frontend/builtin.h"
 
 /* "loss.body.block.dropout" */
@@ -13,7 +14,8 @@ static const char *call_chain(Elab *e, const Frame *f)
 static const char *draw_key(Elab *e)
 {
     const Frame *f = e->frame;
-    const char *base = e->mode == MODE_initial ? e->draw_prefix : arena_print(e->arena, "%s/%s", f->path, call_chain(e, f));
+    const char *base =
+        e->mode == MODE_initial ? e->draw_prefix : arena_print(e->arena, "%s/%s", f->path, call_chain(e, f));
     int *count = map_get(e->draws, base);
     if (!count) {
         count = arena_new_of(e->arena, int);
@@ -57,8 +59,10 @@ Value builtin_uniform(Elab *e, const Value *a, Place place)
     if (!draw_shape(e, &a[2], elab_real(e), place, &type)) return value_error();
     Node *u = draw(e, OP_uniform, &type, NULL, NULL, place);
     if (!u) return value_error();
-    Value low = a[0].kind == VALUE_none ? value_number(0) : a[0], high = a[1].kind == VALUE_none ? value_number(1) : a[1];
-    bool unit = low.kind == VALUE_number && high.kind == VALUE_number && !low.dim && !high.dim && !low.number && high.number == 1;
+    Value low = a[0].kind == VALUE_none ? value_number(0) : a[0],
+          high = a[1].kind == VALUE_none ? value_number(1) : a[1];
+    bool unit = low.kind == VALUE_number && high.kind == VALUE_number && !low.dim && !high.dim && !low.number &&
+                high.number == 1;
     if (unit) return value_tensor(u);
     Value range = elab_binary(e, OPERATOR_sub, high, low, place);
     Value scaled = elab_binary(e, OPERATOR_mul, value_tensor(u), range, place);

@@ -95,7 +95,8 @@ static Node *reorder(Elab *e, Node *n, const Term *term, const Term *result, Pla
 
 static Value malformed(Elab *e, const char *equation, Place place)
 {
-    return elab_error(e, place, "einsum: \"%s\" should read like \"ij,jk->ik\", with at most one ... in a term", equation);
+    return elab_error(e, place, "einsum: \"%s\" should read like \"ij,jk->ik\", with at most one ... in a term",
+                      equation);
 }
 
 /* The operands' terms and the result's. */
@@ -123,7 +124,8 @@ Value builtin_einsum(Elab *e, const Value *a, Place place)
     int count = a[2].kind == VALUE_none ? 1 : 2;
     Node *nodes[2];
     Term terms[2], result;
-    if (a[0].kind != VALUE_string) return elab_error(e, place, "einsum: the first argument is an equation such as \"ij,jk->ik\"");
+    if (a[0].kind != VALUE_string)
+        return elab_error(e, place, "einsum: the first argument is an equation such as \"ij,jk->ik\"");
     for (int i = 0; i < count; i++)
         if (!(nodes[i] = elab_tensor(e, &a[1 + i], place, "einsum"))) return value_error();
     if (!read_equation(a[0].text, nodes, count, terms, &result)) return malformed(e, a[0].text, place);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* --- arguments ------------------------------------------------------------------------------------------------------ */
+/* arguments */
 
 static bool eval_arguments(Elab *e, const Expr *call, Argument **out, int *count)
 {
@@ -35,7 +35,8 @@ static const Argument *join_arguments(Elab *e, const Function *f, const Argument
     for (int i = 0; i < f->arg_count; i++) {
         bool replaced = false;
         for (int k = 0; k < *count; k++)
-            replaced = replaced || (args[k].keyword && f->args[i].keyword && !strcmp(args[k].keyword, f->args[i].keyword));
+            replaced =
+                replaced || (args[k].keyword && f->args[i].keyword && !strcmp(args[k].keyword, f->args[i].keyword));
         if (!replaced) all[n++] = f->args[i];
     }
     *count = n;
@@ -69,7 +70,8 @@ static void unknown_keyword(Elab *e, const FnDecl *fn, const Argument *arg)
 }
 
 /* slots[i] is the argument of parameter i or NULL. `training` sets the flag unless fn has a parameter of that name. */
-static bool place_arguments(Elab *e, const FnDecl *fn, const Argument *args, int count, const Argument **slots, bool *training)
+static bool place_arguments(Elab *e, const FnDecl *fn, const Argument *args, int count, const Argument **slots,
+                            bool *training)
 {
     int next = 0, total = param_count(fn);
     bool good = true;
@@ -100,9 +102,13 @@ static bool place_arguments(Elab *e, const FnDecl *fn, const Argument *args, int
     return good;
 }
 
-static bool ambient_shape(const Elab *e, const ParamDecl *p) { return e->shape && !p->value && !strcmp(p->name, "shape"); }
+static bool ambient_shape(const Elab *e, const ParamDecl *p)
+{
+    return e->shape && !p->value && !strcmp(p->name, "shape");
+}
 
-/* Whether the call lacks its leading arguments, or the shape that an initialiser supplies, and so is a function that awaits them. */
+/* Whether the call lacks its leading arguments, or the shape that an initialiser supplies, and so is a function that
+ * awaits them. */
 static bool awaits(const Elab *e, const FnDecl *fn, const Argument *const *slots)
 {
     const ParamDecl *p = fn->params;
@@ -125,7 +131,7 @@ static bool check_missing(Elab *e, const FnDecl *fn, const Argument *const *slot
     return good;
 }
 
-/* --- inlining ------------------------------------------------------------------------------------------------------- */
+/* inlining */
 
 static void bind_parameters(Elab *e, const FnDecl *fn, const Argument *const *slots)
 {
@@ -164,7 +170,8 @@ static Place return_place(const FnDecl *fn)
     return fn->place;
 }
 
-static Value inline_fn(Elab *e, const Function *f, const Argument *const *slots, const char *path, bool training, Place place)
+static Value inline_fn(Elab *e, const Function *f, const Argument *const *slots, const char *path, bool training,
+                       Place place)
 {
     const FnDecl *fn = f->fn;
     if (!elab_push(e, fn, f->file, fn->module ? path : e->frame->path, place)) return value_error();
@@ -199,13 +206,13 @@ Value elab_apply(Elab *e, const Function *f, const Argument *given, int count, c
     if (awaits(e, fn, slots)) return await_rest(e, f, args, count);
     if (!check_missing(e, fn, slots, place)) return value_error();
     if (fn->module && !path) {
-        return elab_error(e, place, "a call of the module %s needs a label, which names its parameters: `name: %s(…)`", fn->name,
-                          fn->name);
+        return elab_error(e, place, "a call of the module %s needs a label, which names its parameters: `name: %s(…)`",
+                          fn->name, fn->name);
     }
     return inline_fn(e, f, slots, path, training, place);
 }
 
-/* --- which function a call means ------------------------------------------------------------------------------------ */
+/* which function a call means */
 
 /* Functions have a namespace of their own: a local or constant of that name counts only when it can be called. */
 static Value callable_value(Elab *e, const char *name, Place place)
@@ -247,7 +254,8 @@ static Value unknown_function(Elab *e, const char *name, Place place)
     return elab_error(e, place, "unknown function %s", name);
 }
 
-/* In data, readers of the host come before primitives and prelude fns of their name when they are given something of the host's. */
+/* In data, readers of the host come before primitives and prelude fns of their name when they are given something of
+ * the host's. */
 static bool is_host_call(Elab *e, const char *name, const Callable *c, const Argument *args, int count)
 {
     if (e->mode != MODE_data || (c && !c->file->builtin)) return false;
@@ -316,9 +324,11 @@ Value elab_call(Elab *e, const Expr *call, const Expr *label, bool share)
     if (label) {
         const FnDecl *module = called_module(e, call);
         if (module && !module->module)
-            return elab_error(e, label->place, "a label names the parameters of a module, and %s is a fn", module->name);
+            return elab_error(e, label->place, "a label names the parameters of a module, and %s is a fn",
+                              module->name);
         if (!module && call->left->kind == EXPR_name && builtin_find(call->left->text))
-            return elab_error(e, label->place, "a label names the parameters of a module, and %s is a primitive", call->left->text);
+            return elab_error(e, label->place, "a label names the parameters of a module, and %s is a primitive",
+                              call->left->text);
         path = elab_label_path(e, label);
         if (!path || !elab_enter_label(e, path, label->place, share, module)) return value_error();
     }

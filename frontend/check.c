@@ -1,5 +1,5 @@
-/* What `ptm check` reports: every fn and module that its signature describes, with open dimensions; what `train` uses, with the types
- * of its streams; and what nothing uses. */
+/* What `ptm check` reports: every fn and module that its signature describes, with open dimensions; what `train` uses,
+ * with the types of its streams; and what nothing uses. */
 #include "frontend/elab.h"
 
 #include <string.h>
@@ -54,7 +54,7 @@ static void check_evaluations(Model *m, Diagnostics *d, const Map *failed)
     }
 }
 
-/* --- what nothing uses ----------------------------------------------------------------------------------------------------- */
+/* what nothing uses */
 
 static bool used_by_fns(const File *file, const char *name)
 {
@@ -96,7 +96,8 @@ static void check_data(Model *m, Diagnostics *d)
 {
     Elab *e = elab_new(m, MODE_data, NULL, d);
     elab_push(e, NULL, m->root, "", (Place){0});
-    for (int i = 0; i < m->root->names.count; i++) elab_item(e, m->root->names.at[i], m->root->names.at[i]->name->place);
+    for (int i = 0; i < m->root->names.count; i++)
+        elab_item(e, m->root->names.at[i], m->root->names.at[i]->name->place);
 }
 
 void model_check(Model *m, Diagnostics *d)

@@ -1,12 +1,12 @@
-/* Constants and the data block. Lines are evaluated when something first asks for them, so a command reads only the data it
- * needs; a const of `data` that is a whole number becomes a dimension symbol of its name, with its value. */
+/* Constants and the data block. Lines are evaluated when something first asks for them, so a command reads only the
+ * data it needs; a const of `data` that is a whole number becomes a dimension symbol of its name, with its value. */
 #include "frontend/elab.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* --- file scopes ------------------------------------------------------------------------------------------------------ */
+/* file scopes */
 
 static void add_name(Model *m, File *file, Map *map, Item *item, int index, const Name *name, Diagnostics *d)
 {
@@ -62,7 +62,10 @@ static void add_data(Elab *e, File *file, const Stmt *body)
             if (elab_truth(e, s->values, &truth)) add_data(e, file, truth ? s->body : s->otherwise);
             break;
         case STMT_for: diag_error(e->d, s->place, "`for` in data is reserved: not built yet"); break;
-        case STMT_setting: diag_error(e->d, s->place, "data holds lines such as `ids = tok(read(\"text\"))`, and no setting %s", s->text); break;
+        case STMT_setting:
+            diag_error(e->d, s->place, "data holds lines such as `ids = tok(read(\"text\"))`, and no setting %s",
+                       s->text);
+            break;
         default: diag_error(e->d, s->place, "this does not stand in data"); break;
         }
     }
@@ -86,22 +89,10 @@ static void add_store(File *file, const Stmt *s, Diagnostics *d)
     }
 }
 
-static void check_parameters(const FnDecl *fn, Diagnostics *d)
-{
-    for (const ParamDecl *p = fn->params; p; p = p->next) {
-        for (const ParamDecl *q = fn->params; q != p; q = q->next) {
-            if (strcmp(p->name, q->name) || !strcmp(p->name, "_")) continue;
-            diag_error(d, p->place, "%s has two parameters %s", fn->name, p->name);
-            diag_note(d, q->place, "the other one");
-        }
-    }
-}
-
 static void add_fns(Model *m, File *file, const Ast *ast, File *owner, Diagnostics *d)
 {
     for (const FnDecl *fn = ast->fns; fn; fn = fn->next) {
         const Callable *old = map_get(file->fns, fn->name);
-        check_parameters(fn, d);
         if (old) {
             diag_error(d, fn->place, "%s is defined twice", fn->name);
             diag_note(d, old->fn->place, "it is defined first here");
@@ -138,7 +129,9 @@ static void add_imports(Model *m, File *file, Diagnostics *d)
 static void check_version(const Stmt *s, Diagnostics *d)
 {
     if (strcmp(s->text, "ptm")) {
-        diag_error(d, s->place, "%s stands in a train block; at file level there are const, param, fn, module, data and train", s->text);
+        diag_error(d, s->place,
+                   "%s stands in a train block; at file level there are const, param, fn, module, data and train",
+                   s->text);
     } else if (!s->values || s->values->kind != EXPR_int || s->values->integer != 1) {
         diag_error(d, s->place, "this is version 1 of the language: `ptm 1`");
     }
@@ -149,7 +142,7 @@ File *file_new(Model *m, const Ast *ast, bool plain_import, Diagnostics *d)
     File *known = plain_import ? map_get(m->files, ast->source->path) : NULL;
     if (known) return known;
     File *file = arena_new_of(m->arena, File);
-    *file = (File){ .ast = ast, .model = m, .builtin = ast->source->builtin, .plain_import = plain_import };
+    *file = (File){ .ast = ast, .builtin = ast->source->builtin, .plain_import = plain_import };
     file->fns = map_new(m->arena);
     file->consts = map_new(m->arena);
     file->pipeline = map_new(m->arena);
@@ -161,7 +154,8 @@ File *file_new(Model *m, const Ast *ast, bool plain_import, Diagnostics *d)
         if (s->kind == STMT_const) add_item(m, file, s, s->names, false, d);
         if (s->kind == STMT_param || s->kind == STMT_state) add_store(file, s, d);
         if (s->kind == STMT_setting) check_version(s, d);
-        if (s->kind == STMT_assign) diag_error(d, s->targets->place, "a value of the file is a const: `const %s = …`", s->targets->text);
+        if (s->kind == STMT_assign)
+            diag_error(d, s->targets->place, "a value of the file is a const: `const %s = …`", s->targets->text);
         if (s->kind == STMT_for || s->kind == STMT_if || s->kind == STMT_map)
             diag_error(d, s->place, "at file level there are const, param, fn, module, data and train");
     }
@@ -182,7 +176,7 @@ void file_add_data(Model *m, File *file, Diagnostics *d)
     }
 }
 
-/* --- values ----------------------------------------------------------------------------------------------------------- */
+/* values */
 
 /* The text of --set as a value: a number, true, false, none, else a string. */
 static Value setting_value(const char *text)
@@ -279,6 +273,7 @@ void data_constants(Model *m, Diagnostics *d)
         ItemName *n = m->root->names.at[i];
         if (!n->item->constant) continue;
         Value v = elab_item(e, n, n->name->place);
-        if (n->item->in_data && v.kind != VALUE_error && v.kind != VALUE_unknown) vec_push(m->arena, &m->host_constants, n);
+        if (n->item->in_data && v.kind != VALUE_error && v.kind != VALUE_unknown)
+            vec_push(m->arena, &m->host_constants, n);
     }
 }

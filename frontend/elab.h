@@ -5,7 +5,7 @@
 
 #include "frontend/value.h"
 
-/* --- what is known about a file ------------------------------------------------------------------------------------ */
+/* what is known about a file */
 
 typedef struct File File;
 typedef struct Model Model;
@@ -14,7 +14,6 @@ typedef struct Model Model;
 typedef struct Callable {
     const FnDecl *fn;
     File         *file;
-    bool          used;
 } Callable;
 
 /* A line `names = value` of `data`, or one binding of a `const`. Evaluated when first asked for. */
@@ -37,7 +36,6 @@ typedef struct ItemName {
 
 struct File {
     const Ast *ast;
-    Model     *model;
     bool       builtin;                  /* of the prelude */
     bool       plain_import;             /* may hold no label in a fn */
     Map       *fns;                      /* name -> Callable: its own, then those of plain imports */
@@ -91,7 +89,7 @@ struct Model {
     bool          groups_checked;
 };
 
-/* --- an elaboration ------------------------------------------------------------------------------------------------- */
+/* an elaboration */
 
 typedef struct Binding {
     const char *name;
@@ -185,8 +183,6 @@ bool elab_spend(Elab *e, int64_t amount, Place place);
 
 /* stmt.c */
 void elab_block(Elab *e, const Stmt *body);                  /* until its end or a return */
-bool elab_iterate(Elab *e, const Expr *range, Place place, List *out);   /* what a `for` runs through */
-bool elab_loop_names(Elab *e, const Name *names, const Value *value, Place place);
 
 /* call.c */
 Value elab_call(Elab *e, const Expr *call, const Expr *label, bool share);
@@ -195,7 +191,6 @@ Value elab_apply(Elab *e, const Function *f, const Argument *args, int count, co
 
 /* bind.c: types and dimensions */
 bool elab_type(Elab *e, const TypeExpr *type, Type *out);    /* false after reporting */
-bool elab_dtype(Elab *e, const TypeExpr *type, DType *out);
 bool elab_is_host_type(const TypeExpr *type);
 bool elab_unify(Elab *e);                                    /* the parameters of the current frame against their types */
 Value elab_fit(Elab *e, Value v, const TypeExpr *type, Place place, const char *what);   /* asserts, or fills a static */
@@ -217,7 +212,6 @@ Node *elab_expand_to(Elab *e, Node *a, const Type *shape, Place place);   /* kee
 
 /* index.c and assign.c */
 Value elab_index(Elab *e, const Expr *x);
-Value elab_subscript(Elab *e, Value base, const Expr *subs, Place place);
 Node *elab_slice_axis(Elab *e, Node *x, int axis, const Dim *start, const Dim *length, int64_t step, Place place);
 Value elab_assigned(Elab *e, Node *base, const Expr *subs, Value value, bool add, Place place);
 
@@ -289,8 +283,6 @@ typedef bool (*ExprVisitor)(void *context, const Expr *x);   /* true: stop */
 bool  walk_expr(const Expr *x, ExprVisitor visit, void *context);        /* x and what is in it */
 bool  walk_exprs(const Expr *list, ExprVisitor visit, void *context);    /* a linked list */
 bool  walk_body(const Stmt *body, ExprVisitor visit, void *context);
-bool  walk_fn(const FnDecl *fn, ExprVisitor visit, void *context);       /* types and defaults too */
 bool  fn_mentions(const FnDecl *fn, const char *name);
-bool  expr_mentions(const Expr *x, const char *name);
 
 #endif

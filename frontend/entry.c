@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* --- which fn ----------------------------------------------------------------------------------------------------------- */
+/* which fn */
 
 static const Callable *find_fn(const Model *m, const char *name)
 {
@@ -51,9 +51,10 @@ const char *model_entry_parameter(const Model *m, const char *name, int i)
     return p ? p->name : NULL;
 }
 
-/* --- symbols ------------------------------------------------------------------------------------------------------------ */
+/* symbols */
 
-/* The symbol of an entry's dimension. Two entries may give one name different values: the later one gets a number behind it. */
+/* The symbol of an entry's dimension. Two entries may give one name different values: the later one gets a number
+ * behind it. */
 const Dim *entry_symbol(Model *m, const char *name, int64_t value)
 {
     const char *spelling = name;
@@ -67,13 +68,9 @@ const Dim *entry_symbol(Model *m, const char *name, int64_t value)
     return dim_symbol(m->dims, spelling, value);
 }
 
-typedef struct Symbols {
-    Elab *e;
-} Symbols;
-
 static bool bind_symbol(void *context, const Expr *x)
 {
-    Elab *e = ((Symbols *)context)->e;
+    Elab *e = context;
     if (x->kind == EXPR_name && elab_binds(e, x->text))
         elab_bind(e, x->text, value_dim(entry_symbol(e->model, x->text, -1)), x->place);
     return false;
@@ -82,11 +79,10 @@ static bool bind_symbol(void *context, const Expr *x)
 /* Every name that would bind becomes a symbol without value; a rank variable one axis. */
 static void bind_symbols(Elab *e, const FnDecl *fn)
 {
-    Symbols context = { e };
     for (const ParamDecl *p = fn->params; p; p = p->next) {
         if (!is_input(p)) continue;
         for (const DimExpr *d = p->type->dims; d; d = d->next) {
-            if (d->kind == DIMEXPR_value) walk_expr(d->value, bind_symbol, &context);
+            if (d->kind == DIMEXPR_value) walk_expr(d->value, bind_symbol, e);
             if (d->kind != DIMEXPR_rank || elab_find(e->frame, d->rank)) continue;
             Value *axis = arena_new_of(e->arena, Value);
             *axis = value_dim(entry_symbol(e->model, d->rank, -1));
@@ -152,7 +148,7 @@ Type model_entry_type(Model *m, const char *name, int i)
     return types[i];
 }
 
-/* --- elaboration -------------------------------------------------------------------------------------------------------- */
+/* elaboration */
 
 /* Static arguments that `train` gives the entry. */
 static int use_statics(Elab *e, const Use *use, Argument *out)
@@ -215,7 +211,8 @@ static bool check_arguments(Model *m, const char *name, const Callable *c, int c
         for (int i = 0; i < map_count(m->root->fns); i++) names[i] = map_key(m->root->fns, i);
         const char *near = suggest(name, names, map_count(m->root->fns));
         Place place = { .source = m->ast->source };
-        diag_error(d, place, "there is no fn %s to run%s%s%s", name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+        diag_error(d, place, "there is no fn %s to run%s%s%s", name, near ? "; did you mean " : "", near ? near : "",
+                   near ? "?" : "");
         return false;
     }
     int inputs = entry_input_count(c->fn);

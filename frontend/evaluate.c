@@ -1,5 +1,5 @@
-/* `evaluate NAME = post(mean(inner(streams)), …), every = n`: each outermost mean(…) or sum(…) over streams is a term, reduced over a
- * pass; what stands around the terms is a graph over f64 scalars. */
+/* `evaluate NAME = post(mean(inner(streams)), …), every = n`: each outermost mean(…) or sum(…) over streams is a term,
+ * reduced over a pass; what stands around the terms is a graph over f64 scalars. */
 #include "frontend/elab.h"
 
 #include <string.h>
@@ -46,7 +46,7 @@ static void find_terms(Terms *t, const Expr *x)
     for (const Expr *i = x->first; i; i = i->next) find_terms(t, i);
 }
 
-/* --- streams of a term ----------------------------------------------------------------------------------------------------- */
+/* streams of a term */
 
 typedef struct StreamSearch {
     Elab *e;
@@ -81,7 +81,7 @@ static bool read_term(Elab *e, const Expr *call, EvalTerm *out)
     return !s.failed;
 }
 
-/* --- the graph around the terms ---------------------------------------------------------------------------------------------- */
+/* the graph around the terms */
 
 static const Graph *post_graph(Elab *outer, const Expr *x, const Expr **calls, int count)
 {
@@ -167,7 +167,7 @@ bool evaluate_read(Elab *e, const Stmt *s, Evaluation *out)
     return true;
 }
 
-/* --- graphs of terms ------------------------------------------------------------------------------------------------------------ */
+/* graphs of terms */
 
 static const Expr *term_expr(const Model *m, const Evaluation *evaluation, int term)
 {
@@ -181,7 +181,8 @@ Graph *model_eval_graph(Model *m, const Evaluation *evaluation, int term, const 
     const EvalTerm *t = &evaluation->terms[term];
     const Expr *x = term_expr(m, evaluation, term);
     int errors = diag_error_count(d);
-    Elab *e = elab_new(m, MODE_term, graph_new(m->arena, m->dims, arena_print(m->arena, "evaluate %s", evaluation->name)), d);
+    Elab *e =
+        elab_new(m, MODE_term, graph_new(m->arena, m->dims, arena_print(m->arena, "evaluate %s", evaluation->name)), d);
     elab_push(e, NULL, m->root, "", (Place){0});
     e->stream_nodes = map_new(m->arena);
     elab_at(e, x->place);

@@ -26,8 +26,8 @@ bool elab_truth(Elab *e, const Expr *x, bool *out)
     if (v.kind == VALUE_bool) return true;
     if (v.kind == VALUE_error) return false;
     const char *hint = v.kind == VALUE_tensor ? "; for a choice element by element write where(…)" : "";
-    elab_error(e, x->place, "a condition must be known while the program is elaborated, found %s%s", value_text(e->arena, &v),
-               hint);
+    elab_error(e, x->place, "a condition must be known while the program is elaborated, found %s%s",
+               value_text(e->arena, &v), hint);
     return false;
 }
 
@@ -39,7 +39,8 @@ bool elab_whole(Elab *e, const Value *v, Place place, const char *what, int64_t 
         *out = known;
         return true;
     }
-    if (v->kind != VALUE_error) elab_error(e, place, "%s: expected a whole number, found %s", what, value_text(e->arena, v));
+    if (v->kind != VALUE_error)
+        elab_error(e, place, "%s: expected a whole number, found %s", what, value_text(e->arena, v));
     return false;
 }
 
@@ -66,7 +67,8 @@ bool elab_values(Elab *e, const Expr *list, Value **out, int *count)
             if (!elab_spend(e, v.list.count, x->place)) return false;
             for (int i = 0; i < v.list.count; i++) vec_push(e->arena, &values, v.list.at[i]);
         } else {
-            if (v.kind != VALUE_error) elab_error(e, x->place, "only a list can be spread, found %s", value_text(e->arena, &v));
+            if (v.kind != VALUE_error)
+                elab_error(e, x->place, "only a list can be spread, found %s", value_text(e->arena, &v));
             good = false;
         }
     }
@@ -121,8 +123,8 @@ static Value eval_matmul(Elab *e, const Expr *x)
                               type_text(e->arena, q));
     }
     const char *row = p->rank > 1 ? "m" : "", *column = q->rank > 1 ? "n" : "";
-    const char *equation = arena_print(e->arena, "%.*s%sk,%.*sk%s->%.*s%s%s", lead_a, BATCH + lead - lead_a, row, lead_b,
-                           BATCH + lead - lead_b, column, lead, BATCH, row, column);
+    const char *equation = arena_print(e->arena, "%.*s%sk,%.*sk%s->%.*s%s%s", lead_a, BATCH + lead - lead_a, row,
+                                       lead_b, BATCH + lead - lead_b, column, lead, BATCH, row, column);
     Attr attr = { .text = equation };
     Node *n = elab_node(e, OP_einsum, (Node *[]){ a, b }, 2, &attr, NULL, x->place);
     return n ? value_tensor(n) : value_error();
@@ -137,7 +139,8 @@ static Value eval_binary(Elab *e, const Expr *x)
                 && ((x->operator == OPERATOR_and && !a.truth) || (x->operator == OPERATOR_or && a.truth));
     if (decides) return a;
     Value b = elab_expr(e, x->right);
-    if (a.kind == VALUE_bool && (x->operator == OPERATOR_and || x->operator == OPERATOR_or) && b.kind != VALUE_number) return b;
+    if (a.kind == VALUE_bool && (x->operator== OPERATOR_and || x->operator== OPERATOR_or) && b.kind != VALUE_number)
+        return b;
     return elab_binary(e, x->operator, a, b, x->place);
 }
 
@@ -206,7 +209,8 @@ Value elab_expr(Elab *e, const Expr *x)
 {
     for (int i = 0; i < e->term_count; i++)
         if (e->terms[i] == x) return value_tensor(e->term_nodes[i]);
-    if (!elab_spend(e, 1 + e->depth / 4, x->place)) return value_error();  /* the chain of calls is kept for every node */
+    if (!elab_spend(e, 1 + e->depth / 4, x->place))
+        return value_error(); /* the chain of calls is kept for every node */
     e->nesting++;
     Value v = evaluate(e, x);
     e->nesting--;

@@ -1,10 +1,10 @@
-/* Subscripts. Whole numbers and slices become one slice, new axes an expand, index tensors a gather. Static negative numbers
- * count from the end; in an index tensor -1 is the absent row. */
+/* Subscripts. Whole numbers and slices become one slice, new axes an expand, index tensors a gather. Static negative
+ * numbers count from the end; in an index tensor -1 is the absent row. */
 #include "frontend/elab.h"
 
 #include <string.h>
 
-/* --- reading -------------------------------------------------------------------------------------------------------- */
+/* reading */
 
 static int64_t literal_or(const Dim *d, int64_t otherwise)
 {
@@ -129,7 +129,7 @@ int elab_read_subscripts(Elab *e, const Type *type, const Expr *subs, AxisSub *o
     return count;
 }
 
-/* --- slices and new axes --------------------------------------------------------------------------------------------- */
+/* slices and new axes */
 
 static Node *slice_all(Elab *e, Node *x, const AxisSub *subs, int count, Place place)
 {
@@ -201,7 +201,7 @@ Node *elab_slice_axis(Elab *e, Node *x, int axis, const Dim *start, const Dim *l
     return slice_all(e, x, subs, x->type.rank, place);
 }
 
-/* --- index tensors --------------------------------------------------------------------------------------------------- */
+/* index tensors */
 
 int elab_index_tensors(Elab *e, const AxisSub *subs, int count, Node **out, int *axis, Place place)
 {
@@ -250,14 +250,15 @@ static Value subscript_tensor(Elab *e, Node *x, const Expr *subs, Place place)
     return n ? value_tensor(n) : value_error();
 }
 
-/* --- lists, labels, tokenizers ---------------------------------------------------------------------------------------- */
+/* lists, labels, tokenizers */
 
 static Value subscript_list(Elab *e, const List *list, const Expr *subs, Place place)
 {
     int64_t i;
     if (subs->next || subs->kind == EXPR_slice) return elab_error(e, place, "a list has one subscript, a whole number");
     Value v = elab_expr(e, subs);
-    if (v.kind == VALUE_tensor) return elab_error(e, subs->place, "a list is indexed by a static number; stack(…) makes a tensor of it");
+    if (v.kind == VALUE_tensor)
+        return elab_error(e, subs->place, "a list is indexed by a static number; stack(…) makes a tensor of it");
     if (!elab_whole(e, &v, subs->place, "the subscript of a list", &i)) return value_error();
     if (i < 0) i += list->count;
     if (i < 0 || i >= list->count) return elab_error(e, subs->place, "this list has %d elements", list->count);
@@ -267,12 +268,13 @@ static Value subscript_list(Elab *e, const List *list, const Expr *subs, Place p
 static Value subscript_host(Elab *e, Value base, const Expr *subs, Place place)
 {
     if (subs->next || subs->kind == EXPR_slice || subs->kind == EXPR_ellipsis)
-        return elab_error(e, place, "subscripts of %s: only one name or number is built so far", value_text(e->arena, &base));
+        return elab_error(e, place, "subscripts of %s: only one name or number is built so far",
+                          value_text(e->arena, &base));
     Argument args[2] = { { NULL, base, place }, { NULL, elab_expr(e, subs), subs->place } };
     return args[1].value.kind == VALUE_error ? value_error() : elab_host_call(e, "[]", args, 2, place);
 }
 
-Value elab_subscript(Elab *e, Value base, const Expr *subs, Place place)
+static Value subscript(Elab *e, Value base, const Expr *subs, Place place)
 {
     switch (base.kind) {
     case VALUE_error:
@@ -284,7 +286,8 @@ Value elab_subscript(Elab *e, Value base, const Expr *subs, Place place)
         int64_t i;
         Value v = elab_expr(e, subs);
         if (subs->next || !elab_whole(e, &v, subs->place, "the index of a label", &i)) return value_error();
-        return (Value){ .kind = VALUE_instance, .text = elab_join_path(e, base.text, arena_print(e->arena, "%lld", (long long)i)) };
+        return (Value){ .kind = VALUE_instance,
+                        .text = elab_join_path(e, base.text, arena_print(e->arena, "%lld", (long long)i)) };
     }
     default: return elab_error(e, place, "%s has no subscripts", value_text(e->arena, &base));
     }
@@ -293,5 +296,5 @@ Value elab_subscript(Elab *e, Value base, const Expr *subs, Place place)
 Value elab_index(Elab *e, const Expr *x)
 {
     Value base = elab_expr(e, x->left);
-    return elab_subscript(e, base, x->first, x->place);
+    return subscript(e, base, x->first, x->place);
 }

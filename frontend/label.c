@@ -1,5 +1,6 @@
-/* Labels and the paths they give. Sharing is never silent: one path written at two places of an entry, or a label under a `for`
- * without an index, is an error unless the later one says `share`. Calling one fn twice shares what it labels. */
+/* Labels and the paths they give. Sharing is never silent: one path written at two places of an entry, or a label under
+ * a `for` without an index, is an error unless the later one says `share`. Calling one fn twice shares what it labels.
+ */
 #include "frontend/elab.h"
 
 #include <string.h>
@@ -40,8 +41,10 @@ const char *elab_label_path(Elab *e, const Expr *label)
         return NULL;
     }
     if (e->frame->fn && !e->frame->fn->module && e->frame->file->plain_import) {
-        elab_error(e, label->place, "a fn of a file imported without `as` may not hold a label: two users would share weights by "
-                   "accident; make %s a module", e->frame->fn->name);
+        elab_error(e, label->place,
+                   "a fn of a file imported without `as` may not hold a label: two users would share weights by "
+                   "accident; make %s a module",
+                   e->frame->fn->name);
         return NULL;
     }
     const char *text = label_text(e, label);
@@ -76,15 +79,20 @@ bool elab_enter_label(Elab *e, const char *path, Place place, bool share, const 
     if (share && (!site->module || !module || site->module == module)) return true;
     if (elab_same_place(&site->place, &place)) {
         if (site->frame != e->frame) return true;
-        elab_error(e, place, "the label %s is reached again by its `for`; index it as in h[i]: …, or write `share` to use one set of "
-                   "parameters", path);
+        elab_error(
+            e, place,
+            "the label %s is reached again by its `for`; index it as in h[i]: …, or write `share` to use one set of "
+            "parameters",
+            path);
         return false;
     }
     if (share) {
         elab_error(e, place, "share: %s is an instance of %s, not of %s", path, site->module->name, module->name);
     } else {
-        elab_error(e, place, "the label %s is used twice in this entry; write `share` before the later one to use its parameters "
-                   "again", path);
+        elab_error(e, place,
+                   "the label %s is used twice in this entry; write `share` before the later one to use its parameters "
+                   "again",
+                   path);
     }
     diag_note(e->d, site->place, "it is used first here");
     return false;

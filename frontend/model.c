@@ -1,10 +1,11 @@
-/* A model: the file with its imports, the prelude, constants, data and what `train` says; and the commands' view of it. */
+/* A model: the file with its imports, the prelude, constants, data and what `train` says; and the commands' view of it.
+ */
 #include "frontend/elab.h"
 #include "frontend/prelude.h"
 
 #include <string.h>
 
-/* --- the prelude ---------------------------------------------------------------------------------------------------------- */
+/* the prelude */
 
 /* Rates over time have names of their own, so that `linear` is a layer in a fn and a schedule in `using`. */
 static bool is_schedule_file(const char *name) { return !strcmp(name, "prelude/schedule.ptm"); }
@@ -20,7 +21,7 @@ static void add_prelude_file(Model *m, const PreludeFile *p, Diagnostics *d)
     for (int i = 0; i < map_count(file->fns); i++) map_set(names, map_key(file->fns, i), map_value(file->fns, i));
 }
 
-/* --- --set ------------------------------------------------------------------------------------------------------------------ */
+/* --set */
 
 static void unknown_setting(Model *m, const Setting *s, Diagnostics *d)
 {
@@ -32,8 +33,8 @@ static void unknown_setting(Model *m, const Setting *s, Diagnostics *d)
     }
     const char *near = suggest(s->name, names, count);
     Place place = { .source = m->ast->source };
-    diag_error(d, place, "--set %s=%s: there is no constant %s%s%s%s", s->name, s->value, s->name, near ? "; did you mean " : "",
-               near ? near : "", near ? "?" : "");
+    diag_error(d, place, "--set %s=%s: there is no constant %s%s%s%s", s->name, s->value, s->name,
+               near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
 /* Constants of the file take their setting before `data` is read, since an `if` there may ask for them. */
@@ -60,7 +61,7 @@ static void check_settings(Model *m, Diagnostics *d)
     }
 }
 
-/* --- making it ---------------------------------------------------------------------------------------------------------------- */
+/* making it */
 
 Model *model_new(Arena *arena, const Ast *ast, const ModelOptions *options, Diagnostics *d)
 {
@@ -87,7 +88,7 @@ Dims *model_dims(const Model *m) { return m->dims; }
 
 const TrainSpec *model_train(const Model *m) { return &m->train; }
 
-/* --- constants and parameters -------------------------------------------------------------------------------------------------- */
+/* constants and parameters */
 
 /* The elaborator of a value that is only translated: reports go nowhere, since nothing can fail here. */
 static HostArg to_host(const Model *m, const Value *v)

@@ -17,7 +17,7 @@ Elab *elab_new(Model *m, ElabMode mode, Graph *graph, Diagnostics *d)
     return e;
 }
 
-/* --- places --------------------------------------------------------------------------------------------------------- */
+/* places */
 
 Origin *elab_origin(Elab *e, Place place)
 {
@@ -69,7 +69,7 @@ Value elab_error(Elab *e, Place place, const char *format, ...)
     return value_error();
 }
 
-/* --- frames --------------------------------------------------------------------------------------------------------- */
+/* frames */
 
 Frame *elab_push(Elab *e, const FnDecl *fn, File *file, const char *path, Place call)
 {
@@ -143,7 +143,7 @@ void elab_bind(Elab *e, const char *name, Value value, Place place)
     vec_push(e->arena, &f->names, ((Binding){ .name = name, .value = value, .place = place }));
 }
 
-/* --- looking up ------------------------------------------------------------------------------------------------------ */
+/* looking up */
 
 static Value pending_default(Elab *e, Binding *b)
 {
@@ -186,10 +186,6 @@ static bool ambient_value(Elab *e, const char *name, Place place, Value *out)
 }
 
 /* The fn in which the label `name` is written, or NULL. */
-typedef struct LabelSearch {
-    const char *name;
-} LabelSearch;
-
 static const char *label_head(const Expr *label)
 {
     while (label->kind == EXPR_index || label->kind == EXPR_member) label = label->left;
@@ -198,15 +194,13 @@ static const char *label_head(const Expr *label)
 
 static bool writes_label(void *context, const Expr *x)
 {
-    const LabelSearch *search = context;
-    return x->kind == EXPR_label && !strcmp(label_head(x->left), search->name);
+    return x->kind == EXPR_label && !strcmp(label_head(x->left), context);
 }
 
 static const FnDecl *labelling_fn(const File *file, const char *name)
 {
-    LabelSearch search = { name };
     for (const FnDecl *fn = file->ast->fns; fn; fn = fn->next)
-        if (walk_body(fn->body, writes_label, &search)) return fn;
+        if (walk_body(fn->body, writes_label, (void *)name)) return fn;
     return NULL;
 }
 
@@ -216,21 +210,25 @@ static Value unknown_name(Elab *e, const char *name, Place place)
     if (f->broken) return value_error();
     ItemName *pipeline = map_get(f->file->pipeline, name);
     if (pipeline) {
-        elab_error(e, place, "%s belongs to the pipeline of data, which only data and train see; pass it as an argument", name);
+        elab_error(e, place,
+                   "%s belongs to the pipeline of data, which only data and train see; pass it as an argument", name);
         diag_note(e->d, pipeline->name->place, "%s is bound here; a const would be visible everywhere", name);
         return value_error();
     }
     const FnDecl *fn = labelling_fn(f->file, name);
     if (fn) {
-        return elab_error(e, place, "the label %s has not been reached yet in this entry: it is made in %s %s; call that "
-                          "first, or declare a param at file level", name, fn->module ? "module" : "fn", fn->name);
+        return elab_error(e, place,
+                          "the label %s has not been reached yet in this entry: it is made in %s %s; call that "
+                          "first, or declare a param at file level",
+                          name, fn->module ? "module" : "fn", fn->name);
     }
     Vec(const char *) names = {0};
     for (int i = 0; i < f->names.count; i++) vec_push(e->arena, &names, f->names.at[i].name);
     for (int i = 0; i < map_count(f->file->consts); i++) vec_push(e->arena, &names, map_key(f->file->consts, i));
     for (int i = 0; i < map_count(f->file->stores); i++) vec_push(e->arena, &names, map_key(f->file->stores, i));
     if (sees_pipeline(e)) {
-        for (int i = 0; i < map_count(f->file->pipeline); i++) vec_push(e->arena, &names, map_key(f->file->pipeline, i));
+        for (int i = 0; i < map_count(f->file->pipeline); i++)
+            vec_push(e->arena, &names, map_key(f->file->pipeline, i));
     }
     const char *near = suggest(name, names.at, names.count);
     if (near) return elab_error(e, place, "unknown name %s; did you mean %s?", name, near);
@@ -290,7 +288,6 @@ const Callable *elab_callable(Elab *e, const char *name)
     if (!c && setting && !e->frame->fn) c = map_get(e->model->schedules, name);
     if (!c) c = map_get(e->model->prelude, name);
     if (!c) c = map_get(e->model->schedules, name);
-    if (c) c->used = true;
     return c;
 }
 

@@ -9,7 +9,7 @@ Node *elab_ambient(Elab *e, const char *name)
     return n ? n : make_input(e->graph, STORE_ambient, name, type_scalar(DT_i64));
 }
 
-/* --- initial values -------------------------------------------------------------------------------------------------- */
+/* initial values */
 
 static Value type_shape(Elab *e, const Type *type)
 {
@@ -64,9 +64,10 @@ static Param *new_param(Elab *e, const char *path, const Type *type, const Expr 
     return p;
 }
 
-/* --- declarations ----------------------------------------------------------------------------------------------------- */
+/* declarations */
 
-/* The site of a path declared at `place`; NULL after reporting a second declaration. *fresh: first time in this entry. */
+/* The site of a path declared at `place`; NULL after reporting a second declaration. *fresh: first time in this entry.
+ */
 static Site *enter_store(Elab *e, const char *path, Place place, bool *fresh)
 {
     Site *site = map_get(e->sites, path);
@@ -149,7 +150,8 @@ void elab_declare(Elab *e, const Stmt *s)
 {
     if (!may_declare(e, s)) return;
     for (const Name *n = s->names; n; n = n->next) {
-        Value v = s->kind == STMT_param ? declare_param(e, s, n->text, n->place) : declare_state(e, s, n->text, n->place);
+        Value v =
+            s->kind == STMT_param ? declare_param(e, s, n->text, n->place) : declare_state(e, s, n->text, n->place);
         elab_bind(e, n->text, v, n->place);
     }
 }
@@ -174,7 +176,7 @@ Value elab_file_store(Elab *e, const Stmt *s, const char *name, Place place)
     return v;
 }
 
-/* --- update ------------------------------------------------------------------------------------------------------------ */
+/* update */
 
 static const char *target_name(const Expr *target)
 {

@@ -17,7 +17,7 @@ typedef struct SettingRow {
     SettingCode code;                    /* NULL: reserved */
 } SettingRow;
 
-/* --- reading arguments ------------------------------------------------------------------------------------------------- */
+/* reading arguments */
 
 static bool one_value(Train *t, const Stmt *s)
 {
@@ -37,12 +37,13 @@ static bool once(Train *t, const Stmt **slot, const Stmt *s)
     return false;
 }
 
-/* --- minimize ---------------------------------------------------------------------------------------------------------- */
+/* minimize */
 
 bool train_stream(Elab *e, const Expr *x, StreamUse *out)
 {
     if (x->kind != EXPR_name) {
-        elab_error(e, x->place, "expected the name of a stream of data; other values go in by name, after `;` in the signature");
+        elab_error(e, x->place,
+                   "expected the name of a stream of data; other values go in by name, after `;` in the signature");
         return false;
     }
     Value v = elab_name(e, x->text, x->place);
@@ -53,8 +54,8 @@ bool train_stream(Elab *e, const Expr *x, StreamUse *out)
     }
     if (v.kind == VALUE_unknown) return true;
     if (v.kind != VALUE_error)
-        elab_error(e, x->place, "entries take streams; %s is %s, which windows(…) or batches(…) makes a stream of", x->text,
-                   value_text(e->arena, &v));
+        elab_error(e, x->place, "entries take streams; %s is %s, which windows(…) or batches(…) makes a stream of",
+                   x->text, value_text(e->arena, &v));
     return false;
 }
 
@@ -71,8 +72,8 @@ static const Callable *entry_of(Elab *e, const Expr *call)
     const char **names = arena_array(e->arena, const char *, map_count(fns));
     for (int i = 0; i < map_count(fns); i++) names[i] = map_key(fns, i);
     const char *near = suggest(name, names, map_count(fns));
-    elab_error(e, call->left->place, "%s is not a fn of this file%s%s%s", name, near ? "; did you mean " : "", near ? near : "",
-               near ? "?" : "");
+    elab_error(e, call->left->place, "%s is not a fn of this file%s%s%s", name, near ? "; did you mean " : "",
+               near ? near : "", near ? "?" : "");
     return NULL;
 }
 
@@ -95,7 +96,8 @@ static Use *read_use(Elab *e, const Expr *call)
         }
     }
     if (streams != inputs || !entry_is_complete(c->fn)) {
-        elab_error(e, call->place, "%s needs a stream for each of its %d tensor%s", c->fn->name, inputs, inputs == 1 ? "" : "s");
+        elab_error(e, call->place, "%s needs a stream for each of its %d tensor%s", c->fn->name, inputs,
+                   inputs == 1 ? "" : "s");
         diag_note(e->d, c->fn->place, "%s is declared here", c->fn->name);
         return NULL;
     }
@@ -118,7 +120,7 @@ static void set_minimize(Train *t, const Stmt *s)
     t->m->train.stream_count = use->stream_count;
 }
 
-/* --- the others ---------------------------------------------------------------------------------------------------------- */
+/* the others */
 
 static void set_using(Train *t, const Stmt *s)
 {
@@ -180,7 +182,7 @@ static void set_group(Train *t, const Stmt *s)
     vec_push(t->m->arena, &t->m->groups, (Group){ .stmt = s });
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------------------ */
+/* the table */
 
 static const SettingRow ROWS[] = {
 #define SETTING(name, doc) { #name, doc, set_##name },
@@ -207,7 +209,8 @@ static void read_setting(Train *t, const Stmt *s)
         return;
     }
     const char *near = suggest(s->text, names, setting_count());
-    elab_error(t->e, s->place, "unknown setting %s%s%s%s", s->text, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    elab_error(t->e, s->place, "unknown setting %s%s%s%s", s->text, near ? "; did you mean " : "", near ? near : "",
+               near ? "?" : "");
 }
 
 static void read_block(Train *t, const Stmt *body)
@@ -231,7 +234,8 @@ static void check_complete(Train *t, const Stmt *block)
     const TrainSpec *spec = &t->m->train;
     if (!t->minimize) return;
     if (!t->m->using) elab_error(t->e, block->place, "train has no optimizer: `using adamw(lr = 1e-3)`");
-    if (!t->length && spec->minimize) elab_error(t->e, block->place, "train does not say how long: `steps 2000` or `epochs 3`");
+    if (!t->length && spec->minimize)
+        elab_error(t->e, block->place, "train does not say how long: `steps 2000` or `epochs 3`");
 }
 
 void train_read(Model *m, Diagnostics *d)

@@ -1,5 +1,5 @@
-/* The optimizer's code for one parameter: the module that `using` names, called with (w, g), its arguments overridden by the groups
- * that match the parameter's path. */
+/* The optimizer's code for one parameter: the module that `using` names, called with (w, g), its arguments overridden
+ * by the groups that match the parameter's path. */
 #include "frontend/elab.h"
 
 #include <string.h>
@@ -18,7 +18,8 @@ void update_check_groups(Model *m, Diagnostics *d)
     for (int i = 0; i < m->groups.count; i++) {
         for (const Expr *x = m->groups.at[i].stmt->values; x; x = x->next) {
             bool matched = x->keyword || x->kind != EXPR_string;
-            for (int k = 0; k < m->params.count && !matched; k++) matched = pattern_matches(x->text, m->params.at[k]->path);
+            for (int k = 0; k < m->params.count && !matched; k++)
+                matched = pattern_matches(x->text, m->params.at[k]->path);
             if (!matched) diag_error(d, x->place, "the pattern \"%s\" matches no parameter of the model", x->text);
         }
     }
@@ -131,7 +132,8 @@ Graph *model_update(Model *m, const Param *param, int64_t steps, int64_t epoch_s
         diag_error(d, m->train.place, "train has no optimizer: `using adamw(lr = 1e-3)`");
         return NULL;
     }
-    Elab *e = elab_new(m, MODE_optimizer, graph_new(m->arena, m->dims, arena_print(m->arena, "update %s", param->path)), d);
+    Elab *e =
+        elab_new(m, MODE_optimizer, graph_new(m->arena, m->dims, arena_print(m->arena, "update %s", param->path)), d);
     e->steps = (double)steps;
     e->epoch = (double)epoch_steps;
     elab_push(e, NULL, m->root, "", (Place){0});

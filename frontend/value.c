@@ -33,7 +33,7 @@ bool value_is_whole(const Value *v, int64_t *out)
     return true;
 }
 
-const char *value_kind_name(ValueKind kind)
+static const char *kind_name(ValueKind kind)
 {
     switch (kind) {
     case VALUE_error: return "an erroneous value";
@@ -88,5 +88,5 @@ const char *value_text(Arena *arena, const Value *v)
     case VALUE_error:
     case VALUE_none: break;
     }
-    return value_kind_name(v->kind);
+    return kind_name(v->kind);
 }

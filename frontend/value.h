@@ -74,6 +74,4 @@ bool value_is_whole(const Value *v, int64_t *out);
 /* For messages: "f32[B, T]", "the number 3", "a string". */
 const char *value_text(Arena *arena, const Value *v);
 
-const char *value_kind_name(ValueKind kind);
-
 #endif

@@ -43,7 +43,7 @@ bool walk_body(const Stmt *body, ExprVisitor visit, void *context)
     return false;
 }
 
-bool walk_fn(const FnDecl *fn, ExprVisitor visit, void *context)
+static bool walk_fn(const FnDecl *fn, ExprVisitor visit, void *context)
 {
     for (const ParamDecl *p = fn->params; p; p = p->next)
         if (walk_type(p->type, visit, context) || walk_expr(p->value, visit, context)) return true;
@@ -55,5 +55,3 @@ bool walk_fn(const FnDecl *fn, ExprVisitor visit, void *context)
 static bool is_name(void *context, const Expr *x) { return x->kind == EXPR_name && !strcmp(x->text, context); }
 
 bool fn_mentions(const FnDecl *fn, const char *name) { return walk_fn(fn, is_name, (void *)name); }
-
-bool expr_mentions(const Expr *x, const char *name) { return walk_expr(x, is_name, (void *)name); }
