@@ -308,6 +308,21 @@ void ast_add_import(Parser *p, const char *path, const char *alias, ExprList arg
     p->any = true;
 }
 
+/* No parameter stands twice; `_` may. */
+static void check_parameters(Parser *p, const ParamDecl *params)
+{
+    Map *seen = map_new(p->arena);
+    for (const ParamDecl *param = params; param; param = param->next) {
+        const ParamDecl *first = map_get(seen, param->name);
+        if (first && strcmp(param->name, "_") != 0) {
+            complain(p, param->place, "the parameter %s stands twice", param->name);
+            if (!p->stopped)
+                diag_note(p->d, first->place, "it stands here first");
+        }
+        map_set(seen, param->name, (void *)param);
+    }
+}
+
 void ast_add_fn(Parser *p, bool module, const char *name, ParamList tensors, ParamList statics, TypeList results,
                 StmtList body, Place place)
 {
@@ -318,6 +333,7 @@ void ast_add_fn(Parser *p, bool module, const char *name, ParamList tensors, Par
         tensors.last->next = statics.first;
     *fn = (FnDecl){ .name = name, .module = module, .params = tensors.first ? tensors.first : statics.first,
                     .results = results.first, .body = body.first, .place = place, .file = p->ast };
+    check_parameters(p, fn->params);
     if (p->last_fn)
         p->last_fn->next = fn;
     else
