@@ -264,6 +264,27 @@ static void test_real_type(void **state)
     arena_free(arena);
 }
 
+/* Without a host, constants of data are symbols of their names. */
+static void test_without_data(void **state)
+{
+    (void)state;
+    const char *text = "data {\n const tok = chars(read(\"text\")), V = size(tok), end = tok[\"x\"]\n"
+                       " batch = windows(tok(read(\"text\")), length = 5, batch = 2)\n}\n"
+                       "param w: f32[V, 4] = normal(0, 0.02)\n"
+                       "fn loss(x: i32[B, T+1]) -> f32 { return mean(cross_entropy(w[x[:, :-1]] @ w.T, x[:, 1:])) + end }\n"
+                       "train { minimize loss(batch); using sgd(); steps 3; evaluate loss = mean(loss(batch)) }\n";
+    Arena *arena = arena_new();
+    Program p = { .arena = arena, .d = diag_new(arena) };
+    Source source = { .path = "test.ptm", .text = text, .size = strlen(text) };
+    ModelOptions options = { .real = DT_f32 };
+    p.model = model_new(arena, ast_parse(arena, &source, (const char *const[]){ NULL }, p.d), &options, p.d);
+    model_check(p.model, p.d);
+    Graph *g = model_entry(p.model, "loss", NULL, -1, true, p.d);
+    assert_clean(&p);
+    assert_string_equal(type_text(arena, &graph_find_input(g, "w")->type), "f32[V, 4]");
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,7 +293,7 @@ int main(void)
         cmocka_unit_test(test_lists), cmocka_unit_test(test_dimensions), cmocka_unit_test(test_two_values_of_a_symbol),
         cmocka_unit_test(test_parameters_and_paths), cmocka_unit_test(test_sharing), cmocka_unit_test(test_training),
         cmocka_unit_test(test_draws_do_not_merge), cmocka_unit_test(test_data_constants), cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_real_type),
+        cmocka_unit_test(test_real_type), cmocka_unit_test(test_without_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
