@@ -269,8 +269,10 @@ bool contraction_find(const Node *einsum, const View *a, const View *b, Contract
     if (!letters_find(einsum, a, b, &l)) return false;
     Contraction o = {0};
     const Axis *last = l.out_count ? &l.axis[l.out_count - 1] : NULL;
-    if (last && last->group == GROUP_batch) return false;
-    o.swapped = last && last->group == GROUP_m;
+    bool has_m = largest(&l, GROUP_m) != NULL, has_n = largest(&l, GROUP_n) != NULL;
+    bool ends_in_batch = last && last->group == GROUP_batch;    /* right only where columns of C are single elements */
+    if (ends_in_batch && has_m && has_n) return false;
+    o.swapped = ends_in_batch ? has_n : last && last->group == GROUP_m;
     if (o.swapped) swap_operands(&l);
     Axis k;
     if (!merge_inner(&l, &k)) return false;

@@ -27,8 +27,9 @@ typedef struct Contraction {
     int64_t batch[4], a_batch[4], b_batch[4], c_batch[4];
 } Contraction;
 
-/* False when the letters or strides do not fit a product (k does not merge, neither stride of an operand is 1, the result's last
- * letter is a batch letter, more than 4 batch axes): the caller then stores an operand in another order, or multiplies and sums. */
+/* False when the letters or strides do not fit a product (k does not merge, neither stride of an operand is 1, the result
+ * ends in a batch letter while both operands have letters of their own, more than 4 batch axes): the caller then stores
+ * an operand in another order, or multiplies and sums. */
 bool contraction_find(const Node *einsum, const View *a, const View *b, Contraction *out);
 
 #endif

@@ -2,6 +2,7 @@
  * output is covered, whatever a kernel needs it computes or reads, and no two values that are alive at one time
  * share bytes unless one legally takes the other's place. What `schedule` and `plan` fill in is checked once it is
  * there. */
+#include "ir/contraction.h"
 #include "ir/plan.h"
 
 #include <inttypes.h>
@@ -86,6 +87,26 @@ static const char *check_outputs(Proof *v, const Kernel *k, int position)
     return k->outputs.count ? NULL : arena_print(v->arena, "kernel %d writes nothing", k->id);
 }
 
+static bool is_read(void *context, const Node *node)
+{
+    const Kernel *k = context;
+    for (int i = 0; i < k->inputs.count; i++)
+        if (k->inputs.at[i] == node) return true;
+    return false;
+}
+
+static const char *check_product(const Proof *v, const Kernel *k)
+{
+    if (k->kind != KERNEL_contract) return NULL;
+    const Node *e = k->nodes.at[k->nodes.count - 1];
+    View a, b;
+    Contraction c;
+    bool fits = e->op == OP_einsum && (e->type.dtype == DT_f32 || e->type.dtype == DT_f64) &&
+                view_find(e->args[0], is_read, (void *)k, &a) && view_find(e->args[1], is_read, (void *)k, &b) &&
+                contraction_find(e, &a, &b, &c);
+    return fits ? NULL : say_node(v, k, e, "is no product of what its kernel reads");
+}
+
 static const char *check_kernels(Proof *v)
 {
     for (int position = 0; position < v->p->kernels.count; position++) {
@@ -93,6 +114,7 @@ static const char *check_kernels(Proof *v)
         const char *wrong = check_inputs(v, k, position);
         if (!wrong) wrong = check_nodes(v, k, position);
         if (!wrong) wrong = check_outputs(v, k, position);
+        if (!wrong) wrong = check_product(v, k);
         if (wrong) return wrong;
     }
     return NULL;

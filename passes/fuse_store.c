@@ -5,6 +5,8 @@
 #include "passes/fuse.h"
 #include "ir/contraction.h"
 
+#include <assert.h>
+
 enum {
     RECOMPUTE_COST = 64,                 /* operations an element that are cheaper than a load and a store of it */
     SPREAD_COST = 4,                     /* a value that is spread over many elements is recomputed for each of them */
@@ -121,6 +123,34 @@ static void store_operands(Fusion *f, const Node *einsum)
     }
 }
 
+static bool is_stored(void *context, const Node *node)
+{
+    const Fusion *f = context;
+    return f->role[fuse_base(node)->id] != ROLE_inside;
+}
+
+/* What one product made stored may lie in the way of another's view: such operands get a dense copy, until all fit. */
+static void settle_operands(Fusion *f)
+{
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (int k = 0; k < f->count; k++) {
+            const Node *e = f->graph->nodes.at[k];
+            View a, b;
+            Contraction c;
+            if (!f->live[k] || e->op != OP_einsum) continue;
+            bool fits = view_find(e->args[0], is_stored, f, &a) && view_find(e->args[1], is_stored, f, &b) &&
+                        contraction_find(e, &a, &b, &c);
+            if (fits) continue;
+            bool dense = is_stored(f, e->args[0]) && is_stored(f, e->args[1]);
+            assert(!dense && "fuse_rewrite left products of dense operands only");
+            store(f, fuse_base(e->args[0]));
+            store(f, fuse_base(e->args[1]));
+            changed = true;
+        }
+    }
+}
+
 static bool is_filled(const Node *base)
 {
     while (op_is_movement(base->op) && base->op != OP_concat) base = base->args[0];
@@ -152,6 +182,7 @@ static void mark_required(Fusion *f)
         if (f->live[k] && n->op == OP_einsum) store_operands(f, n);
         if (f->live[k] && n->op == OP_scatter) store_around_scatter(f, n);
     }
+    settle_operands(f);
 }
 
 /* ---- wishes ---- */
