@@ -9,7 +9,7 @@
 
 #include <llvm-c/Core.h>
 
-enum { MAX_DEPTH = MAX_PARTS + 2, MAX_REDUCTIONS = 64 };
+enum { MAX_DEPTH = MAX_PARTS + 2, MAX_REDUCTIONS = 64, BLOCK_VECTORS = 8 };
 
 /* A module under construction: one context, used by one thread. */
 typedef struct Unit {
@@ -39,6 +39,13 @@ typedef struct Mask {
     LLVMValueRef when_any;               /* i1, with `when`: some lane holds */
 } Mask;
 
+/* Vectors along the lane axis, bound once in the unit's scope and taken in turn: a block of columns, or a short row. */
+typedef struct Block {
+    int  count;
+    Var *part[BLOCK_VECTORS][MAX_PARTS];
+    Mask mask[BLOCK_VECTORS];
+} Block;
+
 typedef struct Known Known;
 typedef struct KnownMask KnownMask;
 typedef struct KnownRow KnownRow;
@@ -66,6 +73,7 @@ typedef struct Emit {
     int64_t *held;                       /* by canonical number: offset in scratch of a value kept across passes, or -1 */
     HeldState *held_state;
     bool   in_row;                       /* inside a pass over the row: kept values are stored as they are made */
+    Block  row;                          /* a short row, all of it at once: its values stay in registers from pass to pass */
 } Emit;
 
 /* emit.c: builder, types, scopes, loops */
@@ -141,13 +149,8 @@ LLVMValueRef span_units(Emit *e, Loop *loop);
 void  span_chunk(Emit *e, LLVMValueRef chunk, SpanBody *body, void *context);    /* part of a long lane axis */
 Mask  lane_zero_only(const Emit *e);
 
-/* Vectors of a block of columns, bound once in the unit's scope and taken in turn. */
-typedef struct Block {
-    int  count;
-    Var *part[4][MAX_PARTS];
-    Mask mask[4];
-} Block;
 void  block_bind(Emit *e, LLVMValueRef chunk, Block *block);
+void  block_bind_row(Emit *e);                               /* e->row, when the grid says that the row is short */
 void  block_use(Emit *e, const Block *block, int vector);
 
 /* loop.c, scatter.c: whole kernels */

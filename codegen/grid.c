@@ -8,7 +8,9 @@ enum {
     MANY_UNITS = 32,
     ENOUGH_UNITS = 8,
     CHUNK = 2048,
-    CHUNK_VECTORS = 4                    /* columns: independent accumulators */
+    CHUNK_VECTORS = 4,                   /* columns: independent accumulators */
+    ROW_VECTORS = 8,                     /* a row of at most so many vectors stays in registers .. */
+    ROW_OPERATIONS = 400                 /* .. unless that is too much code */
 };
 
 static int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -91,7 +93,7 @@ static void share_map(const Nest *nest, Grid *grid)
     grid->units = outer_units(nest, grid);
 }
 
-static void share_rows(const Nest *nest, Grid *grid)
+static void share_rows(const Signature *s, const Nest *nest, Grid *grid)
 {
     for (int k = 0; k < nest->axis_count; k++) {
         if (nest->axis[k].group == GROUP_a)
@@ -100,6 +102,8 @@ static void share_rows(const Nest *nest, Grid *grid)
             grid->inner[grid->inner_count++] = k;
     }
     grid->units = outer_units(nest, grid);
+    int64_t vectors = divide_up(grid->lane_extent, LANES);
+    grid->resident = grid->lane >= 0 && grid->inner_count == 0 && vectors <= ROW_VECTORS && vectors * element_cost(s) <= ROW_OPERATIONS;
 }
 
 /* Blocks of columns: as wide as the extent divides by, unless that leaves too few. */
@@ -147,7 +151,7 @@ Grid nest_grid(const Signature *s, const Nest *nest)
     if (columns)
         share_columns(nest, &grid);
     else if (kernel->r_rank > 0)
-        share_rows(nest, &grid);
+        share_rows(s, nest, &grid);
     else if (nest->axis_count == 1)
         share_flat(&grid);
     else

@@ -136,6 +136,7 @@ void emit_rows(Emit *e)
     bool spanning = has_outputs(e, true);
     Loop units;
     span_units(e, &units);
+    block_bind_row(e);
     for (int number = 0; number <= last; number++) {
         Pass pass = {.last = spanning && number == last};
         for (int k = 0; k < count; k++)
@@ -184,7 +185,7 @@ void emit_columns(Emit *e)
     Columns c;
     Loop units;
     int last;
-    LLVMValueRef carried[MAX_REDUCTIONS * 4];
+    LLVMValueRef carried[MAX_REDUCTIONS * BLOCK_VECTORS];
     c.count = reductions_of(e, c.reduction, &last);
     block_bind(e, span_units(e, &units), &c.block);
     for (int vector = 0; vector < c.block.count; vector++)

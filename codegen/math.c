@@ -67,26 +67,38 @@ static LLVMValueRef power_of_two(const Math *m, LLVMValueRef n)
     return LLVMBuildBitCast(m->b, field, m->type, "");
 }
 
-/* e^x = 2^n e^r with r = x - n ln 2, |r| <= ln 2 / 2; e^r = 1 + r + r^2 P(r). 2^n in two factors, since n may lie outside the exponents
- * of normal numbers by half. */
-LLVMValueRef math_exp(const Unit *u, LLVMValueRef x)
+/* e^x = 2^n e^r with r = x - n ln 2, |r| <= ln 2 / 2; e^r = 1 + r + r^2 P(r). */
+static LLVMValueRef exp_parts(const Math *m, LLVMValueRef x, LLVMValueRef *n)
 {
     static const double narrow[] = {0x1.fffffb8d78947p-2, 0x1.55548fd7607b5p-3, 0x1.5558f8825ed8fp-5, 0x1.123b02e7c4a09p-7,
                                     0x1.6a2253aff2e55p-10};
     static const double wide[] = {0x1p-1, 0x1.555555555555bp-3, 0x1.5555555555501p-5, 0x1.111111110ebcep-7, 0x1.6c16c16c30ac8p-10,
                                   0x1.a01a01b3b6e22p-13, 0x1.a01a01355affep-16, 0x1.71ddef906e3abp-19, 0x1.27e5b5ad19bebp-22,
                                   0x1.af6ce7fcddcaep-26, 0x1.1e3c83a62f9a6p-29};
+    LLVMValueRef nearest = math_nearest(m, LLVMBuildFMul(m->b, x, math_number(m, 0x1.71547652b82fep0), ""), n);
+    LLVMValueRef r = math_multiply_add(m, nearest, math_number(m, m->wide ? -LN2_HIGH_WIDE : -LN2_HIGH), x);
+    r = math_multiply_add(m, nearest, math_number(m, m->wide ? -LN2_LOW_WIDE : -LN2_LOW), r);
+    LLVMValueRef p = m->wide ? math_polynomial(m, r, wide, 11) : math_polynomial(m, r, narrow, 5);
+    LLVMValueRef rest = math_multiply_add(m, LLVMBuildFMul(m->b, r, r, ""), p, r);
+    return LLVMBuildFAdd(m->b, rest, math_number(m, 1), "");
+}
+
+/* 2^n in two factors, since n may lie outside the exponents of normal numbers by half. */
+LLVMValueRef math_exp(const Unit *u, LLVMValueRef x)
+{
     Math m = math_of(u, x);
-    x = math_at_least(&m, math_at_most(&m, x, m.wide ? 710 : 89), m.wide ? -746 : -104);
-    LLVMValueRef bits, n = math_nearest(&m, LLVMBuildFMul(m.b, x, math_number(&m, 0x1.71547652b82fep0), ""), &bits);
-    LLVMValueRef r = math_multiply_add(&m, n, math_number(&m, m.wide ? -LN2_HIGH_WIDE : -LN2_HIGH), x);
-    r = math_multiply_add(&m, n, math_number(&m, m.wide ? -LN2_LOW_WIDE : -LN2_LOW), r);
-    LLVMValueRef p = m.wide ? math_polynomial(&m, r, wide, 11) : math_polynomial(&m, r, narrow, 5);
-    LLVMValueRef rest = math_multiply_add(&m, LLVMBuildFMul(m.b, r, r, ""), p, r);
-    LLVMValueRef e = LLVMBuildFAdd(m.b, rest, math_number(&m, 1), "");
-    LLVMValueRef half = LLVMBuildAShr(m.b, bits, math_whole(&m, 1), "");
-    LLVMValueRef other = LLVMBuildSub(m.b, bits, half, "");
+    LLVMValueRef n, limited = math_at_least(&m, math_at_most(&m, x, m.wide ? 710 : 89), m.wide ? -746 : -104);
+    LLVMValueRef e = exp_parts(&m, limited, &n);
+    LLVMValueRef half = LLVMBuildAShr(m.b, n, math_whole(&m, 1), "");
+    LLVMValueRef other = LLVMBuildSub(m.b, n, half, "");
     return LLVMBuildFMul(m.b, LLVMBuildFMul(m.b, e, power_of_two(&m, half), ""), power_of_two(&m, other), "");
+}
+
+LLVMValueRef math_exp_moderate(const Unit *u, LLVMValueRef x)
+{
+    Math m = math_of(u, x);
+    LLVMValueRef n, e = exp_parts(&m, x, &n);
+    return LLVMBuildFMul(m.b, e, power_of_two(&m, n), "");
 }
 
 /* x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2), for positive finite x. */

@@ -19,6 +19,7 @@
 #include "codegen/emit.h"
 
 LLVMValueRef math_exp(const Unit *u, LLVMValueRef x);
+LLVMValueRef math_exp_moderate(const Unit *u, LLVMValueRef x);           /* where the result is a normal number: fewer steps */
 LLVMValueRef math_log(const Unit *u, LLVMValueRef x);
 LLVMValueRef math_pow(const Unit *u, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef math_tanh(const Unit *u, LLVMValueRef x);

@@ -22,7 +22,7 @@ LLVMValueRef math_tanh(const Unit *u, LLVMValueRef x)
     LLVMValueRef p = m.wide ? math_polynomial(&m, square, wide, 12) : math_polynomial(&m, square, narrow, 5);
     LLVMValueRef below = math_multiply_add(&m, LLVMBuildFMul(m.b, size, square, ""), p, size);
     LLVMValueRef limited = math_at_most(&m, size, m.wide ? 20 : 10);
-    LLVMValueRef e = math_exp(u, LLVMBuildFAdd(m.b, limited, limited, ""));
+    LLVMValueRef e = math_exp_moderate(u, LLVMBuildFAdd(m.b, limited, limited, ""));
     LLVMValueRef rest = LLVMBuildFDiv(m.b, math_number(&m, 2), LLVMBuildFAdd(m.b, e, math_number(&m, 1), ""), "");
     LLVMValueRef above = LLVMBuildFSub(m.b, math_number(&m, 1), rest, "");
     return odd_function(&m, x, size, m.wide ? 0.55 : 0.625, below, above);
@@ -34,7 +34,7 @@ static LLVMValueRef erf_above_narrow(const Math *m, LLVMValueRef size)
     static const double g[] = {0x1.5cea073cff112p-13, -0x1.21253f07ff28cp+0, -0x1.4450d53eefe74p-1, -0x1.bb2421022df60p-4,
                                0x1.9a94dce64a779p-6, -0x1.0fdcf120a7f91p-8, 0x1.c29c36dcf25edp-12, -0x1.5b04c0ec16bd9p-16};
     LLVMValueRef limited = math_at_most(m, size, 4);
-    return LLVMBuildFSub(m->b, math_number(m, 1), math_exp(m->u, math_polynomial(m, limited, g, 8)), "");
+    return LLVMBuildFSub(m->b, math_number(m, 1), math_exp_moderate(m->u, math_polynomial(m, limited, g, 8)), "");
 }
 
 /* f64, |x| from 1: 1 - e^(-x^2) X(t) / (x + 1) with t = (x - 5/2) / (x + 5/2), X a fit of (x + 1) e^(x^2) erfc(x). */
@@ -47,7 +47,7 @@ static LLVMValueRef erf_above_wide(const Math *m, LLVMValueRef size)
     LLVMValueRef x = math_at_most(m, size, 6), middle = math_number(m, 2.5);
     LLVMValueRef t = LLVMBuildFDiv(m->b, LLVMBuildFSub(m->b, x, middle, ""), LLVMBuildFAdd(m->b, x, middle, ""), "");
     LLVMValueRef scaled = LLVMBuildFDiv(m->b, math_polynomial(m, t, c, 16), LLVMBuildFAdd(m->b, x, math_number(m, 1), ""), "");
-    LLVMValueRef power = math_exp(m->u, LLVMBuildFNeg(m->b, LLVMBuildFMul(m->b, x, x, ""), ""));
+    LLVMValueRef power = math_exp_moderate(m->u, LLVMBuildFNeg(m->b, LLVMBuildFMul(m->b, x, x, ""), ""));
     return LLVMBuildFSub(m->b, math_number(m, 1), LLVMBuildFMul(m->b, power, scaled, ""), "");
 }
 

@@ -56,6 +56,7 @@ typedef struct Grid {
     int64_t chunk, chunks;                   /* elements of the lane axis in a unit; parts of the axis, innermost in the unit's number */
     bool    flat;                            /* a map over one axis: units are its vectors (whole) or its elements */
     bool    whole;
+    bool    resident;                        /* rows: so short that all its vectors are taken at once */
     int64_t units, tile;
 } Grid;
 

@@ -28,6 +28,11 @@ static void span_lanes(Emit *e, SpanBody *body, void *context, LLVMValueRef *car
         body(e, context, lane_zero_only(e), carried);
         return;
     }
+    for (int k = 0; k < e->row.count; k++) {
+        block_use(e, &e->row, k);
+        body(e, context, e->row.mask[k], carried);
+    }
+    if (e->row.count > 0) return;
     int64_t vectors = grid->lane_extent / LANES, rest = grid->lane_extent % LANES;
     if (vectors == 1) {
         bind_axis(e, grid->lane, whole(u, 0), 1);
@@ -151,6 +156,19 @@ void block_bind(Emit *e, LLVMValueRef chunk, Block *block)
         bind_axis(e, grid->lane, base, 1);
         for (int j = 0; j < e->nest->part_count; j++) block->part[k][j] = e->part[j];
         if (grid->lane_extent % grid->chunk != 0) block->mask[k] = lanes_below(e, base, whole(u, grid->lane_extent));
+    }
+}
+
+void block_bind_row(Emit *e)
+{
+    const Grid *grid = e->grid;
+    if (!grid->resident) return;
+    e->row.count = (int)((grid->lane_extent + LANES - 1) / LANES);
+    for (int k = 0; k < e->row.count; k++) {
+        int64_t left = grid->lane_extent - k * LANES;
+        bind_axis(e, grid->lane, whole(e->unit, k * LANES), 1);
+        for (int j = 0; j < e->nest->part_count; j++) e->row.part[k][j] = e->part[j];
+        if (left < LANES) e->row.mask[k] = first_lanes(e, left);
     }
 }
 

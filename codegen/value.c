@@ -314,7 +314,7 @@ static Value eval_node(Emit *e, const Node *node, const Affine *index, Mask mask
 static bool is_held(Emit *e, const Node *node, const Affine *index)
 {
     const Member *member = signature_member(e->s, node);
-    if (!e->in_row || !member || !member->keep) return false;
+    if (!e->in_row || e->row.count > 0 || !member || !member->keep) return false;
     Affine own[MAX_RANK];
     nest_index(&e->indexer, e->nest, e->part, 1u << GROUP_a | 1u << GROUP_r, &node->type, own);
     return same_index(own, index, node->type.rank);
