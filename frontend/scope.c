@@ -59,9 +59,12 @@ Value elab_error(Elab *e, Place place, const char *format, ...)
     const char *text = arena_vprint(e->arena, format, args);
     va_end(args);
     const Origin *origin = elab_origin(e, place), *shown = visible_origin(origin);
+    if (e->stopped) return value_error();
     if (shown == origin) {
         diag_error(e->d, place, "%s", text);
     } else {
+        if (elab_same_place(&shown->place, &e->blamed)) return value_error();    /* one mistake, felt at several places */
+        e->blamed = shown->place;
         diag_error(e->d, shown->place, "in %s: %s", origin->callee ? origin->callee : "the prelude", text);
         diag_note(e->d, place, "here");
     }

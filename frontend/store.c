@@ -170,7 +170,7 @@ Value elab_file_store(Elab *e, const Stmt *s, const char *name, Place place)
         diag_note(e->d, site->place, "the label");
         return value_error();
     }
-    if (site || !elab_push(e, NULL, e->frame->file, "", n->place)) return value_error();
+    if (site || !elab_push(e, NULL, e->frame->file, "", (Place){0})) return value_error();
     Value v = declare_param(e, s, name, n->place);
     elab_pop(e);
     return v;
