@@ -1,4 +1,5 @@
-/* Changes of element type: to integers toward zero, out of range saturates, NaN is 0; between integers modulo the width. */
+/* Changes of element type: to integers toward zero, out of range saturates, NaN is 0; between integers modulo the
+ * width. */
 #include "codegen/emit.h"
 
 /* To the nearest bf16, ties to even, still in f32 lanes. A NaN keeps its sign and becomes quiet. */
@@ -44,7 +45,8 @@ static LLVMValueRef float_to_whole(const Unit *u, DType to, LLVMValueRef v)
 static LLVMValueRef whole_to_float(const Unit *u, DType from, DType to, LLVMValueRef v)
 {
     LLVMTypeRef type = lanes_of(register_type(u, to));
-    LLVMValueRef number = is_natural(from) ? LLVMBuildUIToFP(u->builder, v, type, "") : LLVMBuildSIToFP(u->builder, v, type, "");
+    LLVMValueRef number =
+        is_natural(from) ? LLVMBuildUIToFP(u->builder, v, type, "") : LLVMBuildSIToFP(u->builder, v, type, "");
     return cast_round(u, to, number);
 }
 

@@ -40,7 +40,8 @@ static void fill_statistics(Code *code, const Functions *functions)
     }
 }
 
-static bool compile_and_link(Code *code, Functions *functions, const char *entry, const CodeOptions *options, Diagnostics *d)
+static bool compile_and_link(Code *code, Functions *functions, const char *entry, const CodeOptions *options,
+                             Diagnostics *d)
 {
     code->objects = compile_functions(code->arena, functions, entry, options);
     const char *why = first_error(&code->objects);

@@ -1,5 +1,5 @@
-/* From a plan to machine code. The only room that knows LLVM. Object bytes are the one product: the running code is these
- * bytes linked by ORC, a shipped object is these bytes in a file. */
+/* From a plan to machine code. The only room that knows LLVM. Object bytes are the one product: the running code is
+ * these bytes linked by ORC, a shipped object is these bytes in a file. */
 #ifndef PTM_CODEGEN_H
 #define PTM_CODEGEN_H
 
@@ -14,7 +14,8 @@ typedef struct CodeOptions {
 
 typedef struct Code Code;                /* machine code in memory, and the Program whose table points into it */
 
-/* Compiles every distinct kernel once and links. `entry` names the Program. NULL after an error report (target without support). */
+/* Compiles every distinct kernel once and links. `entry` names the Program. NULL after an error report (target without
+ * support). */
 Code          *code_compile(const Plan *plan, const char *entry, const CodeOptions *options, Diagnostics *d);
 const Program *code_program(const Code *code);
 void           code_free(Code *code);

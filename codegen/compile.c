@@ -1,4 +1,5 @@
-/* Distinct kernels to object bytes: shared out over compiler threads by cost, one context, module and target machine each. */
+/* Distinct kernels to object bytes: shared out over compiler threads by cost, one context, module and target machine
+ * each. */
 #include "codegen/compile.h"
 #include "codegen/debug.h"
 #include "codegen/target.h"
@@ -54,7 +55,8 @@ typedef struct Worker {
 
 static void add_attribute(const Unit *u, LLVMValueRef function, const char *name, const char *value)
 {
-    LLVMAttributeRef attribute = LLVMCreateStringAttribute(u->context, name, (unsigned)strlen(name), value, (unsigned)strlen(value));
+    LLVMAttributeRef attribute =
+        LLVMCreateStringAttribute(u->context, name, (unsigned)strlen(name), value, (unsigned)strlen(value));
     LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, attribute);
 }
 
@@ -67,7 +69,8 @@ static void add_attributes(const Unit *u, LLVMValueRef function, const Target *t
     add_attribute(u, function, "prefer-vector-width", width);
     add_attribute(u, function, "min-legal-vector-width", width);
     unsigned nounwind = LLVMGetEnumAttributeKindForName("nounwind", 8);
-    LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(u->context, nounwind, 0));
+    LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                            LLVMCreateEnumAttribute(u->context, nounwind, 0));
 }
 
 static void verify(const Worker *w, LLVMModuleRef module)
@@ -115,7 +118,8 @@ static const char *emit_object(Worker *w, Unit *u, LLVMTargetMachineRef machine)
     if (w->options->llvm) w->object.llvm = LLVMPrintModuleToString(u->module);
     if (w->options->assembly) w->object.assembly = assembly_text(u->module, machine);
     char *why = NULL;
-    if (LLVMTargetMachineEmitToMemoryBuffer(machine, u->module, LLVMObjectFile, &why, &w->object.bytes) == 0) return NULL;
+    if (LLVMTargetMachineEmitToMemoryBuffer(machine, u->module, LLVMObjectFile, &why, &w->object.bytes) == 0)
+        return NULL;
     error = arena_print(w->arena, "%s", why);
     LLVMDisposeMessage(why);
     return error;
@@ -209,7 +213,8 @@ Objects compile_functions(Arena *arena, const Functions *functions, const char *
     }
     int count = worker_count(functions, options);
     Worker *worker = arena_array(arena, Worker, count);
-    for (int k = 0; k < count; k++) worker[k] = (Worker){.entry = entry, .options = options, .target = &target, .arena = arena_new()};
+    for (int k = 0; k < count; k++)
+        worker[k] = (Worker){.entry = entry, .options = options, .target = &target, .arena = arena_new()};
     share_out(arena, functions, worker, count);
     run_workers(worker, count);
     target_free(&target);

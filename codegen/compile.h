@@ -57,7 +57,7 @@ typedef struct Product {
 Product product_of(const Plan *plan, const Kernel *kernel);
 
 /* table.c: the Program. functions[k] and signatures[k] belong to plan->kernels.at[k]; NULL for contractions. */
-void table_build(Arena *arena, const Plan *plan, const char *entry, Function *const *functions, Signature *const *signatures,
-                 Program *out);
+void table_build(Arena *arena, const Plan *plan, const char *entry, Function *const *functions,
+                 Signature *const *signatures, Program *out);
 
 #endif

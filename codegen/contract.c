@@ -24,7 +24,12 @@ static int64_t place_of(const Plan *plan, const View *view)
 
 static RtProduct arguments(const Contraction *c, int64_t first, int64_t second, int64_t result)
 {
-    RtProduct p = {.a = c->swapped ? second : first, .b = c->swapped ? first : second, .c = result, .m = c->m, .n = c->n, .k = c->k};
+    RtProduct p = {.a = c->swapped ? second : first,
+                   .b = c->swapped ? first : second,
+                   .c = result,
+                   .m = c->m,
+                   .n = c->n,
+                   .k = c->k};
     p.a_row = c->a_row, p.a_column = c->a_column;
     p.b_row = c->b_row, p.b_column = c->b_column;
     p.c_row = c->c_row;
@@ -43,10 +48,11 @@ Product product_of(const Plan *plan, const Kernel *kernel)
     const Node *einsum = kernel->nodes.at[kernel->nodes.count - 1];
     View a, b;
     Contraction c;
-    bool fits = view_find(einsum->args[0], is_input, (void *)kernel, &a) && view_find(einsum->args[1], is_input, (void *)kernel, &b) &&
-                contraction_find(einsum, &a, &b, &c);
+    bool fits = view_find(einsum->args[0], is_input, (void *)kernel, &a) &&
+                view_find(einsum->args[1], is_input, (void *)kernel, &b) && contraction_find(einsum, &a, &b, &c);
     if (!fits) {
-        fprintf(stderr, "ptm: internal error: plan: einsum %%%u \"%s\" is not a product\n", einsum->id, einsum->attr.text);
+        fprintf(stderr, "ptm: internal error: plan: einsum %%%u \"%s\" is not a product\n", einsum->id,
+                einsum->attr.text);
         abort();
     }
     const Buffer *to = plan->buffer_of[einsum->id];

@@ -1,5 +1,5 @@
-/* Line tables. A kernel's code carries the places of its nodes: the innermost one in a file of the user's, since files of the
- * prelude are nowhere on disk. */
+/* Line tables. A kernel's code carries the places of its nodes: the innermost one in a file of the user's, since files
+ * of the prelude are nowhere on disk. */
 #include "codegen/debug.h"
 
 #include <llvm-c/DebugInfo.h>
@@ -58,8 +58,8 @@ void debug_open(Unit *u, Arena *arena, const char *entry)
     add_flag(u, "Debug Info Version", LLVMDebugMetadataVersion());
     add_flag(u, "Dwarf Version", 4);
     LLVMMetadataRef file = make_file(d, entry);
-    d->unit = LLVMDIBuilderCreateCompileUnit(d->builder, LLVMDWARFSourceLanguageC, file, "ptm", 3, true, "", 0, 0, "", 0,
-                                             LLVMDWARFEmissionLineTablesOnly, 0, false, false, "", 0, "", 0);
+    d->unit = LLVMDIBuilderCreateCompileUnit(d->builder, LLVMDWARFSourceLanguageC, file, "ptm", 3, true, "", 0, 0, "",
+                                             0, LLVMDWARFEmissionLineTablesOnly, 0, false, false, "", 0, "", 0);
     d->type = LLVMDIBuilderCreateSubroutineType(d->builder, file, NULL, 0, LLVMDIFlagZero);
     u->lines = d;
 }
@@ -71,11 +71,13 @@ void debug_function(Unit *u, LLVMValueRef function, const Node *node, const char
     Place place = user_place(node);
     for (int k = 0; k < d->files.count; k++) d->files.at[k].block = NULL;
     FileScope *file = find_file(d, place.source);
-    d->function = LLVMDIBuilderCreateFunction(d->builder, file->file, name, strlen(name), name, strlen(name), file->file, place.line,
-                                              d->type, false, true, place.line, LLVMDIFlagZero, true);
+    d->function =
+        LLVMDIBuilderCreateFunction(d->builder, file->file, name, strlen(name), name, strlen(name), file->file,
+                                    place.line, d->type, false, true, place.line, LLVMDIFlagZero, true);
     d->function_source = place.source;
     LLVMSetSubprogram(function, d->function);
-    LLVMMetadataRef location = LLVMDIBuilderCreateDebugLocation(u->context, place.line, place.column, d->function, NULL);
+    LLVMMetadataRef location =
+        LLVMDIBuilderCreateDebugLocation(u->context, place.line, place.column, d->function, NULL);
     LLVMSetCurrentDebugLocation2(u->builder, location);
 }
 

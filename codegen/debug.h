@@ -1,5 +1,5 @@
-/* Line tables that point into the model's file, so that debuggers and profilers show its lines. Nothing happens when the unit was
- * made without them. */
+/* Line tables that point into the model's file, so that debuggers and profilers show its lines. Nothing happens when
+ * the unit was made without them. */
 #ifndef PTM_CODEGEN_DEBUG_H
 #define PTM_CODEGEN_DEBUG_H
 

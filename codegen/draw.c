@@ -3,7 +3,8 @@
 
 static LLVMValueRef number(const Unit *u, LLVMTypeRef like, uint64_t value)
 {
-    LLVMValueRef one = LLVMConstInt(LLVMGetTypeKind(like) == LLVMVectorTypeKind ? LLVMGetElementType(like) : like, value, false);
+    LLVMValueRef one =
+        LLVMConstInt(LLVMGetTypeKind(like) == LLVMVectorTypeKind ? LLVMGetElementType(like) : like, value, false);
     (void)u;
     return LLVMGetTypeKind(like) == LLVMVectorTypeKind ? splat_constant(one) : one;
 }
@@ -19,7 +20,8 @@ static LLVMValueRef mix(const Unit *u, LLVMValueRef z, int shift, uint64_t facto
 static LLVMValueRef key(const Unit *u, LLVMValueRef a, LLVMValueRef b)
 {
     LLVMValueRef next = LLVMBuildAdd(u->builder, b, whole(u, 1), "");
-    LLVMValueRef z = LLVMBuildAdd(u->builder, a, LLVMBuildMul(u->builder, next, number(u, u->i64, 0x9E3779B97F4A7C15u), ""), "");
+    LLVMValueRef z =
+        LLVMBuildAdd(u->builder, a, LLVMBuildMul(u->builder, next, number(u, u->i64, 0x9E3779B97F4A7C15u), ""), "");
     z = mix(u, z, 30, 0xBF58476D1CE4E5B9u);
     z = mix(u, z, 27, 0x94D049BB133111EBu);
     return mix(u, z, 31, 1);

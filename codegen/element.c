@@ -55,7 +55,8 @@ static LLVMValueRef build_floordiv_whole(const Element *x, LLVMValueRef a, LLVMV
 {
     LLVMBuilderRef builder = x->u->builder;
     LLVMTypeRef type = LLVMTypeOf(a);
-    LLVMValueRef zero = LLVMConstNull(type), one = splat_whole(LLVMGetElementType(type), 1), minus = LLVMConstAllOnes(type);
+    LLVMValueRef zero = LLVMConstNull(type), one = splat_whole(LLVMGetElementType(type), 1),
+                 minus = LLVMConstAllOnes(type);
     LLVMValueRef by_zero = LLVMBuildICmp(builder, LLVMIntEQ, b, zero, "");
     if (is_natural(x)) {
         LLVMValueRef quotient = LLVMBuildUDiv(builder, a, build_select(x, by_zero, one, b), "");
@@ -82,7 +83,8 @@ static LLVMValueRef build_floordiv(const Element *x, LLVMValueRef a, LLVMValueRe
     if (x->dtype == DT_f64) return build_floor(x, LLVMBuildFDiv(builder, a, b, ""));
     /* The quotient of two f32 in f64 lies on the same side of a whole number as the exact one. */
     LLVMTypeRef wide = lanes_of(x->u->f64), narrow = lanes_of(x->u->f32);
-    LLVMValueRef quotient = LLVMBuildFDiv(builder, LLVMBuildFPExt(builder, a, wide, ""), LLVMBuildFPExt(builder, b, wide, ""), "");
+    LLVMValueRef quotient =
+        LLVMBuildFDiv(builder, LLVMBuildFPExt(builder, a, wide, ""), LLVMBuildFPExt(builder, b, wide, ""), "");
     return LLVMBuildFPTrunc(builder, build_floor(x, quotient), narrow, "");
 }
 

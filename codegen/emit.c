@@ -97,7 +97,8 @@ LLVMValueRef splat(const Unit *u, LLVMValueRef scalar)
 {
     if (LLVMIsConstant(scalar)) return splat_constant(scalar);
     LLVMTypeRef type = lanes_of(LLVMTypeOf(scalar));
-    LLVMValueRef one = LLVMBuildInsertElement(u->builder, LLVMGetPoison(type), scalar, LLVMConstInt(u->i32, 0, false), "");
+    LLVMValueRef one =
+        LLVMBuildInsertElement(u->builder, LLVMGetPoison(type), scalar, LLVMConstInt(u->i32, 0, false), "");
     return LLVMBuildShuffleVector(u->builder, one, LLVMGetPoison(type), LLVMConstNull(lanes_of(u->i32)), "");
 }
 
@@ -114,7 +115,8 @@ LLVMValueRef lane_numbers(const Unit *u, LLVMTypeRef lane, int64_t stride)
     return LLVMConstVector(lanes, LANES);
 }
 
-LLVMValueRef intrinsic(const Unit *u, const char *name, LLVMTypeRef *overloads, int overload_count, LLVMValueRef *args, int arg_count)
+LLVMValueRef intrinsic(const Unit *u, const char *name, LLVMTypeRef *overloads, int overload_count, LLVMValueRef *args,
+                       int arg_count)
 {
     unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
     assert(id != 0);
@@ -135,7 +137,8 @@ LLVMValueRef any_lane(const Unit *u, LLVMValueRef mask)
     return LLVMBuildICmp(u->builder, LLVMIntNE, bits, LLVMConstInt(u->i16, 0, false), "");
 }
 
-void loop_open(Emit *e, Loop *loop, LLVMValueRef first, LLVMValueRef limit, int64_t step, bool guarded, LLVMValueRef *carried, int count)
+void loop_open(Emit *e, Loop *loop, LLVMValueRef first, LLVMValueRef limit, int64_t step, bool guarded,
+               LLVMValueRef *carried, int count)
 {
     LLVMContextRef context = e->unit->context;
     *loop = (Loop){.first = first, .limit = limit, .step = step, .guarded = guarded, .carried_count = count};
@@ -155,7 +158,8 @@ void loop_open(Emit *e, Loop *loop, LLVMValueRef first, LLVMValueRef limit, int6
 }
 
 /* The values after the loop: a guarded loop joins those before it and those of the last turn. */
-static LLVMValueRef joined(Emit *e, const Loop *loop, LLVMValueRef before, LLVMBasicBlockRef from, LLVMValueRef last, LLVMBasicBlockRef latch)
+static LLVMValueRef joined(Emit *e, const Loop *loop, LLVMValueRef before, LLVMBasicBlockRef from, LLVMValueRef last,
+                           LLVMBasicBlockRef latch)
 {
     LLVMValueRef phi = LLVMBuildPhi(e->unit->builder, LLVMTypeOf(last), "");
     LLVMValueRef values[] = {last, before};

@@ -1,7 +1,7 @@
-/* The emitter of one kernel: LLVM's builder with scopes. A scope is a loop nest level; code that does not depend on a loop is put
- * before it by construction: every value knows the depth of the innermost loop that it depends on and is built at the end of that
- * scope's block, which has no terminator until the loops inside it are closed. So no pass has to move code out of loops, and no
- * alias analysis is needed to move loads. */
+/* The emitter of one kernel: LLVM's builder with scopes. A scope is a loop nest level; code that does not depend on a
+ * loop is put before it by construction: every value knows the depth of the innermost loop that it depends on and is
+ * built at the end of that scope's block, which has no terminator until the loops inside it are closed. So no pass has
+ * to move code out of loops, and no alias analysis is needed to move loads. */
 #ifndef PTM_CODEGEN_EMIT_H
 #define PTM_CODEGEN_EMIT_H
 
@@ -31,8 +31,8 @@ typedef struct Value {
     int depth;
 } Value;
 
-/* Which lanes count. tail: lanes beyond the end of the axis, never all of them; when: what pads, concats and absent ids ask for.
- * Both are <16 x i1> or NULL for all lanes. */
+/* Which lanes count. tail: lanes beyond the end of the axis, never all of them; when: what pads, concats and absent ids
+ * ask for. Both are <16 x i1> or NULL for all lanes. */
 typedef struct Mask {
     LLVMValueRef tail, when;
     int  tail_depth, when_depth;
@@ -62,18 +62,22 @@ typedef struct Emit {
     const Grid *grid;
     Indexer indexer;
     LLVMValueRef function, blocks, args, begin, end, scratch, fault;
-    LLVMValueRef *word;                  /* decoded places (pointers) and other words, by word number; NULL until used */
+    /* decoded places (pointers) and other words, by word number; NULL until used */
+    LLVMValueRef *word;
     Scope scope[MAX_DEPTH];
     int   depth, serials;
     Var  *part[MAX_PARTS];               /* of the loops that are open */
     Vec(Known *) known;                  /* values built so far, to be used again while their scope is open */
     Vec(KnownMask *) known_masks;
     Vec(KnownRow *) known_rows;
-    Value *reduced;                      /* by canonical number: the row's value of a reduction; v NULL before it is known */
-    int64_t *held;                       /* by canonical number: offset in scratch of a value kept across passes, or -1 */
+    /* by canonical number: the row's value of a reduction; v NULL before it is known */
+    Value *reduced;
+    /* by canonical number: offset in scratch of a value kept across passes, or -1 */
+    int64_t *held;
     HeldState *held_state;
     bool   in_row;                       /* inside a pass over the row: kept values are stored as they are made */
-    Block  row;                          /* a short row, all of it at once: its values stay in registers from pass to pass */
+    /* a short row, all of it at once: its values stay in registers from pass to pass */
+    Block  row;
 } Emit;
 
 /* emit.c: builder, types, scopes, loops */
@@ -93,11 +97,14 @@ LLVMValueRef zero_of(const Unit *u, DType dtype);            /* 16 lanes of zero
 LLVMValueRef splat(const Unit *u, LLVMValueRef scalar);      /* built where the builder stands */
 LLVMValueRef first_lane(const Unit *u, LLVMValueRef vector);
 LLVMValueRef lane_numbers(const Unit *u, LLVMTypeRef lane, int64_t stride);      /* 0, stride, 2 stride .. */
-LLVMValueRef intrinsic(const Unit *u, const char *name, LLVMTypeRef *overloads, int overload_count, LLVMValueRef *args, int arg_count);
-LLVMValueRef intrinsic_of(const Unit *u, const char *name, LLVMValueRef *args, int arg_count);   /* overloaded on the first argument */
+LLVMValueRef intrinsic(const Unit *u, const char *name, LLVMTypeRef *overloads, int overload_count, LLVMValueRef *args,
+                       int arg_count);
+/* overloaded on the first argument */
+LLVMValueRef intrinsic_of(const Unit *u, const char *name, LLVMValueRef *args, int arg_count);
 LLVMValueRef any_lane(const Unit *u, LLVMValueRef mask);     /* i1 */
 
-/* A loop over first, first + step .. below limit, carrying values round. Code of the body goes to the scope of depth e->depth. */
+/* A loop over first, first + step .. below limit, carrying values round. Code of the body goes to the scope of depth
+ * e->depth. */
 typedef struct Loop {
     LLVMBasicBlockRef body, exit;
     LLVMValueRef index, first, limit, *carried, *initial;
@@ -106,7 +113,8 @@ typedef struct Loop {
     bool    guarded;                     /* may have no turn at all */
 } Loop;
 /* carried: in: values before the loop, out: as seen by the body. */
-void loop_open(Emit *e, Loop *loop, LLVMValueRef first, LLVMValueRef limit, int64_t step, bool guarded, LLVMValueRef *carried, int count);
+void loop_open(Emit *e, Loop *loop, LLVMValueRef first, LLVMValueRef limit, int64_t step, bool guarded,
+               LLVMValueRef *carried, int count);
 /* carried: in: values at the end of the body, out: after the loop. */
 void loop_close(Emit *e, Loop *loop, LLVMValueRef *carried);
 
@@ -129,7 +137,8 @@ Mask   mask_and(Emit *e, Mask mask, LLVMValueRef lanes, LLVMValueRef any, int de
 
 /* value.c: the value of a node at an index */
 Value  eval(Emit *e, const Node *node, const Affine *index, Mask mask);
-/* The row that one index tensor of a gather or scatter names: a variable in [0, bound), and the mask of the lanes where it is there. */
+/* The row that one index tensor of a gather or scatter names: a variable in [0, bound), and the mask of the lanes where
+ * it is there. */
 Mask   eval_row(Emit *e, const Node *node, const Node *ids, const Affine *index, int64_t bound, Mask mask, Affine *row);
 
 /* element.c, cast.c, draw.c: built where the builder stands */
@@ -142,7 +151,8 @@ LLVMValueRef draw_word(const Unit *u, LLVMValueRef seed, LLVMValueRef hash, LLVM
 /* span.c: loops over the axes of a grid */
 /* What happens at one vector of the nest; carried: values that go round the loops, replaced by their next ones. */
 typedef void SpanBody(Emit *e, void *context, Mask mask, LLVMValueRef *carried);
-void  span_inner(Emit *e, SpanBody *body, void *context, LLVMValueRef *carried, int count);      /* inner loops and lanes */
+/* inner loops and lanes */
+void  span_inner(Emit *e, SpanBody *body, void *context, LLVMValueRef *carried, int count);
 void  span_flat(Emit *e, SpanBody *body, void *context);                 /* a flat map's units */
 /* The loop over units; their axes are bound. Returns the chunk of the lane axis that this unit is. */
 LLVMValueRef span_units(Emit *e, Loop *loop);
@@ -169,9 +179,11 @@ typedef struct Reduction {
 int  reductions_of(Emit *e, Reduction *out, int *last_pass);             /* at most MAX_REDUCTIONS */
 LLVMValueRef reduction_start(const Unit *u, const Node *node);
 LLVMValueRef reduction_step(Emit *e, const Node *node, LLVMValueRef so_far, unsigned groups, Mask mask);
-LLVMValueRef reduction_tree(const Unit *u, const Node *node, LLVMValueRef lanes);    /* all lanes in lane 0, then in every lane */
+/* all lanes in lane 0, then in every lane */
+LLVMValueRef reduction_tree(const Unit *u, const Node *node, LLVMValueRef lanes);
 
 /* kernel.c: one function. */
-LLVMValueRef emit_kernel(Unit *u, Arena *arena, const Signature *s, const Nest *nest, const Grid *grid, const char *name);
+LLVMValueRef emit_kernel(Unit *u, Arena *arena, const Signature *s, const Nest *nest, const Grid *grid,
+                         const char *name);
 
 #endif

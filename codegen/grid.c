@@ -4,7 +4,8 @@
 enum {
     TILE_OPERATIONS = 65536,             /* a tile's work: some microseconds, well above the cost of handing it out */
     TILE_LEAST = 1024, TILE_MOST = 16384,    /* its elements */
-    UNIT_ELEMENTS = 1024,                /* inner loops grow a unit up to here, so that finding its place costs little */
+    /* inner loops grow a unit up to here, so that finding its place costs little */
+    UNIT_ELEMENTS = 1024,
     MANY_UNITS = 32,
     ENOUGH_UNITS = 8,
     CHUNK = 2048,
@@ -20,7 +21,9 @@ static int operation_cost(Op op)
 {
     switch (op) {
 #define ELEMENT(name, arity, types, result, value, code, gradient, cost, doc) case OP_##name: return cost;
-#define STRUCTURAL(name, arity, kind, ...) case OP_##name: return OP_##name == OP_uniform || OP_##name == OP_integers ? 60 : 1;
+#define STRUCTURAL(name, arity, kind, ...)                                                                             \
+    case OP_##name:                                                                                                    \
+        return OP_##name == OP_uniform || OP_##name == OP_integers ? 60 : 1;
 #include "ir/ops.def"
 #undef ELEMENT
 #undef STRUCTURAL
@@ -75,7 +78,8 @@ static void share_flat(Grid *grid)
     grid->units = grid->whole ? grid->lane_extent / LANES : grid->lane_extent;
 }
 
-/* Moves loops from the unit's number into the unit while units are small and many; cuts a long lane axis when they are few. */
+/* Moves loops from the unit's number into the unit while units are small and many; cuts a long lane axis when they are
+ * few. */
 static void share_map(const Nest *nest, Grid *grid)
 {
     for (int k = 0; k + 1 < nest->axis_count; k++) grid->outer[grid->outer_count++] = k;
@@ -103,7 +107,8 @@ static void share_rows(const Signature *s, const Nest *nest, Grid *grid)
     }
     grid->units = outer_units(nest, grid);
     int64_t vectors = divide_up(grid->lane_extent, LANES);
-    grid->resident = grid->lane >= 0 && grid->inner_count == 0 && vectors <= ROW_VECTORS && vectors * element_cost(s) <= ROW_OPERATIONS;
+    grid->resident = grid->lane >= 0 && grid->inner_count == 0 && vectors <= ROW_VECTORS &&
+                     vectors * element_cost(s) <= ROW_OPERATIONS;
 }
 
 /* Blocks of columns: as wide as the extent divides by, unless that leaves too few. */

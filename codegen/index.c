@@ -1,4 +1,4 @@
-/* Index expressions: arithmetic on affine forms with exact ranges, and the movement operators as maps between indices. */
+/* Index expressions: arithmetic on affine forms with exact ranges, and the movement operators as maps of indices. */
 #include "codegen/index.h"
 
 #include <assert.h>
@@ -134,8 +134,8 @@ static const Quotient *make_quotient(Indexer *x, const Affine *of, int64_t by)
     return q;
 }
 
-/* Terms that the divisor divides go to the quotient; the others stay, and if their range lies between two multiples of the divisor
- * nothing is left to compute. */
+/* Terms that the divisor divides go to the quotient; the others stay, and if their range lies between two multiples of
+ * the divisor nothing is left to compute. */
 void index_divide(Indexer *x, const Affine *value, int64_t by, Affine *quotient, Affine *rest)
 {
     Affine whole = {0}, part = {.constant = value->constant};

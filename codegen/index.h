@@ -1,7 +1,8 @@
-/* Index expressions: where in its tensor a value is read, as affine forms over loop variables. Movement operators map an index
- * of their result to an index of their argument, so no movement ever costs a copy. What does not stay affine (the quotient of a
- * form that its divisor does not divide) becomes a variable of its own. This file knows nothing of LLVM beyond the handles that
- * the emitter hangs on a variable: the same walk serves the analysis of a nest, before any code, and the code itself. */
+/* Index expressions: where in its tensor a value is read, as affine forms over loop variables. Movement operators map
+ * an index of their result to an index of their argument, so no movement ever costs a copy. What does not stay affine
+ * (the quotient of a form that its divisor does not divide) becomes a variable of its own. This file knows nothing of
+ * LLVM beyond the handles that the emitter hangs on a variable: the same walk serves the analysis of a nest, before any
+ * code, and the code itself. */
 #ifndef PTM_CODEGEN_INDEX_H
 #define PTM_CODEGEN_INDEX_H
 
@@ -22,7 +23,8 @@ struct Var {
     int64_t      stride;
     LLVMValueRef base;                   /* i64 in lane 0; NULL under analysis and when irregular */
     LLVMValueRef lanes;                  /* irregular: <16 x i64> */
-    const Var   *merged;            /* a part of a merged axis: the axis' own variable, which stands for all parts at once */
+    /* a part of a merged axis: the axis' own variable, which stands for all parts at once */
+    const Var   *merged;
     int64_t      place;                  /* the part's weight in it; the part of weight 1 carries the stride */
 };
 
@@ -72,7 +74,8 @@ Affine index_flat(const int64_t *extent, int rank, const Affine *index);
 void   index_unflat(Indexer *x, const Affine *flat, const int64_t *extent, int rank, Affine *index);
 Affine index_flat_of(const Type *type, const Affine *index);
 
-/* What must hold for the argument to be there at all: 0 <= value < bound. Otherwise the element is zero (pad) or another's (concat). */
+/* What must hold for the argument to be there at all: 0 <= value < bound. Otherwise the element is zero (pad) or
+ * another's (concat). */
 typedef struct Condition {
     Affine  value;
     int64_t bound;

@@ -37,7 +37,8 @@ static void make_function(Emit *e, const char *name)
     e->scope[0] = (Scope){LLVMAppendBasicBlockInContext(u->context, e->function, "entry"), ++e->serials};
 }
 
-LLVMValueRef emit_kernel(Unit *u, Arena *arena, const Signature *s, const Nest *nest, const Grid *grid, const char *name)
+LLVMValueRef emit_kernel(Unit *u, Arena *arena, const Signature *s, const Nest *nest, const Grid *grid,
+                         const char *name)
 {
     Emit *e = arena_new_of(arena, Emit);
     int count = s->members.count + 1;

@@ -1,5 +1,5 @@
-/* Object bytes to running code, through ORC. With listeners, debuggers and profilers see the code and its lines: only the older
- * linking layer has them. */
+/* Object bytes to running code, through ORC. With listeners, debuggers and profilers see the code and its lines: only
+ * the older linking layer has them. */
 #include "codegen/compile.h"
 
 #include <llvm-c/Core.h>

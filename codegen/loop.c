@@ -160,7 +160,8 @@ static void columns_step(Emit *e, const Columns *c, LLVMValueRef *carried)
         block_use(e, &c->block, vector);
         for (int k = 0; k < c->count; k++) {
             LLVMValueRef *so_far = &carried[vector * c->count + k];
-            *so_far = reduction_step(e, c->reduction[k].node, *so_far, 1u << GROUP_a | 1u << GROUP_c, c->block.mask[vector]);
+            *so_far =
+                reduction_step(e, c->reduction[k].node, *so_far, 1u << GROUP_a | 1u << GROUP_c, c->block.mask[vector]);
         }
     }
 }

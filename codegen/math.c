@@ -70,11 +70,12 @@ static LLVMValueRef power_of_two(const Math *m, LLVMValueRef n)
 /* e^x = 2^n e^r with r = x - n ln 2, |r| <= ln 2 / 2; e^r = 1 + r + r^2 P(r). */
 static LLVMValueRef exp_parts(const Math *m, LLVMValueRef x, LLVMValueRef *n)
 {
-    static const double narrow[] = {0x1.fffffb8d78947p-2, 0x1.55548fd7607b5p-3, 0x1.5558f8825ed8fp-5, 0x1.123b02e7c4a09p-7,
-                                    0x1.6a2253aff2e55p-10};
-    static const double wide[] = {0x1p-1, 0x1.555555555555bp-3, 0x1.5555555555501p-5, 0x1.111111110ebcep-7, 0x1.6c16c16c30ac8p-10,
-                                  0x1.a01a01b3b6e22p-13, 0x1.a01a01355affep-16, 0x1.71ddef906e3abp-19, 0x1.27e5b5ad19bebp-22,
-                                  0x1.af6ce7fcddcaep-26, 0x1.1e3c83a62f9a6p-29};
+    static const double narrow[] = {0x1.fffffb8d78947p-2, 0x1.55548fd7607b5p-3, 0x1.5558f8825ed8fp-5,
+                                    0x1.123b02e7c4a09p-7, 0x1.6a2253aff2e55p-10};
+    static const double wide[] = {
+        0x1p-1, 0x1.555555555555bp-3, 0x1.5555555555501p-5, 0x1.111111110ebcep-7, 0x1.6c16c16c30ac8p-10,
+        0x1.a01a01b3b6e22p-13, 0x1.a01a01355affep-16, 0x1.71ddef906e3abp-19, 0x1.27e5b5ad19bebp-22,
+        0x1.af6ce7fcddcaep-26, 0x1.1e3c83a62f9a6p-29};
     LLVMValueRef nearest = math_nearest(m, LLVMBuildFMul(m->b, x, math_number(m, 0x1.71547652b82fep0), ""), n);
     LLVMValueRef r = math_multiply_add(m, nearest, math_number(m, m->wide ? -LN2_HIGH_WIDE : -LN2_HIGH), x);
     r = math_multiply_add(m, nearest, math_number(m, m->wide ? -LN2_LOW_WIDE : -LN2_LOW), r);
@@ -177,7 +178,8 @@ static LLVMValueRef pow_wide(const Unit *u, LLVMValueRef a, LLVMValueRef b)
     power = LLVMBuildSelect(m.b, odd, math_copy_sign(&m, power, a), power, "");
     LLVMValueRef negative = LLVMBuildFCmp(m.b, LLVMRealOLT, a, zero, "");
     LLVMValueRef finite_base = LLVMBuildFCmp(m.b, LLVMRealONE, size, infinity, "");
-    LLVMValueRef none = LLVMBuildAnd(m.b, LLVMBuildAnd(m.b, negative, finite_base, ""), LLVMBuildNot(m.b, whole_b, ""), "");
+    LLVMValueRef none =
+        LLVMBuildAnd(m.b, LLVMBuildAnd(m.b, negative, finite_base, ""), LLVMBuildNot(m.b, whole_b, ""), "");
     power = LLVMBuildSelect(m.b, none, math_number(&m, 0.0 / 0.0), power, "");
     LLVMValueRef endless = LLVMBuildFCmp(m.b, LLVMRealOEQ, math_magnitude(&m, b), infinity, "");
     LLVMValueRef unit = LLVMBuildAnd(m.b, endless, LLVMBuildFCmp(m.b, LLVMRealOEQ, size, one, ""), "");

@@ -1,5 +1,5 @@
-/* Transcendental functions on 16 lanes of f32 or f64, as straight-line code. Largest errors, in units in the last place of the exact
- * result, over all arguments unless an interval is given (tests/codegen/math_test.c measures them):
+/* Transcendental functions on 16 lanes of f32 or f64, as straight-line code. Largest errors, in units in the last place
+ * of the exact result, over all arguments unless an interval is given (tests/codegen/math_test.c measures them):
  *
  *          f32                              f64
  *   exp    1.1                              1.1     results below the least normal number included
@@ -10,16 +10,17 @@
  *   cos    1.6 for |x| <= 2^30              2.5 for |x| <= 2^20
  *   pow    1                                relative error 2^-42 (the logarithm is not carried beyond f64)
  *
- * Beyond their intervals sin and cos lie in [-1, 1] but mean nothing. NaN, infinities and signed zeros are as in C's Annex F. The
- * polynomials are minimax fits of our own (Remez exchange in 60 digits); the reductions are those of Cody and Waite, "Software
- * Manual for the Elementary Functions", 1980. */
+ * Beyond their intervals sin and cos lie in [-1, 1] but mean nothing. NaN, infinities and signed zeros are as in C's
+ * Annex F. The polynomials are minimax fits of our own (Remez exchange in 60 digits); the reductions are those of Cody
+ * and Waite, "Software Manual for the Elementary Functions", 1980. */
 #ifndef PTM_CODEGEN_MATH_H
 #define PTM_CODEGEN_MATH_H
 
 #include "codegen/emit.h"
 
 LLVMValueRef math_exp(const Unit *u, LLVMValueRef x);
-LLVMValueRef math_exp_moderate(const Unit *u, LLVMValueRef x);           /* where the result is a normal number: fewer steps */
+/* where the result is a normal number: fewer steps */
+LLVMValueRef math_exp_moderate(const Unit *u, LLVMValueRef x);
 LLVMValueRef math_log(const Unit *u, LLVMValueRef x);
 LLVMValueRef math_pow(const Unit *u, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef math_tanh(const Unit *u, LLVMValueRef x);

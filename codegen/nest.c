@@ -1,5 +1,5 @@
-/* Finding the nest: walk the kernel with symbolic indices, split dimensions that divisions ask for until none does, then merge
- * neighbours that every access treats as one. */
+/* Finding the nest: walk the kernel with symbolic indices, split dimensions that divisions ask for until none does,
+ * then merge neighbours that every access treats as one. */
 #include "codegen/nest.h"
 
 #include <assert.h>
@@ -120,7 +120,10 @@ static void visit(Walk *w, const Node *node, const Affine *index)
     }
 }
 
-unsigned nest_result_groups(const Kernel *kernel) { return kernel->c_rank > 0 ? 1u << GROUP_a | 1u << GROUP_c : 1u << GROUP_a; }
+unsigned nest_result_groups(const Kernel *kernel)
+{
+    return kernel->c_rank > 0 ? 1u << GROUP_a | 1u << GROUP_c : 1u << GROUP_a;
+}
 
 static Affine dim_index(const Nest *nest, Var *const *part, int dim)
 {
@@ -147,7 +150,8 @@ Affine nest_flat(const Nest *nest, Var *const *part, unsigned groups)
 }
 
 /* Direct when the extents agree one by one; else through the row-major position. */
-static void spread_index(Indexer *x, const Nest *nest, Var *const *part, unsigned groups, const int64_t *extent, int rank, Affine *index)
+static void spread_index(Indexer *x, const Nest *nest, Var *const *part, unsigned groups, const int64_t *extent,
+                         int rank, Affine *index)
 {
     int at = 0;
     bool equal = true;
@@ -169,7 +173,8 @@ void nest_index(Indexer *x, const Nest *nest, Var *const *part, unsigned groups,
     spread_index(x, nest, part, groups, extent, type->rank, index);
 }
 
-void nest_operand(Indexer *x, const Nest *nest, Var *const *part, const Node *reduction, const Affine *index, Affine *operand)
+void nest_operand(Indexer *x, const Nest *nest, Var *const *part, const Node *reduction, const Affine *index,
+                  Affine *operand)
 {
     const Type *type = &reduction->args[0]->type;
     int64_t extent[MAX_RANK];
@@ -220,7 +225,8 @@ static void visit_scatter(Walk *w)
     leaf(w, &flat);
     nest_index(&w->indexer, w->nest, w->part, base, &x->type, index);
     if (!w->s->in_place) visit(w, x, index);
-    nest_index(&w->indexer, w->nest, w->part, 1u << GROUP_a | 1u << GROUP_r | 1u << GROUP_c, &scatter->args[1]->type, index);
+    nest_index(&w->indexer, w->nest, w->part, 1u << GROUP_a | 1u << GROUP_r | 1u << GROUP_c, &scatter->args[1]->type,
+               index);
     visit(w, scatter->args[1], index);
     for (int k = 2; k < scatter->arg_count; k++) {
         nest_index(&w->indexer, w->nest, w->part, 1u << GROUP_r, &scatter->args[k]->type, index);
@@ -267,7 +273,8 @@ static bool mergeable(const Walk *w, int part)
     const Part *here = &w->nest->part[part], *next = here + 1;
     if (w->nest->group[here->dim] != w->nest->group[next->dim]) return false;
     for (int k = 0; k < w->leaves.count; k++) {
-        int64_t outer = affine_factor(&w->leaves.at[k], w->part[part]), inner = affine_factor(&w->leaves.at[k], w->part[part + 1]);
+        int64_t outer = affine_factor(&w->leaves.at[k], w->part[part]),
+                inner = affine_factor(&w->leaves.at[k], w->part[part + 1]);
         if (outer != inner * next->extent) return false;
     }
     return true;

@@ -1,6 +1,7 @@
-/* The loop nest of a kernel. The dimensions of its space are split where a reshape inside takes them apart and merged where every
- * access walks through them in one line, so that most kernels become one flat loop, and index expressions stay affine. Then the
- * axes are shared out: units of work for the threads, loops inside a unit, and one axis along the 16 lanes. */
+/* The loop nest of a kernel. The dimensions of its space are split where a reshape inside takes them apart and merged
+ * where every access walks through them in one line, so that most kernels become one flat loop, and index expressions
+ * stay affine. Then the axes are shared out: units of work for the threads, loops inside a unit, and one axis along the
+ * 16 lanes. */
 #ifndef PTM_CODEGEN_NEST_H
 #define PTM_CODEGEN_NEST_H
 
@@ -9,7 +10,8 @@
 
 enum { LANES = 16, MAX_PARTS = MAX_TERMS };
 
-typedef enum Group { GROUP_a, GROUP_r, GROUP_c, GROUP_rows, GROUP_COUNT } Group;   /* rows: the indexed axes of a scatter's base */
+/* rows: the indexed axes of a scatter's base */
+typedef enum Group { GROUP_a, GROUP_r, GROUP_c, GROUP_rows, GROUP_COUNT } Group;
 
 /* A factor of a dimension of the space; a dimension is the mixed-radix number of its parts, and so is an axis. */
 typedef struct Part {
@@ -35,10 +37,11 @@ typedef struct Nest {
 
 Nest nest_find(Arena *arena, const Signature *s);
 
-/* The index of a node whose axes are the dimensions of some groups (or reshape them), given a variable for each part. */
+/* The index of a node whose axes are the dimensions of some groups (or reshape them), given a variable a part. */
 void nest_index(Indexer *x, const Nest *nest, Var *const *part, unsigned groups, const Type *type, Affine *index);
 /* The index of a reduction's argument: its own index on the axes that stay, the r dimensions on those that go. */
-void nest_operand(Indexer *x, const Nest *nest, Var *const *part, const Node *reduction, const Affine *index, Affine *operand);
+void nest_operand(Indexer *x, const Nest *nest, Var *const *part, const Node *reduction, const Affine *index,
+                  Affine *operand);
 /* Row-major position in the dimensions of some groups. */
 Affine nest_flat(const Nest *nest, Var *const *part, unsigned groups);
 /* The groups along which a reduction's result and an element of the last pass lie. */
@@ -53,7 +56,8 @@ typedef struct Grid {
     int     inner[MAX_PARTS], inner_count;   /* loops inside a unit, around the lanes */
     int     lane;                            /* the axis along the lanes; -1: one lane only */
     int64_t lane_extent;                     /* 1 without an axis */
-    int64_t chunk, chunks;                   /* elements of the lane axis in a unit; parts of the axis, innermost in the unit's number */
+    /* elements of the lane axis in a unit; parts of the axis, innermost in the unit's number */
+    int64_t chunk, chunks;
     bool    flat;                            /* a map over one axis: units are its vectors (whole) or its elements */
     bool    whole;
     bool    resident;                        /* rows: so short that all its vectors are taken at once */
@@ -62,7 +66,8 @@ typedef struct Grid {
 
 Grid nest_grid(const Signature *s, const Nest *nest);
 
-/* Bytes of scratch for the values that a row holds across passes. held: by canonical number their offsets, -1 for none; may be NULL. */
+/* Bytes of scratch for the values that a row holds across passes. held: by canonical number their offsets, -1 for none;
+ * may be NULL. */
 int64_t kernel_scratch(const Signature *s, int64_t *held);
 
 #endif

@@ -1,5 +1,5 @@
-/* From forms to addresses: variables bound to loops, affine forms as scalars and lanes, masks, loads and stores. A form is summed
- * scope by scope, outermost first, so that an inner loop adds only what changes in it. */
+/* From forms to addresses: variables bound to loops, affine forms as scalars and lanes, masks, loads and stores. A form
+ * is summed scope by scope, outermost first, so that an inner loop adds only what changes in it. */
 #include "codegen/emit.h"
 
 #include <assert.h>
@@ -15,7 +15,10 @@ struct KnownMask {
 
 static int larger(int a, int b) { return a > b ? a : b; }
 
-bool scope_is_open(const Emit *e, int depth, int serial) { return depth <= e->depth && e->scope[depth].serial == serial; }
+bool scope_is_open(const Emit *e, int depth, int serial)
+{
+    return depth <= e->depth && e->scope[depth].serial == serial;
+}
 
 void bind_axis(Emit *e, int axis, LLVMValueRef base, int64_t stride)
 {
@@ -182,7 +185,9 @@ Mask mask_require(Emit *e, Mask mask, const Condition *condition, Value *holds)
     const Unit *u = e->unit;
     for (int k = 0; k < e->known_masks.count; k++) {
         const KnownMask *known = e->known_masks.at[k];
-        if (known->bound != condition->bound || known->outer != mask.when || !affine_equal(&known->value, &condition->value)) continue;
+        if (known->bound != condition->bound || known->outer != mask.when ||
+            !affine_equal(&known->value, &condition->value))
+            continue;
         if (!scope_is_open(e, known->depth, known->serial)) continue;
         Mask again = known->mask;
         again.tail = mask.tail, again.tail_depth = mask.tail_depth;
@@ -246,7 +251,10 @@ static LLVMValueRef to_memory(const Unit *u, DType dtype, LLVMValueRef v)
     return LLVMBuildTrunc(u->builder, high, lanes_of(u->i16), "");
 }
 
-static LLVMValueRef alignment(const Unit *u, DType dtype) { return LLVMConstInt(u->i32, (unsigned)dtype_bytes(dtype), false); }
+static LLVMValueRef alignment(const Unit *u, DType dtype)
+{
+    return LLVMConstInt(u->i32, (unsigned)dtype_bytes(dtype), false);
+}
 
 /* One element for all lanes. Where no lane is asked for, the address may lie outside: element 0 is read instead. */
 static Value load_one(Emit *e, DType dtype, LLVMValueRef base, const Affine *offset, Mask mask)

@@ -1,4 +1,5 @@
-/* Reductions: 16 accumulators side by side along the lanes, then one fixed tree, so that the result depends on the shape alone. */
+/* Reductions: 16 accumulators side by side along the lanes, then one fixed tree, so that the result depends on the
+ * shape alone. */
 #include "codegen/emit.h"
 
 #include <assert.h>

@@ -1,9 +1,12 @@
-/* Scatter kernels: the base is copied or filled (unless the result lies in its memory), then rows are set or added in the order of
- * their indices. A unit is a block of the columns behind the indexed axes; it takes all indices in order. */
+/* Scatter kernels: the base is copied or filled (unless the result lies in its memory), then rows are set or added in
+ * the order of their indices. A unit is a block of the columns behind the indexed axes and takes all indices in turn. */
 #include "codegen/emit.h"
 #include "codegen/debug.h"
 
-enum { FULL_BASE = 1u << GROUP_a | 1u << GROUP_rows | 1u << GROUP_c, FULL_VALUES = 1u << GROUP_a | 1u << GROUP_r | 1u << GROUP_c };
+enum {
+    FULL_BASE = 1u << GROUP_a | 1u << GROUP_rows | 1u << GROUP_c,
+    FULL_VALUES = 1u << GROUP_a | 1u << GROUP_r | 1u << GROUP_c
+};
 
 typedef struct Scatter Scatter;
 struct Scatter {
@@ -12,7 +15,10 @@ struct Scatter {
     void (*step)(Emit *e, const Scatter *s);
 };
 
-static LLVMValueRef result_place(Emit *e, const Scatter *s) { return word_pointer(e, signature_member(e->s, s->node)->place).v; }
+static LLVMValueRef result_place(Emit *e, const Scatter *s)
+{
+    return word_pointer(e, signature_member(e->s, s->node)->place).v;
+}
 
 static void base_step(Emit *e, const Scatter *s)
 {

@@ -66,7 +66,8 @@ static void put_attributes(Text *text, const Node *node)
     put(text, " i%" PRId64 " f%a m", attr->i, attr->f);
     for (int k = 0; k < MAX_RANK; k++) put(text, "%d,", attr->map[k]);
     put(text, " b");
-    for (int k = 0; k < MAX_RANK; k++) put(text, "%" PRId64 ":%" PRId64 ",", attr->start[k] ? dim_value(attr->start[k]) : 0, attr->step[k]);
+    for (int k = 0; k < MAX_RANK; k++)
+        put(text, "%" PRId64 ":%" PRId64 ",", attr->start[k] ? dim_value(attr->start[k]) : 0, attr->step[k]);
 }
 
 static int add_word(Arena *arena, Signature *s, WordKind kind, const Node *node)
@@ -78,7 +79,8 @@ static int add_word(Arena *arena, Signature *s, WordKind kind, const Node *node)
 static bool is_draw(const Node *node) { return node->op == OP_uniform || node->op == OP_integers; }
 static bool is_indexing(const Node *node) { return node->op == OP_gather || node->op == OP_scatter; }
 
-/* Numbers the arguments, then the node. A node that is neither inside nor an input is a constant, which anybody may repeat. */
+/* Numbers the arguments, then the node. A node that is neither inside nor an input is a constant, which anybody may
+ * repeat. */
 static void put_node(Text *text, Signature *s, const Node *node)
 {
     Member *member = add_member(text->arena, s, node);
@@ -112,7 +114,8 @@ static int64_t space_elements(const Kernel *kernel)
 static bool is_flat_node(const Signature *s, const Node *node, int64_t elements, const Type *shape)
 {
     int64_t own = type_value_elements(&node->type);
-    if (own == 1) return op_is_element(node->op) || op_is_movement(node->op) || node->arg_count == 0 || node->op == OP_cast;
+    if (own == 1)
+        return op_is_element(node->op) || op_is_movement(node->op) || node->arg_count == 0 || node->op == OP_cast;
     if (own != elements) return false;
     if (node->op == OP_reshape) return signature_is_stored(s, node->args[0]);
     if (node->op == OP_expand) return type_value_elements(&node->args[0]->type) == 1;
@@ -136,7 +139,10 @@ static bool is_flat(const Signature *s)
     return true;
 }
 
-static const char *flat_extent(int64_t elements) { return elements % 16 == 0 ? "whole" : elements < 16 ? "small" : "any"; }
+static const char *flat_extent(int64_t elements)
+{
+    return elements % 16 == 0 ? "whole" : elements < 16 ? "small" : "any";
+}
 
 static void put_space(Text *text, const Signature *s)
 {
@@ -164,7 +170,8 @@ static Signature *copy_signature(Arena *arena, Signature *s)
     s->flat = true;
     add_member(arena, s, from)->place = add_word(arena, s, WORD_place, from);
     add_member(arena, s, to)->place = add_word(arena, s, WORD_place, to);
-    s->text = arena_print(arena, "copy %d %s", dtype_bytes(to->type.dtype), flat_extent(type_value_elements(&to->type)));
+    s->text =
+        arena_print(arena, "copy %d %s", dtype_bytes(to->type.dtype), flat_extent(type_value_elements(&to->type)));
     return s;
 }
 
@@ -188,7 +195,8 @@ Signature *signature_new(Arena *arena, const Plan *plan, const Kernel *kernel)
     put_space(&text, s);
     for (int k = 0; k < kernel->outputs.count; k++) put_node(&text, s, kernel->outputs.at[k]);
     put(&text, "out");
-    for (int k = 0; k < kernel->outputs.count; k++) put(&text, " %d", signature_member(s, kernel->outputs.at[k])->number);
+    for (int k = 0; k < kernel->outputs.count; k++)
+        put(&text, " %d", signature_member(s, kernel->outputs.at[k])->number);
     vec_push(arena, &text.bytes, '\0');
     s->text = text.bytes.at;
     return s;

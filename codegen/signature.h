@@ -1,6 +1,7 @@
-/* What makes two kernels the same code. A kernel is printed in canonical form: nodes numbered in the order in which its outputs need
- * them, without names, offsets or keys of draws; kernels with equal text share one function, and what the text leaves out becomes
- * words of the step's arguments. Kernels that touch every element once, wherever it lies, leave their shapes out as well. */
+/* What makes two kernels the same code. A kernel is printed in canonical form: nodes numbered in the order in which its
+ * outputs need them, without names, offsets or keys of draws; kernels with equal text share one function, and what the
+ * text leaves out becomes words of the step's arguments. Kernels that touch every element once, wherever it lies, leave
+ * their shapes out as well. */
 #ifndef PTM_CODEGEN_SIGNATURE_H
 #define PTM_CODEGEN_SIGNATURE_H
 
@@ -41,7 +42,8 @@ typedef struct Signature {
 } Signature;
 
 Signature    *signature_new(Arena *arena, const Plan *plan, const Kernel *kernel);
-const Member *signature_member(const Signature *s, const Node *node);    /* NULL: neither inside nor input (a free constant) */
+/* NULL: neither inside nor input (a free constant) */
+const Member *signature_member(const Signature *s, const Node *node);
 bool          signature_is_stored(const Signature *s, const Node *node); /* read from memory by this kernel */
 
 /* For these kernels sum and reduce_max inside are reductions over the nest. */

@@ -70,7 +70,8 @@ void span_inner(Emit *e, SpanBody *body, void *context, LLVMValueRef *carried, i
 }
 
 /* Whole vectors of [first, limit), then one masked vector; both may be absent when the program runs. */
-static void span_range(Emit *e, LLVMValueRef first, LLVMValueRef limit, bool vectors, bool rest, SpanBody *body, void *context)
+static void span_range(Emit *e, LLVMValueRef first, LLVMValueRef limit, bool vectors, bool rest, SpanBody *body,
+                       void *context)
 {
     const Unit *u = e->unit;
     LLVMBuilderRef b = at(e, e->depth);

@@ -45,7 +45,8 @@ static const char *place_text(Arena *arena, const Node *node)
     while (user && (!user->place.source || user->place.source->builtin)) user = user->caller;
     if (!user) user = origin;
     const char *path = origin->path ? origin->path : "";
-    return arena_print(arena, "%s:%u:%u%s%s", user->place.source->path, user->place.line, user->place.column, *path ? " " : "", path);
+    return arena_print(arena, "%s:%u:%u%s%s", user->place.source->path, user->place.line, user->place.column,
+                       *path ? " " : "", path);
 }
 
 static bool mentions(Op *ops, int count, Op op)
@@ -74,7 +75,10 @@ static const char *kernel_name(Arena *arena, const Kernel *kernel)
 
 static const Node *chief(const Kernel *kernel) { return kernel->outputs.at[kernel->outputs.count - 1]; }
 
-static int32_t place_number(Table *t, const Node *node) { return text_number(t->arena, &t->places, place_text(t->arena, node)); }
+static int32_t place_number(Table *t, const Node *node)
+{
+    return text_number(t->arena, &t->places, place_text(t->arena, node));
+}
 
 static int64_t place_word(const Table *t, const Node *node)
 {
@@ -131,7 +135,8 @@ static void add_product(Table *t, const Kernel *kernel)
 
 static RtValue value_of(const Table *t, const char *name, const Node *node)
 {
-    RtValue v = {.name = arena_print(t->arena, "%s", name), .dtype = (int32_t)node->type.dtype, .rank = node->type.rank};
+    RtValue v = {
+        .name = arena_print(t->arena, "%s", name), .dtype = (int32_t)node->type.dtype, .rank = node->type.rank};
     for (int k = 0; k < node->type.rank; k++) v.shape[k] = dim_value(node->type.dim[k]);
     v.place = place_word(t, node);
     v.bytes = type_value_bytes(&node->type);
@@ -141,7 +146,8 @@ static RtValue value_of(const Table *t, const char *name, const Node *node)
 static void add_values(Table *t)
 {
     const Graph *g = t->plan->graph;
-    RtValue *inputs = arena_array(t->arena, RtValue, g->inputs.count + 1), *outputs = arena_array(t->arena, RtValue, g->outputs.count + 1);
+    RtValue *inputs = arena_array(t->arena, RtValue, g->inputs.count + 1),
+            *outputs = arena_array(t->arena, RtValue, g->outputs.count + 1);
     for (int k = 0; k < g->inputs.count; k++) inputs[k] = value_of(t, g->inputs.at[k]->attr.text, g->inputs.at[k]);
     int count = 0;
     for (int k = 0; k < g->outputs.count; k++) {
@@ -154,8 +160,8 @@ static void add_values(Table *t)
     t->out->output_count = count;
 }
 
-void table_build(Arena *arena, const Plan *plan, const char *entry, Function *const *functions, Signature *const *signatures,
-                 Program *out)
+void table_build(Arena *arena, const Plan *plan, const char *entry, Function *const *functions,
+                 Signature *const *signatures, Program *out)
 {
     *out = (Program){.entry = arena_print(arena, "%s", entry)};
     Table t = {.arena = arena, .plan = plan, .out = out};
@@ -171,7 +177,8 @@ void table_build(Arena *arena, const Plan *plan, const char *entry, Function *co
         const Function *f = functions[k];
         int64_t scratch = kernel_scratch(signatures[k], NULL);
         if (scratch > out->scratch_bytes) out->scratch_bytes = scratch;
-        add_step(&t, kernel, f->address, argument_words(&t, signatures[k]), step_extent(f, signatures[k]), f->grid.tile);
+        add_step(&t, kernel, f->address, argument_words(&t, signatures[k]), step_extent(f, signatures[k]),
+                 f->grid.tile);
     }
     add_values(&t);
     out->steps = t.steps.at;

@@ -32,8 +32,8 @@ void target_free(Target *target)
 
 LLVMTargetMachineRef target_machine(const Target *target)
 {
-    return LLVMCreateTargetMachine(target->handle, target->triple, target->cpu, target->features, LLVMCodeGenLevelDefault,
-                                   LLVMRelocPIC, LLVMCodeModelSmall);
+    return LLVMCreateTargetMachine(target->handle, target->triple, target->cpu, target->features,
+                                   LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelSmall);
 }
 
 const char *code_target(Arena *arena)

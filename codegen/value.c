@@ -1,5 +1,5 @@
-/* The value of a node at an index, in 16 lanes: stored values are loaded, everything else asks its arguments at the index that the
- * node maps its own to. What was built before and is still in scope is used again. */
+/* The value of a node at an index, in 16 lanes: stored values are loaded, everything else asks its arguments at the
+ * index that the node maps its own to. What was built before and is still in scope is used again. */
 #include "codegen/emit.h"
 #include "codegen/debug.h"
 
@@ -63,14 +63,16 @@ static const Known *find_known(const Emit *e, const Node *node, const Affine *in
 static void remember(Emit *e, const Node *node, const Affine *index, Mask mask, Value value)
 {
     Known *known = arena_new_of(e->arena, Known);
-    *known = (Known){node, mask.tail, mask.when, value, e->scope[value.depth].serial, copy_index(e, index, node->type.rank)};
+    *known =
+        (Known){node, mask.tail, mask.when, value, e->scope[value.depth].serial, copy_index(e, index, node->type.rank)};
     vec_push(e->arena, &e->known, known);
 }
 
 static Value eval_constant(Emit *e, const Node *node)
 {
     LLVMTypeRef lane = register_type(e->unit, node->type.dtype);
-    LLVMValueRef v = dtype_is_float(node->type.dtype) ? splat_float(lane, node->attr.f) : splat_whole(lane, node->attr.i);
+    LLVMValueRef v =
+        dtype_is_float(node->type.dtype) ? splat_float(lane, node->attr.f) : splat_whole(lane, node->attr.i);
     return (Value){v, 0};
 }
 
@@ -93,9 +95,11 @@ static bool is_fusable_product(const Emit *e, const Node *node, const Affine *in
     return !find_known(e, node, index, mask);
 }
 
-static Value eval_multiply_add(Emit *e, const Node *sum, const Node *product, const Node *other, const Affine *index, Mask mask)
+static Value eval_multiply_add(Emit *e, const Node *sum, const Node *product, const Node *other, const Affine *index,
+                               Mask mask)
 {
-    Value a = eval(e, product->args[0], index, mask), b = eval(e, product->args[1], index, mask), c = eval(e, other, index, mask);
+    Value a = eval(e, product->args[0], index, mask), b = eval(e, product->args[1], index, mask),
+          c = eval(e, other, index, mask);
     int depth = larger(larger(a.depth, b.depth), c.depth);
     at(e, depth);
     debug_at(e->unit, sum);
@@ -159,8 +163,10 @@ static const KnownRow *find_row(const Emit *e, const Node *ids, const Affine *in
 {
     for (int k = 0; k < e->known_rows.count; k++) {
         const KnownRow *known = e->known_rows.at[k];
-        if (known->ids != ids || known->bound != bound || known->tail != mask.tail || known->when != mask.when) continue;
-        if (scope_is_open(e, known->depth, known->serial) && same_index(known->index, index, ids->type.rank)) return known;
+        if (known->ids != ids || known->bound != bound || known->tail != mask.tail || known->when != mask.when)
+            continue;
+        if (scope_is_open(e, known->depth, known->serial) && same_index(known->index, index, ids->type.rank))
+            return known;
     }
     return NULL;
 }
@@ -187,7 +193,8 @@ static void emit_fault(Emit *e, int depth, int site, LLVMValueRef bad, LLVMValue
 }
 
 /* Ids as lanes of i64: in range, or absent (-1), or recorded as a fault. Returns the lanes that are in range. */
-static LLVMValueRef check_ids(Emit *e, const Node *node, LLVMValueRef id, int depth, int64_t bound, Mask mask, bool uniform)
+static LLVMValueRef check_ids(Emit *e, const Node *node, LLVMValueRef id, int depth, int64_t bound, Mask mask,
+                              bool uniform)
 {
     const Unit *u = e->unit;
     LLVMBuilderRef b = at(e, depth);
@@ -235,7 +242,11 @@ Mask eval_row(Emit *e, const Node *node, const Node *ids, const Affine *index, i
     *row = affine_var(var);
     LLVMValueRef any = uniform ? first_lane(u, present) : any_lane(u, present);
     KnownRow *made = arena_new_of(e->arena, KnownRow);
-    *made = (KnownRow){.ids = ids, .bound = bound, .index = copy_index(e, index, ids->type.rank), .tail = mask.tail, .when = mask.when};
+    *made = (KnownRow){.ids = ids,
+                       .bound = bound,
+                       .index = copy_index(e, index, ids->type.rank),
+                       .tail = mask.tail,
+                       .when = mask.when};
     made->mask = mask_and(e, mask, present, any, depth);
     made->row = *row;
     made->depth = larger(depth, mask_depth(made->mask));
@@ -283,7 +294,8 @@ static Value eval_draw(Emit *e, const Node *node, const Affine *index, Mask mask
     if (node->op == OP_uniform) {
         LLVMValueRef top = LLVMBuildLShr(b, word, splat_whole(u->i32, 8), "");
         LLVMTypeRef lane = register_type(u, dtype);
-        LLVMValueRef unit = LLVMBuildFMul(b, LLVMBuildSIToFP(b, top, lanes_of(lane), ""), splat_float(lane, 0x1p-24), "");
+        LLVMValueRef unit =
+            LLVMBuildFMul(b, LLVMBuildSIToFP(b, top, lanes_of(lane), ""), splat_float(lane, 0x1p-24), "");
         return (Value){cast_round(u, dtype, unit), depth};
     }
     /* low + (word * (high - low) >> 32) */
@@ -310,7 +322,8 @@ static Value eval_node(Emit *e, const Node *node, const Affine *index, Mask mask
     return eval_element(e, node, index, mask);
 }
 
-/* Whether a node is one that the row holds across passes, asked at its own element: stored as it is made, loaded by later passes. */
+/* Whether a node is one that the row holds across passes, asked at its own element: stored as it is made, loaded by
+ * later passes. */
 static bool is_held(Emit *e, const Node *node, const Affine *index)
 {
     const Member *member = signature_member(e->s, node);

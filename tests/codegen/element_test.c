@@ -1,15 +1,19 @@
-/* Every element operator, cast and structural operator as machine code against the evaluator: odd lengths, signed zeros, NaN,
- * infinities, denormals, every element type. */
+/* Every element operator, cast and structural operator as machine code against the evaluator: odd lengths, signed
+ * zeros, NaN, infinities, denormals, every element type. */
 #include "jit.h"
 
 static const int64_t lengths[] = {1, 7, 15, 16, 17, 33, 61};
 enum { LENGTHS = sizeof lengths / sizeof *lengths };
 
-static const double floats[] = {0.0, -0.0, 1, -1, 0.5, -2.5, 3, 1e-3, INFINITY, -INFINITY, NAN, 0x1p-149, -0x1p-140, 1e30, -7.25, 100};
+static const double floats[] = {0.0,      -0.0,      1,   -1,       0.5,       -2.5, 3,     1e-3,
+                                INFINITY, -INFINITY, NAN, 0x1p-149, -0x1p-140, 1e30, -7.25, 100};
 static const int64_t wholes[] = {0, 1, -1, 2, -2, 7, -7, 100, -128, 127, 3, INT32_MAX, INT32_MIN, 5, -100, 64};
 enum { VALUES = 16 };
 
-static Type line(Lab *l, DType dtype, int64_t length) { return (Type){.dtype = dtype, .rank = 1, .dim = {dim_int(l->g->dims, length)}}; }
+static Type line(Lab *l, DType dtype, int64_t length)
+{
+    return (Type){.dtype = dtype, .rank = 1, .dim = {dim_int(l->g->dims, length)}};
+}
 
 static int64_t fitted(DType dtype, int64_t x)
 {
@@ -131,7 +135,9 @@ static void casts_between_all_types(void **state)
         Type type = line(&l, (DType)from, 33);
         Node *x = make_input(l.g, STORE_data, "x", type);
         for (int to = 0; to < DT_COUNT; to++)
-            if (to != from) result(&l, arena_print(l.arena, "%s to %s", dtype_name((DType)from), dtype_name((DType)to)), make_cast(l.g, x, (DType)to));
+            if (to != from)
+                result(&l, arena_print(l.arena, "%s to %s", dtype_name((DType)from), dtype_name((DType)to)),
+                       make_cast(l.g, x, (DType)to));
         Tensor *input = values(l.arena, type, 3);
         if (input->f)
             for (int64_t k = 16; k < 33; k++) input->f[k] = (double)(k - 24) * 37.25;

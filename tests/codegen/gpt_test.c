@@ -1,5 +1,5 @@
-/* The training step of a GPT as machine code: its values, the number of its functions whatever its depth, and the same bits for any
- * number of threads. */
+/* The training step of a GPT as machine code: its values, the number of its functions whatever its depth, and the same
+ * bits for any number of threads. */
 #include "jit.h"
 #include "tests/passes/gpt.h"
 
@@ -20,7 +20,8 @@ static Gpt training_step(int layers, bool small)
     PassOptions options = gpt_options(&m, 1.0);
     static const struct { const char *name; int64_t value; } sizes[] = {
         {"B", 3}, {"T", 7}, {"S", 7}, {"H", 2}, {"K", 4}, {"D", 8}, {"F", 20}, {"V", 11}};
-    for (size_t k = 0; small && k < sizeof sizes / sizeof *sizes; k++) dim_set_value(m.lab.g->dims, sizes[k].name, sizes[k].value);
+    for (size_t k = 0; small && k < sizeof sizes / sizeof *sizes; k++)
+        dim_set_value(m.lab.g->dims, sizes[k].name, sizes[k].value);
     Graph *g = pass_grad(m.lab.arena, m.lab.g, &options, d);
     g = pass_update(m.lab.arena, g, &options, d);
     m.lab.g = pass_simplify(m.lab.arena, g, &options, d);

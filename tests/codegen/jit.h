@@ -1,5 +1,5 @@
-/* Compiles a graph through every pass, runs the machine code, and compares what lies in the outputs' places with the reference
- * evaluator. */
+/* Compiles a graph through every pass, runs the machine code, and compares what lies in the outputs' places with the
+ * reference evaluator. */
 #ifndef PTM_TESTS_JIT_H
 #define PTM_TESTS_JIT_H
 
@@ -56,7 +56,10 @@ static inline void jit_free(Jit *j)
     code_free(j->code);
 }
 
-static inline char *jit_bytes(const Jit *j, int64_t place) { return j->block[place >> 56] + (place & (((int64_t)1 << 56) - 1)); }
+static inline char *jit_bytes(const Jit *j, int64_t place)
+{
+    return j->block[place >> 56] + (place & (((int64_t)1 << 56) - 1));
+}
 
 static inline const RtValue *jit_value(const RtValue *at, int count, const char *name)
 {
@@ -84,14 +87,16 @@ static inline Tensor *jit_output(const Jit *j, const Output *o)
     return tensor_from_bytes(j->lab->arena, o->node->type, jit_bytes(j, v->place));
 }
 
-/* within: relative to the larger of 1 and the wanted value. NaN agrees with NaN, infinities and zeros by sign (not zeros after a
- * sum, whose order is free: signed says whether to look). */
+/* within: relative to the larger of 1 and the wanted value. NaN agrees with NaN, infinities and zeros by sign (not
+ * zeros after a sum, whose order is free: signed says whether to look). */
 static inline void jit_compare(const Tensor *have, const Tensor *want, double within, bool with_sign, const char *name)
 {
     assert_true(have->count == want->count);
     for (int64_t k = 0; k < have->count; k++) {
         if (have->i) {
-            if (have->i[k] != want->i[k]) fail_msg("%s [%lld] is %lld, not %lld", name, (long long)k, (long long)have->i[k], (long long)want->i[k]);
+            if (have->i[k] != want->i[k])
+                fail_msg("%s [%lld] is %lld, not %lld", name, (long long)k, (long long)have->i[k],
+                         (long long)want->i[k]);
             continue;
         }
         double a = have->f[k], b = want->f[k];

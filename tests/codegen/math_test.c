@@ -1,5 +1,5 @@
-/* Errors of the transcendental functions in units in the last place, against the C library in a wider type: a walk over the bit
- * patterns of the whole range, and special values. The bounds are those of codegen/math.h. */
+/* Errors of the transcendental functions in units in the last place, against the C library in a wider type: a walk over
+ * the bit patterns of the whole range, and special values. The bounds are those of codegen/math.h. */
 #include "jit.h"
 
 #ifndef SAMPLES
@@ -22,14 +22,18 @@ static const Curve curves[] = {
 };
 enum { CURVES = sizeof curves / sizeof *curves };
 
-static const double specials[] = {0.0, -0.0, 1, -1, 0.5, 2, INFINITY, -INFINITY, NAN, 0x1p-149, -0x1p-149, 0x1p-126, 0x1.fffffcp-127,
-                                  0x1p-1074, 0x1.fffffep127, -0x1.fffffep127, 88.72283, 88.72284, -87.33654, -103.97208, -103.98,
-                                  709.78, 709.79, -745.1, -745.2, 0.625, 0.9, 4, 9.0109, 1.5707964, 3.1415927, 100000, 0.69314718};
+static const double specials[] = {
+    0.0, -0.0, 1, -1, 0.5, 2, INFINITY, -INFINITY, NAN, 0x1p-149, -0x1p-149, 0x1p-126, 0x1.fffffcp-127, 0x1p-1074,
+    0x1.fffffep127, -0x1.fffffep127, 88.72283, 88.72284, -87.33654, -103.97208, -103.98, 709.78, 709.79, -745.1, -745.2,
+    0.625, 0.9, 4, 9.0109, 1.5707964, 3.1415927, 100000, 0.69314718,
+};
 enum { SPECIALS = sizeof specials / sizeof *specials };
 
-/* Distance in units of the wanted value's last place, in a type with `digits` significant bits and least exponent `least`. */
-static double ulps(double have, Real want, int digits, int least, double most)
+/* Distance in units of the wanted value's last place, in f32 or f64. */
+static double ulps(double have, Real want, bool wide)
 {
+    int digits = wide ? 53 : 24, least = wide ? -1021 : -125;
+    double most = wide ? 0x1.fffffffffffffp1023 : 0x1.fffffep127;
     if (isnan(want)) return isnan(have) ? 0 : INFINITY;
     if (isinf(have) || isinf(want)) {
         if (have == want) return 0;
@@ -82,7 +86,7 @@ static void check_curves(DType dtype)
                 assert_true(fabs(out->f[i]) <= 1);
                 continue;
             }
-            double error = ulps(out->f[i], c->exact((Real)in->f[i]), wide ? 53 : 24, wide ? -1021 : -125, wide ? 0x1.fffffffffffffp1023 : 0x1.fffffep127);
+            double error = ulps(out->f[i], c->exact((Real)in->f[i]), wide);
             if (error > worst) worst = error, at = in->f[i];
         }
         printf("%s %s: %.3f ulp at %a\n", dtype_name(dtype), op_name(c->op), worst, at);
@@ -100,8 +104,11 @@ static void pow_follows_c(void **state)
 {
     (void)state;
     static const DType dtypes[] = {DT_f32, DT_f64};
-    static const double some[] = {0.0, -0.0, 1, -1, 0.5, -0.5, 2, -2, 3, -3, 1.5, -1.5, 10, 0.1, 100, -7, 1e10, 16777216, 16777217, 1e30, -1e30,
-                                  INFINITY, -INFINITY, NAN, 0x1p-149, 0x1p-126, 0x1.fffffep127, 0.99999994, 1.0000001, 33, -33};
+    static const double some[] = {
+        0.0,        -0.0,      1,     -1,       0.5,       -0.5, 2,        -2,       3,
+        -3,         1.5,       -1.5,  10,       0.1,       100,  -7,       1e10,     16777216,
+        16777217,   1e30,      -1e30, INFINITY, -INFINITY, NAN,  0x1p-149, 0x1p-126, 0x1.fffffep127,
+        0.99999994, 1.0000001, 33,    -33};
     enum { SOME = sizeof some / sizeof *some };
     for (int k = 0; k < 2; k++) {
         Lab l = lab_new();
@@ -124,7 +131,7 @@ static void pow_follows_c(void **state)
         double worst = 0;
         for (int64_t i = 0; i < x->count; i++) {
             Real want = powl((Real)x->f[i], (Real)y->f[i]);
-            double error = ulps(out->f[i], want, wide ? 53 : 24, wide ? -1021 : -125, wide ? 0x1.fffffffffffffp1023 : 0x1.fffffep127);
+            double error = ulps(out->f[i], want, wide);
             if (error > (wide ? 2048 : 1)) fail_msg("pow(%a, %a) is %a, not %La", x->f[i], y->f[i], out->f[i], want);
             if (error > worst) worst = error;
         }

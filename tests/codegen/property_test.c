@@ -1,4 +1,5 @@
-/* Properties of the code itself: full-width vectors, no calls, loops that add only what changes, equal kernels once, line tables. */
+/* Properties of the code itself: full-width vectors, no calls, loops that add only what changes, equal kernels once,
+ * line tables. */
 #include "jit.h"
 
 /* The text of a dump of one graph's code. */
@@ -89,8 +90,10 @@ static void equal_kernels_are_one_function(void **state)
     (void)state;
     static const char *const names[] = {"a", "b", "c"};
     Lab l = lab_new();
-    Node *seed = make_input(l.g, STORE_ambient, "seed", type_scalar(DT_i64)), *step = make_input(l.g, STORE_ambient, "step", type_scalar(DT_i64));
-    Type types[] = {lab_type(&l, DT_f32, SHAPE("D", "F")), lab_type(&l, DT_f32, SHAPE("V", "D")), lab_type(&l, DT_f32, SHAPE("B", "T", "H"))};
+    Node *seed = make_input(l.g, STORE_ambient, "seed", type_scalar(DT_i64)),
+         *step = make_input(l.g, STORE_ambient, "step", type_scalar(DT_i64));
+    Type types[] = {lab_type(&l, DT_f32, SHAPE("D", "F")), lab_type(&l, DT_f32, SHAPE("V", "D")),
+                    lab_type(&l, DT_f32, SHAPE("B", "T", "H"))};
     for (int k = 0; k < 3; k++) {
         Node *w = make_input(l.g, STORE_param, names[k], types[k]), *args[] = {seed, step};
         const char *why = NULL;

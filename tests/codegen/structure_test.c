@@ -59,7 +59,8 @@ static void concats_along_each_axis(void **state)
     for (int k = 0; k < EXTENTS; k++) {
         Lab l = lab_new();
         int64_t n = extents[k];
-        Node *parts[3] = {input(&l, "x", DT_f32, DIMS(2, n)), input(&l, "y", DT_f32, DIMS(2, 7)), input(&l, "z", DT_f32, DIMS(2, n + 1))};
+        Node *parts[3] = {input(&l, "x", DT_f32, DIMS(2, n)), input(&l, "y", DT_f32, DIMS(2, 7)),
+                          input(&l, "z", DT_f32, DIMS(2, n + 1))};
         parts[1] = worked(&l, parts[1]);
         result(&l, "columns", worked(&l, node(&l, OP_concat, parts, 3, (Attr){.axis = 1}, NULL)));
         Node *rows[2] = {parts[0], worked(&l, parts[0])};
@@ -107,7 +108,8 @@ static void iotas_count_along_their_axis(void **state)
     for (int t = 0; t < 5; t++)
         for (int axis = 0; axis < 2; axis++) {
             Type type = shape(&l, dtypes[t], DIMS(19, 21));
-            result(&l, arena_print(l.arena, "%s %d", dtype_name(dtypes[t]), axis), node(&l, OP_iota, NULL, 0, (Attr){.axis = axis}, &type));
+            result(&l, arena_print(l.arena, "%s %d", dtype_name(dtypes[t]), axis),
+                   node(&l, OP_iota, NULL, 0, (Attr){.axis = axis}, &type));
         }
     Type type = shape(&l, DT_i32, DIMS(19, 20));
     Node *i = node(&l, OP_iota, NULL, 0, (Attr){.axis = 1}, &type);
@@ -130,7 +132,8 @@ static void gathers_read_rows_and_places(void **state)
     for (int k = 0; k < EXTENTS; k++) {
         Lab l = lab_new();
         int64_t n = extents[k];
-        Node *table = input(&l, "table", DT_f32, DIMS(11, n)), *i = input(&l, "i", DT_i32, DIMS(4, 5)), *j = input(&l, "j", DT_i64, DIMS(4, 5));
+        Node *table = input(&l, "table", DT_f32, DIMS(11, n)), *i = input(&l, "i", DT_i32, DIMS(4, 5)),
+             *j = input(&l, "j", DT_i64, DIMS(4, 5));
         result(&l, "rows", worked(&l, make_gather(l.g, table, &i, 1, 0)));
         Node *both[] = {i, j};
         result(&l, "places", worked(&l, make_gather(l.g, table, both, 2, 0)));
@@ -147,17 +150,19 @@ static void scatters_set_and_add_in_order(void **state)
     for (int k = 0; k < EXTENTS; k++) {
         Lab l = lab_new();
         int64_t n = extents[k];
-        Node *x = input(&l, "x", DT_f32, DIMS(6, n)), *v = input(&l, "v", DT_f32, DIMS(20, n)), *i = input(&l, "i", DT_i32, DIMS(20));
+        Node *x = input(&l, "x", DT_f32, DIMS(6, n)), *v = input(&l, "v", DT_f32, DIMS(20, n)),
+             *i = input(&l, "i", DT_i32, DIMS(20));
         Node *c = input(&l, "c", DT_f32, DIMS(6, 20)), *j = input(&l, "j", DT_i32, DIMS(20));
         for (int adds = 0; adds < 2; adds++) {
             result(&l, adds ? "add" : "set", make_scatter(l.g, x, v, &i, 1, 0, adds));
-            result(&l, adds ? "add to zero" : "set in zero", make_scatter(l.g, num(&l, x, 0), worked(&l, v), &i, 1, 0, adds));
+            result(&l, adds ? "add to zero" : "set in zero",
+                   make_scatter(l.g, num(&l, x, 0), worked(&l, v), &i, 1, 0, adds));
             result(&l, adds ? "add columns" : "set columns", make_scatter(l.g, x, c, &j, 1, 1, adds));
         }
         Node *whole = input(&l, "whole", DT_i64, DIMS(9)), *ones = make_full(l.g, shape(&l, DT_i64, DIMS(20)), 1);
         result(&l, "counts", make_scatter(l.g, whole, ones, &i, 1, 0, true));
-        Tensor *inputs[] = {jit_some(l.arena, x, 1), jit_some(l.arena, v, 2), ids(&l, i, 6), jit_some(l.arena, c, 3), ids(&l, j, n),
-                            jit_some(l.arena, whole, 4)};
+        Tensor *inputs[] = {jit_some(l.arena, x, 1), jit_some(l.arena, v, 2), ids(&l, i, 6),
+                            jit_some(l.arena, c, 3), ids(&l, j, n),           jit_some(l.arena, whole, 4)};
         jit_check(&l, inputs, 2, 1e-5, true);
         arena_free(l.arena);
     }
@@ -167,7 +172,8 @@ static void draws_are_the_evaluators(void **state)
 {
     (void)state;
     Lab l = lab_new();
-    Node *seed = make_input(l.g, STORE_ambient, "seed", type_scalar(DT_i64)), *step = make_input(l.g, STORE_ambient, "step", type_scalar(DT_i64));
+    Node *seed = make_input(l.g, STORE_ambient, "seed", type_scalar(DT_i64)),
+         *step = make_input(l.g, STORE_ambient, "step", type_scalar(DT_i64));
     Node *low = make_whole(l.g, DT_i32, -5), *high = make_whole(l.g, DT_i32, 90);
     Type type = shape(&l, DT_f32, DIMS(7, 19)), whole_type = shape(&l, DT_i32, DIMS(7, 19));
     Node *two[] = {seed, step}, *four[] = {seed, step, low, high};
@@ -194,8 +200,10 @@ static void reductions_of_every_type(void **state)
             Lab l = lab_new();
             Node *x = input(&l, "x", (DType)t, DIMS(5, extents[k], 3));
             for (uint32_t axes = 1; axes < 8; axes++) {
-                result(&l, arena_print(l.arena, "%s sum %u", dtype_name((DType)t), axes), make_reduce(l.g, OP_sum, x, axes));
-                result(&l, arena_print(l.arena, "%s max %u", dtype_name((DType)t), axes), make_reduce(l.g, OP_reduce_max, x, axes));
+                result(&l, arena_print(l.arena, "%s sum %u", dtype_name((DType)t), axes),
+                       make_reduce(l.g, OP_sum, x, axes));
+                result(&l, arena_print(l.arena, "%s max %u", dtype_name((DType)t), axes),
+                       make_reduce(l.g, OP_reduce_max, x, axes));
             }
             jit_check_some(&l, 1, 1e-5);
             arena_free(l.arena);
