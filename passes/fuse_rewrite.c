@@ -308,20 +308,45 @@ static Node *rewrite_add(Graph *g, const Node *old, Node *const *args, const int
     return graph_rebuild(g, old, args);
 }
 
+/* ---- softmax ---- */
+
+/* p = e / spread(z), or e * spread(1 / z), with e = exp(..). */
+typedef struct Softmax {
+    const Node *p, *spread;              /* p NULL: none */
+    const Node *e, *z;                   /* z before it is spread when `inverse`, else spread itself */
+    bool        inverse;
+} Softmax;
+
+static bool is_one(const Node *x)
+{
+    if (x->op == OP_expand) x = x->args[0];
+    return x->op == OP_const && x->attr.f == 1;
+}
+
+static Softmax find_softmax(const Node *p)
+{
+    for (int k = 0; k < p->arg_count && k < 2; k++) {
+        const Node *e = p->args[k], *by = p->args[p->arg_count == 2 ? 1 - k : 0];
+        if (e->op != OP_exp || by->op != OP_expand) continue;
+        if (p->op == OP_div && k == 0) return (Softmax){p, by, e, by, false};
+        const Node *r = by->args[0];
+        if (p->op == OP_mul && r->op == OP_div && is_one(r->args[0])) return (Softmax){p, by, e, r->args[1], true};
+    }
+    return (Softmax){0};
+}
+
+/* What asks for e after p (its gradient does) gets p * z: p is stored more often than not, and then what e was computed
+ * from need not be. */
+static Node *asked_later(Graph *g, const Node *asked, const Softmax *later, Node *const *copy)
+{
+    const Softmax *s = &later[asked->id];
+    if (!s->p) return copy[asked->id];
+    Node *z = copy[s->z->id];
+    if (s->inverse) z = make_expand(g, z, s->spread->attr.map, s->spread->type);
+    return make_binary(g, OP_mul, copy[s->p->id], z);
+}
+
 /* ---- the graph ---- */
-
-/* Softmax is p = e / z with e = exp(..). What asks for e after p (its gradient does) gets p * z: p is stored more
- * often than not, and then what e was computed from need not be. later[id of e] is p, with copies in the new graph. */
-static Node *asked_later(Graph *g, const Node *asked, Node *const *later, Node *const *copy)
-{
-    const Node *p = later[asked->id];
-    return p ? make_binary(g, OP_mul, copy[p->id], copy[p->args[1]->id]) : copy[asked->id];
-}
-
-static bool is_normalized(const Node *p)
-{
-    return p->op == OP_div && p->args[0]->op == OP_exp && p->args[1]->op == OP_expand;
-}
 
 /* Counts the users of each node that reaches an output (an output is a user). 0: dead. */
 static int *count_users(Arena *arena, const Graph *graph)
@@ -367,7 +392,7 @@ Graph *fuse_rewrite(Arena *arena, const Graph *graph)
     Graph *g = graph_like(arena, graph);
     int *users = count_users(arena, graph);
     Node **copy = arena_array(arena, Node *, graph->nodes.count + 1);
-    Node **later = arena_array(arena, Node *, graph->nodes.count + 1);
+    Softmax *later = arena_array(arena, Softmax, graph->nodes.count + 1);
     Node *args[256], **many = args;
     for (int k = 0; k < graph->nodes.count; k++) {
         Node *old = graph->nodes.at[k];
@@ -376,7 +401,8 @@ Graph *fuse_rewrite(Arena *arena, const Graph *graph)
         if (old->arg_count > 256) many = arena_array(arena, Node *, old->arg_count);
         for (int j = 0; j < old->arg_count; j++) many[j] = asked_later(g, old->args[j], later, copy);
         copy[k] = rewrite_node(g, old, many, users);
-        if (is_normalized(old)) later[old->args[0]->id] = old;
+        Softmax found = find_softmax(old);
+        if (found.p) later[found.e->id] = found;
         many = args;
     }
     for (int k = 0; k < graph->outputs.count; k++) {

@@ -80,6 +80,31 @@ static void cross_entropy_and_gradient_are_one_kernel(void **state)
     arena_free(l.arena);
 }
 
+/* Whichever way softmax divides, its gradient reads the result and not what it was made from. */
+static void gradient_of_softmax_reads_its_result(void **state)
+{
+    (void)state;
+    for (int inverse = 0; inverse < 2; inverse++) {
+        Lab l = lab_new();
+        Node *q = DATA(&l, "q", "B", "T", "K"), *k = DATA(&l, "k", "B", "S", "K"), *d = DATA(&l, "d", "B", "T", "S");
+        Node *s = make_einsum(l.g, "btk,bsk->bts", q, k);
+        Node *e = un(&l, OP_exp, s), *z = sum(&l, e, 4);
+        Node *p =
+            inverse ? mul(&l, over_last(&l, divide(&l, num(&l, z, 1), z), s), e) : divide(&l, e, over_last(&l, z, s));
+        result(&l, "o", make_einsum(l.g, "bts,bsk->btk", p, k));
+        result(&l, "d q", make_einsum(l.g, "bts,bsk->btk", mul(&l, d, e), k));
+        lower(&l);
+        int readers = 0;
+        for (int i = 0; i < l.p->kernels.count; i++)
+            for (int j = 0; j < kernel_at(&l, i)->inputs.count; j++) {
+                const Node *n = kernel_at(&l, i)->inputs.at[j];
+                readers += n->op == OP_einsum && !strcmp(n->attr.text, "btk,bsk->bts");
+            }
+        assert_int_equal(readers, 1);
+        arena_free(l.arena);
+    }
+}
+
 static Node *gelu(Lab *l, Node *x)
 {
     Node *cube = mul(l, mul(l, x, x), mul(l, x, num(l, x, 0.044715)));
@@ -256,6 +281,7 @@ int main(void)
         cmocka_unit_test(masked_softmax_of_scores_runs_in_place),
         cmocka_unit_test(residual_and_norm_are_one_kernel),
         cmocka_unit_test(cross_entropy_and_gradient_are_one_kernel),
+        cmocka_unit_test(gradient_of_softmax_reads_its_result),
         cmocka_unit_test(activation_is_recomputed),
         cmocka_unit_test(optimizer_step_is_one_kernel),
         cmocka_unit_test(column_sums_share_a_kernel),
