@@ -1,5 +1,5 @@
 /* Scatter kernels: the base is copied or filled (unless the result lies in its memory), then rows are set or added in
- * the order of their indices. A unit is a block of the columns behind the indexed axes and takes all indices in turn. */
+ * the order of their indices. A unit is a block of the columns behind the indexed axes and takes all ids in turn. */
 #include "codegen/emit.h"
 #include "codegen/debug.h"
 
