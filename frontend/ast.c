@@ -234,6 +234,13 @@ Stmt *stmt_assign(Parser *p, StmtKind kind, Expr *targets, ExprList values, bool
     return s;
 }
 
+Stmt *stmt_local(Parser *p, const char *name, TypeExpr *type, ExprList values, Place place)
+{
+    Stmt *s = stmt_assign(p, STMT_local, expr_leaf(p, EXPR_name, name, place), values, false, place);
+    s->type = type;
+    return s;
+}
+
 Stmt *stmt_store(Parser *p, StmtKind kind, NameList names, TypeExpr *type, Expr *value, Place place)
 {
     Stmt *s = stmt_new(p, kind, (ExprList){ 0 }, (ExprList){ value, value }, place);

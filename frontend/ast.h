@@ -1,5 +1,6 @@
-/* The syntax tree: what the grammar (frontend/parse.y, the language reference) says and nothing more. Which blocks and settings stand
- * where, that a label is a path, and what an assignment may target is left to the elaborator. Lists are linked through `next`. */
+/* The syntax tree: what the grammar (frontend/parse.y, the language reference) says and nothing more. Which blocks
+ * and settings stand where, that a label is a path, and what an assignment may target is left to the elaborator.
+ * Lists are linked through `next`. */
 #ifndef PTM_AST_H
 #define PTM_AST_H
 
@@ -52,7 +53,7 @@ typedef struct ScanExpr {
 
 struct Expr {
     ExprKind    kind;
-    Place       place;                   /* of its most telling token: the operator, the name, the opening parenthesis' callee */
+    Place       place;                   /* of its most telling token: the operator, the name, of a call the callee */
     const char *text;                    /* name, member, string; of an argument: see keyword */
     const char *keyword;                 /* set when this expression is a keyword argument */
     Place       keyword_place;

@@ -1,4 +1,5 @@
-/* Syntax errors in the user's words: what was found, what could have stood there, and, for the usual slips, what to write. */
+/* Syntax errors in the user's words: what was found, what could have stood there, and, for the usual slips, what to
+ * write. */
 #include "frontend/layout.h"
 
 #include <stdarg.h>
@@ -87,7 +88,8 @@ static bool continues_expression(const char *name)
 static bool begins_expression(const char *name)
 {
     static const char *const names[] = {
-        "a name", "a string", "a whole number", "a number", "true", "false", "none", "not", "-", "(", "[", "share", "scan", "..",
+        "a name", "a string", "a whole number", "a number", "true", "false", "none", "not", "-", "(", "[",
+        "share", "scan", "..",
     };
     return among(names, sizeof names / sizeof *names, name);
 }
@@ -191,7 +193,8 @@ static bool usual_slip(Parser *p, const char *const *expected, int count)
     } else if (in_target && found->kind != T_NAME && found->kind != T_ADD_TO)
         complain(p, p->statement.place, "an expression alone is no statement: write `name = …` or `return …`");
     else if (found->kind == '=' && among(expected, count, ":") && count <= 2)
-        complain(p, found->place, "a `%s` says its type before `=`: `name: f32[…] = …`", p->statement.kind == T_STATE ? "state" : "param");
+        complain(p, found->place, "a `%s` says its type before `=`: `name: f32[…] = …`",
+                 p->statement.kind == T_STATE ? "state" : "param");
     else if (found->kind == '}' && !layout_open_bracket(p) && among(expected, count, "fn"))
         complain(p, found->place, "this `}` closes nothing");
     else
@@ -208,7 +211,8 @@ void complain_syntax(Parser *p, const char *const *expected, int count)
     if (p->stopped || t->invented || known || usual_slip(p, expected, count))
         return;
     const char *wanted = choices(p, expected, count);
-    const char *after = before->kind == 0 || before->kind == T_NL ? "" : arena_print(p->arena, " after %s", shown(p, before));
+    bool first = before->kind == 0 || before->kind == T_NL;
+    const char *after = first ? "" : arena_print(p->arena, " after %s", shown(p, before));
     if (wanted)
         complain(p, t->place, "expected %s%s, found %s", wanted, after, shown(p, t));
     else

@@ -1,6 +1,6 @@
-/* From the scanner's tokens to the grammar's. A newline ends a statement only outside ( and [ and after a token that can end
- * one; `;` outside brackets is such a newline. A file that leaves brackets open gets them closed here, after one message, so that
- * the functions below it are still read. */
+/* From the scanner's tokens to the grammar's. A newline ends a statement only outside ( and [ and after a token that
+ * can end one; `;` outside brackets is such a newline. A file that leaves brackets open gets them closed here, after
+ * one message, so that the functions below it are still read. */
 #include "frontend/layout.h"
 
 #include <string.h>
@@ -61,7 +61,8 @@ static void pop_bracket(Parser *p, char open, const Token *t)
 static bool ends_statement(int kind)
 {
     switch (kind) {
-    case T_NAME: case T_INT: case T_FLOAT: case T_STRING: case T_TRUE: case T_FALSE: case T_NONE: case ')': case ']': case '}':
+    case T_NAME: case T_INT: case T_FLOAT: case T_STRING: case T_TRUE: case T_FALSE: case T_NONE:
+    case ')': case ']': case '}':
         return true;
     }
     return false;
@@ -71,8 +72,8 @@ static bool ends_statement(int kind)
 static bool begins_statement(int kind)
 {
     switch (kind) {
-    case T_IMPORT: case T_FN: case T_MODULE: case T_PARAM: case T_STATE: case T_CONST: case T_UPDATE: case T_RESET: case T_EMIT:
-    case T_RETURN: case T_FOR: case T_IF:
+    case T_IMPORT: case T_FN: case T_MODULE: case T_PARAM: case T_STATE: case T_CONST:
+    case T_UPDATE: case T_RESET: case T_EMIT: case T_RETURN: case T_FOR: case T_IF:
         return true;
     }
     return false;
@@ -234,7 +235,8 @@ bool layout_recover(Parser *p, int lookahead, bool inside_braces)
 {
     if (lookahead == 0 || lookahead == T_NL || (lookahead == '}' && inside_braces))
         return false;
-    bool begun = p->current.place.line == p->statement.place.line && p->current.place.column == p->statement.place.column;
+    Place here = p->current.place, start = p->statement.place;
+    bool begun = here.line == start.line && here.column == start.column;
     bool next = begins_statement(lookahead) || (lookahead == T_NAME && in_parentheses(p));
     if (p->current.first_on_line && next && !begun) {        /* a new statement, or so it seems */
         drop_parentheses(p);

@@ -1,5 +1,6 @@
-/* The token stream that the grammar reads. The scanner knows characters; layout decides which newlines end a statement, keeps the
- * open brackets, closes what a file forgot to close, and skips to the next statement after a syntax error. */
+/* The token stream that the grammar reads. The scanner knows characters; layout decides which newlines end a
+ * statement, keeps the open brackets, closes what a file forgot to close, and skips to the next statement after a
+ * syntax error. */
 #ifndef PTM_LAYOUT_H
 #define PTM_LAYOUT_H
 
@@ -69,7 +70,8 @@ int  scan_token(Token *token, Parser *p);
 void scan_begin(Parser *p);
 void scan_end(Parser *p);
 
-/* Syntax errors (complain.c). Each counts; the first SYNTAX_ERROR_LIMIT are reported. complain_token is for the scanner. */
+/* Syntax errors (complain.c). Each counts; the first SYNTAX_ERROR_LIMIT are reported. complain_token is for the
+ * scanner. */
 void complain(Parser *p, Place place, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void complain_token(Parser *p, Place place, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void complain_syntax(Parser *p, const char *const *expected, int count);

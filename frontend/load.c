@@ -1,5 +1,6 @@
-/* Reading model files: from a path to a checked text, from the text to its tree, and so for every import. An import's path is
- * taken relative to the importing file first, then in the search directories. A file that is imported twice is read once. */
+/* Reading model files: from a path to a checked text, from the text to its tree, and so for every import. An import's
+ * path is taken relative to the importing file first, then in the search directories. A file that is imported twice
+ * is read once. */
 #include "frontend/layout.h"
 
 #include <errno.h>
@@ -46,9 +47,11 @@ static char *file_bytes(Loader *l, const char *path, Place place, size_t *size)
     if (file < 0 || fstat(file, &status) != 0) {
         diag_error(l->d, place, "cannot read %s: %s", path, strerror(errno));
     } else if (!S_ISREG(status.st_mode)) {
-        diag_error(l->d, place, "cannot read %s: it is %s", path, S_ISDIR(status.st_mode) ? "a directory" : "no regular file");
+        diag_error(l->d, place, "cannot read %s: it is %s", path,
+                   S_ISDIR(status.st_mode) ? "a directory" : "no regular file");
     } else if (status.st_size > FILE_LIMIT) {
-        diag_error(l->d, place, "%s is too large for a model: %lld bytes, at most %d", path, (long long)status.st_size, FILE_LIMIT);
+        diag_error(l->d, place, "%s is too large for a model: %lld bytes, at most %d", path,
+                   (long long)status.st_size, FILE_LIMIT);
     } else {
         bytes = arena_alloc(l->arena, (size_t)status.st_size + 1);
         while (have < (size_t)status.st_size) {
@@ -76,7 +79,7 @@ static size_t valid_utf8(const char *text, size_t size)
     size_t i = 0;
     while (i < size) {
         unsigned char c = (unsigned char)text[i];
-        int more = c < 0x80 ? 0 : c >= 0xc2 && c < 0xe0 ? 1 : c >= 0xe0 && c < 0xf0 ? 2 : c >= 0xf0 && c < 0xf5 ? 3 : -1;
+        int more = c < 0x80 ? 0 : c < 0xc2 ? -1 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf5 ? 3 : -1;
         if (more < 0 || i + (size_t)more >= size)
             return i;
         for (int k = 1; k <= more; k++)
@@ -91,7 +94,8 @@ static size_t valid_utf8(const char *text, size_t size)
 static bool readable(Loader *l, const Source *source, Place place)
 {
     if (source->size > FILE_LIMIT) {
-        diag_error(l->d, place, "%s is too large for a model: %zu bytes, at most %d", source->path, source->size, FILE_LIMIT);
+        diag_error(l->d, place, "%s is too large for a model: %zu bytes, at most %d", source->path, source->size,
+                   FILE_LIMIT);
         return false;
     }
     const char *zero = memchr(source->text, 0, source->size);
@@ -101,7 +105,8 @@ static bool readable(Loader *l, const Source *source, Place place)
     }
     size_t wrong = valid_utf8(source->text, source->size);
     if (wrong < source->size) {
-        diag_error(l->d, place, "%s is no UTF-8 text: byte %zu is 0x%02x", source->path, wrong, (unsigned char)source->text[wrong]);
+        diag_error(l->d, place, "%s is no UTF-8 text: byte %zu is 0x%02x", source->path, wrong,
+                   (unsigned char)source->text[wrong]);
         return false;
     }
     return true;

@@ -1,5 +1,6 @@
-/* The grammar, as the language reference (README.md) shows it; precedence is in the table of %left and %right. Everything is
- * allocated in the arena, so nothing needs a destructor. An error ends its statement: layout.c finds the next one. */
+/* The grammar, as the language reference (README.md) shows it; precedence is in the table of %left and %right.
+ * Everything is allocated in the arena, so nothing needs a destructor. An error ends its statement: layout.c finds
+ * the next one. */
 %require "3.8"
 %define api.pure full
 %define api.token.prefix {T_}
@@ -65,8 +66,10 @@ static void yyerror(const Place *place, Parser *p, const char *message)
 %token NL "the end of the line"
 %token <text> NAME "a name" STRING "a string"
 %token <number> INT "a whole number" FLOAT "a number"
-%token IMPORT "import" AS "as" FN "fn" MODULE "module" PARAM "param" STATE "state" CONST "const" UPDATE "update" RESET "reset"
-%token EMIT "emit" RETURN "return" FOR "for" IN "in" IF "if" ELSE "else" SCAN "scan" CARRYING "carrying" UNTIL "until"
+/* The reserved words stand in one run, from IMPORT to NONE: complain.c asks for the range. */
+%token IMPORT "import" AS "as" FN "fn" MODULE "module" PARAM "param" STATE "state" CONST "const"
+%token UPDATE "update" RESET "reset" EMIT "emit" RETURN "return" FOR "for" IN "in" IF "if" ELSE "else"
+%token SCAN "scan" CARRYING "carrying" UNTIL "until"
 %token SHARE "share" OR "or" AND "and" NOT "not" TRUE "true" FALSE "false" NONE "none"
 %token ARROW "->" DOTS ".." ADD_TO "+=" LE "<=" GE ">=" EQ "==" NE "!=" FLOOR_DIV "//"
 
@@ -177,12 +180,12 @@ stmts: stmt                         { $$ = stmt_list((StmtList){ 0 }, $1); }
     ;
 stmt: targets '=' rhs               { $$ = stmt_assign(p, STMT_assign, $1.first, $3, false, @2); }
     | target "+=" expr              { $$ = stmt_assign(p, STMT_add, $1, expr_list((ExprList){ 0 }, $3), true, @2); }
-    | NAME ':' type '=' rhs         { $$ = stmt_assign(p, STMT_local, expr_leaf(p, EXPR_name, $1, @1), $5, false, @1); $$->type = $3; }
+    | NAME ':' type '=' rhs         { $$ = stmt_local(p, $1, $3, $5, @1); }
     | "update" targets '=' rhs      { $$ = stmt_assign(p, STMT_update, $2.first, $4, false, @1); }
     | "update" target "+=" expr     { $$ = stmt_assign(p, STMT_update, $2, expr_list((ExprList){ 0 }, $4), true, @1); }
     | "reset" targets               { $$ = stmt_new(p, STMT_reset, $2, (ExprList){ 0 }, @1); }
     | store
-    | scan                          { $$ = stmt_new(p, STMT_scan, (ExprList){ 0 }, expr_list((ExprList){ 0 }, $1), @1); }
+    | scan                          { $$ = stmt_new(p, STMT_scan, (ExprList){ 0 }, (ExprList){ $1, $1 }, @1); }
     | "emit" elems                  { $$ = stmt_new(p, STMT_emit, (ExprList){ 0 }, $2, @1); }
     | "return" rhs                  { $$ = stmt_new(p, STMT_return, (ExprList){ 0 }, $2, @1); }
     | "for" names "in" expr body    { $$ = stmt_for(p, $2, $4, $5, @1); }

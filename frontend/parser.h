@@ -1,5 +1,5 @@
-/* What the scanner, the layout between scanner and grammar, the grammar and the loader share. One Parser lives as long as the
- * reading of one file; nothing outside these files sees it. */
+/* What the scanner, the layout between scanner and grammar, the grammar and the loader share. One Parser lives as
+ * long as the reading of one file; nothing outside these files sees it. */
 #ifndef PTM_PARSER_H
 #define PTM_PARSER_H
 
@@ -41,7 +41,8 @@ Expr *expr_member(Parser *p, Expr *left, const char *text, Place place);
 Expr *expr_spread(Parser *p, Expr *left, Place place);
 Expr *expr_label(Parser *p, bool share, Expr *path, Expr *call, Place place);
 Expr *expr_slice(Parser *p, Expr *start, Expr *stop, Expr *step, Place place);
-Expr *expr_scan(Parser *p, NameList names, ExprList sources, NameList carrying, Expr *until, StmtList body, Place place);
+Expr *expr_scan(Parser *p, NameList names, ExprList sources, NameList carrying, Expr *until, StmtList body,
+                Place place);
 Expr *expr_names(Parser *p, NameList names);                 /* the names as linked EXPR_name */
 
 DimExpr   *dim_new(Parser *p, int kind, Expr *value, const char *rank, Place place);
@@ -50,6 +51,7 @@ ParamDecl *param_new(Parser *p, const char *name, TypeExpr *type, Expr *value, P
 
 Stmt *stmt_new(Parser *p, StmtKind kind, ExprList targets, ExprList values, Place place);
 Stmt *stmt_assign(Parser *p, StmtKind kind, Expr *targets, ExprList values, bool add, Place place);
+Stmt *stmt_local(Parser *p, const char *name, TypeExpr *type, ExprList values, Place place);
 Stmt *stmt_store(Parser *p, StmtKind kind, NameList names, TypeExpr *type, Expr *value, Place place);
 Stmt *stmt_for(Parser *p, NameList names, Expr *range, StmtList body, Place place);
 Stmt *stmt_const(Parser *p, NameList names, Expr *value, Place place);

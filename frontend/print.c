@@ -1,5 +1,5 @@
-/* The stage "ast": a tree as source text, laid out one way whatever the file looked like. Reading the text gives the same tree
- * again. Declarations come in the order of the file, after its imports. */
+/* The stage "ast": a tree as source text, laid out one way whatever the file looked like. Reading the text gives the
+ * same tree again. Declarations come in the order of the file, after its imports. */
 #include "frontend/ast.h"
 
 #include <inttypes.h>
@@ -18,9 +18,11 @@ static int strength(const Expr *e)
     case OPERATOR_or: return OR;
     case OPERATOR_and: return AND;
     case OPERATOR_not: return NOT;
-    case OPERATOR_lt: case OPERATOR_gt: case OPERATOR_le: case OPERATOR_ge: case OPERATOR_eq: case OPERATOR_ne: return COMPARE;
+    case OPERATOR_lt: case OPERATOR_gt: case OPERATOR_le: case OPERATOR_ge:
+    case OPERATOR_eq: case OPERATOR_ne: return COMPARE;
     case OPERATOR_add: case OPERATOR_sub: return SUM;
-    case OPERATOR_mul: case OPERATOR_div: case OPERATOR_floordiv: case OPERATOR_mod: case OPERATOR_matmul: return PRODUCT;
+    case OPERATOR_mul: case OPERATOR_div: case OPERATOR_floordiv: case OPERATOR_mod:
+    case OPERATOR_matmul: return PRODUCT;
     case OPERATOR_negate: return NEGATION;
     case OPERATOR_pow: return POWER;
     }

@@ -106,8 +106,9 @@ static void printing_is_stable(void **state)
 static void parentheses(void **state)
 {
     static const char *const same[] = {
-        "-x^2", "(-x)^2", "2^-x", "a^b^c", "(a^b)^c", "a - (b - c)", "a - b - c", "not a and b", "not (a and b)", "(a < b) == c",
-        "a @ b.T", "(a @ b).T", "a / (b * c)", "(a: f(x)) + b", "[a: f(x)]", "f(k = (a: f(x)))", "x[i + 1:]", "-x.y", "(-x).y",
+        "-x^2", "(-x)^2", "2^-x", "a^b^c", "(a^b)^c", "a - (b - c)", "a - b - c", "not a and b", "not (a and b)",
+        "(a < b) == c", "a @ b.T", "(a @ b).T", "a / (b * c)", "(a: f(x)) + b", "[a: f(x)]", "f(k = (a: f(x)))",
+        "x[i + 1:]", "-x.y", "(-x).y",
     };
     (void)state;
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
@@ -263,8 +264,9 @@ static void imports(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(printing_is_stable), cmocka_unit_test(parentheses), cmocka_unit_test(places), cmocka_unit_test(nesting),
-        cmocka_unit_test(many_errors_end), cmocka_unit_test(wrong_files), cmocka_unit_test(imports),
+        cmocka_unit_test(printing_is_stable), cmocka_unit_test(parentheses), cmocka_unit_test(places),
+        cmocka_unit_test(nesting), cmocka_unit_test(many_errors_end),
+        cmocka_unit_test(wrong_files), cmocka_unit_test(imports),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* Fuzzes the language: any bytes end in a tree or in errors, a tree that was printed reads back, and checking a model ends in messages
- * only. Imports are cut off, so that no other file is opened; there is no host, so that no data is read. */
+/* Fuzzes the language: any bytes end in a tree or in errors, a tree that was printed reads back, and checking a model
+ * ends in messages only. Imports are cut off, so that no other file is opened; there is no host, so that no data is
+ * read. */
 #include "frontend/ast.h"
 
 #include <stdlib.h>
