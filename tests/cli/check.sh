@@ -21,3 +21,14 @@ wrong.ptm:4:40: error: unknown name y
                                            ^
 END
 diff wanted out
+
+# An error in an imported file is shown there, with the call that led to it.
+mkdir lib
+echo 'fn labelled(x: f32[B, 4]) -> f32[B, 4] { return a: linear(x, 4) }' >lib/labelled.ptm
+cat >uses.ptm <<'END'
+import "lib/labelled.ptm"
+fn f(x: f32[B, 4]) -> f32[B, 4] { return labelled(x) }
+END
+status 1 "$PTM" check uses.ptm
+says "lib/labelled.ptm:1:49: error: a fn of a file imported without"
+says "uses.ptm:2:42: note: in call of labelled"
