@@ -140,10 +140,14 @@ static bool read_axis(Elab *e, const Value *v, int rank, Place place, int *out)
     return true;
 }
 
-static bool read_axis_or_last(Elab *e, const Value *v, int rank, int otherwise, Place place, int *out)
+/* An axis by number, or `otherwise`; a scalar has none. */
+static bool read_axis_or(Elab *e, const Value *v, int rank, int otherwise, Place place, int *out)
 {
     *out = otherwise;
-    return v->kind == VALUE_none || read_axis(e, v, rank, place, out);
+    if (rank && v->kind == VALUE_none) return true;
+    if (rank) return read_axis(e, v, rank, place, out);
+    elab_error(e, place, "a scalar has no axis");
+    return false;
 }
 
 /* One axis, a list of axes, or none for all: bits. */
@@ -237,7 +241,7 @@ Value builtin_cumsum(Elab *e, const Value *a, Place place)
 {
     int axis;
     Node *n = elab_tensor(e, &a[0], place, "cumsum");
-    if (!n || !read_axis_or_last(e, &a[1], n->type.rank, n->type.rank - 1, place, &axis)) return value_error();
+    if (!n || !read_axis_or(e, &a[1], n->type.rank, n->type.rank - 1, place, &axis)) return value_error();
     Attr attr = { .axis = axis };
     return tensor_or_error(elab_node(e, OP_cumsum, &n, 1, &attr, NULL, place));
 }
@@ -352,8 +356,7 @@ Value builtin_concat(Elab *e, const Value *a, Place place)
     Node **parts = arena_array(e->arena, Node *, count);
     for (int i = 0; i < count; i++)
         if (!(parts[i] = elab_tensor(e, &a[0].list.at[i], place, "concat"))) return value_error();
-    if (!parts[0]->type.rank) return elab_error(e, place, "concat: scalars have no axis; use stack");
-    if (!read_axis_or_last(e, &a[1], parts[0]->type.rank, 0, place, &axis)) return value_error();
+    if (!read_axis_or(e, &a[1], parts[0]->type.rank, 0, place, &axis)) return value_error();
     Attr attr = { .axis = axis };
     return tensor_or_error(count == 1 ? parts[0] : elab_node(e, OP_concat, parts, count, &attr, NULL, place));
 }
@@ -365,7 +368,7 @@ Value builtin_window(Elab *e, const Value *a, Place place)
     Node *n = elab_tensor(e, &a[0], place, "window");
     if (!n) return value_error();
     const Dim *size = elab_dim(e, &a[1], place);
-    if (!size || !read_axis_or_last(e, &a[2], n->type.rank, n->type.rank - 1, place, &axis)) return value_error();
+    if (!size || !read_axis_or(e, &a[2], n->type.rank, n->type.rank - 1, place, &axis)) return value_error();
     if (a[3].kind != VALUE_none && !elab_whole(e, &a[3], place, "the step of a window", &step)) return value_error();
     if (n->type.rank == MAX_RANK || step < 1)
         return elab_error(e, place, "window: the step is at least 1, the axes at most %d", MAX_RANK);

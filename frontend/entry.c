@@ -160,17 +160,22 @@ static int use_statics(Elab *e, const Use *use, Argument *out)
     return n;
 }
 
-static void output_values(Elab *e, const char *name, Value v, Place place)
+static bool output_value(Elab *e, const char *name, const Value *v, Place place)
 {
-    if (v.kind != VALUE_list) {
-        Node *n = elab_tensor(e, &v, place, "the result");
-        if (n) graph_output(e->graph, OUTPUT_result, name, n);
-        return;
-    }
-    for (int i = 0; i < v.list.count; i++) {
-        Node *n = elab_tensor(e, &v.list.at[i], place, "a result");
-        if (n) graph_output(e->graph, OUTPUT_result, arena_print(e->arena, "%d", i), n);
-    }
+    Node *n = elab_tensor(e, v, place, "a result");
+    if (n) graph_output(e->graph, OUTPUT_result, name, n);
+    return n != NULL;
+}
+
+/* One result is named after the fn, several are numbered. False when a value is an error, perhaps one reported long before. */
+static bool output_values(Elab *e, const char *name, Value v, Place place)
+{
+    if (v.kind != VALUE_list) return output_value(e, name, &v, place);
+    if (!v.list.count) elab_error(e, place, "%s returns an empty list, so there is nothing to compute", name);
+    bool good = v.list.count > 0;
+    for (int i = 0; i < v.list.count; i++)
+        good = output_value(e, arena_print(e->arena, "%d", i), &v.list.at[i], place) && good;
+    return good;
 }
 
 static Graph *elaborate(Elab *e, const Callable *c, const Use *use, const Type *types, const char *path)
@@ -190,8 +195,8 @@ static Graph *elaborate(Elab *e, const Callable *c, const Use *use, const Type *
     count += use_statics(e, use, args + inputs);
     Function f = { .fn = fn, .file = c->file };
     Value v = elab_apply(e, &f, args, count, path, (Place){0});
-    if (v.kind != VALUE_error) output_values(e, fn->name, v, fn->place);
-    return diag_error_count(e->d) == errors ? e->graph : NULL;
+    bool good = output_values(e, fn->name, v, fn->place);
+    return good && diag_error_count(e->d) == errors ? e->graph : NULL;
 }
 
 Graph *entry_symbolic(Model *m, const Callable *c, Diagnostics *d)
