@@ -234,6 +234,22 @@ static void test_data_constants(void **state)
     program_free(p);
 }
 
+/* A fn with text in its signature runs in data, on the host's values. */
+static void test_host_fn(void **state)
+{
+    (void)state;
+    Program *p = program_new("fn ids(t: text; again = false) -> i32[S] {\n if again { return tok(t) }\n return ids_of(t)\n}\n"
+                             "fn ids_of(t: text) { return tok(t) }\n"
+                             "data {\n const tok = chars(read(\"text\")), first = ids(read(\"text\"))\n}\n");
+    assert_clean(p);
+    HostArg v;
+    assert_true(model_constant(p->model, "first", &v) && v.kind == ARG_host && v.value.kind == HOST_ids);
+    assert_int_equal(model_entry_parameters(p->model, "ids"), 1);
+    assert_null(model_entry(p->model, "ids", NULL, -1, false, p->d));
+    assert_says(p, "ids cannot be an entry");
+    program_free(p);
+}
+
 static void test_settings(void **state)
 {
     (void)state;
@@ -292,7 +308,7 @@ int main(void)
         cmocka_unit_test(test_products), cmocka_unit_test(test_numbers), cmocka_unit_test(test_static_values),
         cmocka_unit_test(test_lists), cmocka_unit_test(test_dimensions), cmocka_unit_test(test_two_values_of_a_symbol),
         cmocka_unit_test(test_parameters_and_paths), cmocka_unit_test(test_sharing), cmocka_unit_test(test_training),
-        cmocka_unit_test(test_draws_do_not_merge), cmocka_unit_test(test_data_constants), cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_draws_do_not_merge), cmocka_unit_test(test_data_constants), cmocka_unit_test(test_settings), cmocka_unit_test(test_host_fn),
         cmocka_unit_test(test_real_type), cmocka_unit_test(test_without_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
