@@ -79,6 +79,7 @@ struct Model {
     Map          *uses;                  /* key -> Use */
     Map          *constant_symbols;      /* names of symbols that stand for constants of data */
     Map          *param_index;           /* path -> Param */
+    Map          *checked;               /* the same for elaborations that only check, whose initial values are checked once */
     Vec(Param *)  params;
     Map          *states;                /* name -> Param: states of optimizers */
     Vec(ItemName *) host_constants;

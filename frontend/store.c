@@ -95,12 +95,11 @@ static bool record_param(Elab *e, const char *path, const Type *type, const Expr
         diag_note(e->d, p->origin->place, "the other one");
         return false;
     }
-    if (p) return true;
+    if (p || (e->symbolic && map_get(e->model->checked, path))) return true;
     p = new_param(e, path, type, initial, place);
     if (!p->initial) return false;
-    if (e->symbolic) return true;
-    map_set(m->param_index, path, p);
-    vec_push(m->arena, &m->params, p);
+    map_set(e->symbolic ? m->checked : m->param_index, path, p);
+    if (!e->symbolic) vec_push(m->arena, &m->params, p);
     return true;
 }
 
