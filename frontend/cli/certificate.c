@@ -92,7 +92,9 @@ void certificate_print(FILE *out, const Plan *plan, const Program *program, cons
     int64_t scratch = program->scratch_bytes * threads, work = program->block_bytes[BLOCK_work], total = scratch;
     for (int i = 0; i < BLOCK_COUNT; i++) total += program->block_bytes[i];
 
-    fprintf(out, "memory of one step (%d kernels, %d distinct functions)\n", program->step_count, code_statistics(code).functions);
+    CodeStatistics statistics = code_statistics(code);
+    fprintf(out, "one step: %d kernels, %d distinct functions, %.2f s of LLVM\n", program->step_count, statistics.functions,
+            statistics.llvm_seconds);
     line(out, arena, "parameters", program->block_bytes[BLOCK_param]);
     line(out, arena, "optimizer state", program->block_bytes[BLOCK_state]);
     if (program->block_bytes[BLOCK_const]) line(out, arena, "tables", program->block_bytes[BLOCK_const]);
@@ -105,7 +107,7 @@ void certificate_print(FILE *out, const Plan *plan, const Program *program, cons
     fprintf(out, "  %-22s %12s  (%d threads)\n", "thread scratch", amount(arena, scratch), threads);
     line(out, arena, "total", total);
     fprintf(out, "outside: code %s, the data read, OpenBLAS (128 MiB of address space a thread), the compiler\n",
-            amount(arena, code_statistics(code).code_bytes));
+            amount(arena, statistics.code_bytes));
     print_largest(out, arena, plan);
     arena_free(arena);
 }

@@ -7,6 +7,8 @@
 #include "frontend/cli/options.h"
 #include "passes/passes.h"
 
+#include <time.h>
+
 struct HostData;
 
 typedef struct Session {
@@ -16,6 +18,7 @@ typedef struct Session {
     const Ast       *ast;
     Model           *model;
     struct HostData *data;               /* what `data` has read; owned */
+    struct timespec  opened;
     Host             host;
 } Session;
 
@@ -27,6 +30,9 @@ void session_close(Session *s);
 
 /* Prints the diagnostics to standard error; true when there is no error among them. */
 bool session_report(Session *s);
+
+/* The clock since the session was opened. */
+double session_seconds(const Session *s);
 
 /* Prints an error of the command itself ("ptm train: ...") and returns EXIT_BAD_INPUT. */
 int session_fail(const Session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -130,6 +130,7 @@ static int train(Run *r)
     if (!run_open(r, r->s, true) || !run_memory(r, NULL, 0)) return EXIT_BAD_INPUT;
     const char *unused = host_data_unused(r->s->data);
     if (unused) return session_fail(r->s, "nothing in %s reads \"%s\" (--data %s=...)", o->argument, unused, unused);
+    if (!o->quiet) printf("ready after %.2f s\n", session_seconds(r->s));
     if (!o->quiet) certificate_print(stdout, r->train.plan, r->train.program, r->train.code, rt_pool_threads(r->pool));
     fflush(stdout);
     Recipe recipe;
