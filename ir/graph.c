@@ -19,8 +19,9 @@ struct GraphTables {
     Map *texts;                          /* pool of attribute texts */
     Map *nodes;                          /* NodeKey and arguments -> Node */
     Map *inputs;                         /* name -> Node */
-    Map *origin_texts;                   /* Origin pointer -> its text, pooled in `texts` */
-    Map *origins_seen;                   /* {Node, origin text} -> Node */
+    Map *origin_of;                      /* Origin pointer -> the first origin of the same places and path */
+    Map *origins_first;                  /* OriginKey -> that first origin */
+    Map *origins_seen;                   /* {Node, first origin} -> Node */
     Vec(char) key;                       /* scratch of graph_node */
 };
 
@@ -33,7 +34,8 @@ Graph *graph_new(Arena *arena, Dims *dims, const char *name)
     g->tables->texts = map_new(arena);
     g->tables->nodes = map_new(arena);
     g->tables->inputs = map_new(arena);
-    g->tables->origin_texts = map_new(arena);
+    g->tables->origin_of = map_new(arena);
+    g->tables->origins_first = map_new(arena);
     g->tables->origins_seen = map_new(arena);
     g->name = graph_text(g, name);
     return g;
@@ -72,16 +74,37 @@ const char *origin_text(Arena *arena, const Origin *origin)
     return text;
 }
 
+/* What makes two origins alike: the same place and label path, called from alike origins. */
+typedef struct OriginKey {
+    const Source *source;
+    const char   *path;
+    const Origin *caller;
+    uint32_t      line, column;
+} OriginKey;
+
+static const Origin *first_alike(Graph *g, const Origin *origin)
+{
+    if (!origin) return NULL;
+    struct GraphTables *t = g->tables;
+    const Origin *first = map_get_bytes(t->origin_of, &origin, sizeof origin);
+    if (first) return first;
+    OriginKey key = {.source = origin->place.source,
+                     .path = origin->path ? graph_text(g, origin->path) : NULL,
+                     .caller = first_alike(g, origin->caller),
+                     .line = origin->place.line,
+                     .column = origin->place.column};
+    first = map_get_bytes(t->origins_first, &key, sizeof key);
+    if (!first) map_set_bytes(t->origins_first, &key, sizeof key, (void *)(first = origin));
+    map_set_bytes(t->origin_of, &origin, sizeof origin, (void *)first);
+    return first;
+}
+
+/* A constant or an index is the same wherever it is written: it keeps the place that made it first. */
 static void add_origin(Graph *g, Node *node, const Origin *origin)
 {
-    if (!origin) return;
+    if (!origin || (node->origin_count && (node->op == OP_const || node->op == OP_iota))) return;
     struct GraphTables *t = g->tables;
-    void *text = map_get_bytes(t->origin_texts, &origin, sizeof origin);
-    if (!text) {
-        text = (void *)graph_text(g, origin_text(g->arena, origin));
-        map_set_bytes(t->origin_texts, &origin, sizeof origin, text);
-    }
-    const void *key[2] = {node, text};
+    const void *key[2] = {node, first_alike(g, origin)};
     if (map_get_bytes(t->origins_seen, key, sizeof key)) return;
     map_set_bytes(t->origins_seen, key, sizeof key, node);
     int count = node->origin_count;

@@ -57,9 +57,11 @@ static void print_largest(FILE *out, Arena *arena, const Plan *plan)
 {
     Vec(Buffer *) living = { 0 };
     int at = peak_position(plan);
-    for (int i = 0; i < plan->buffers.count; i++)
-        if (alive(plan->buffers.at[i], at) || plan->buffers.at[i]->block != BLOCK_work)
-            vec_push(arena, &living, plan->buffers.at[i]);
+    for (int i = 0; i < plan->buffers.count; i++) {
+        Buffer *b = plan->buffers.at[i];
+        bool counted = b->takes_over && (alive(b->takes_over, at) || b->takes_over->block != BLOCK_work);
+        if (!counted && (alive(b, at) || b->block != BLOCK_work)) vec_push(arena, &living, b);
+    }
     if (living.count) qsort(living.at, (size_t)living.count, sizeof *living.at, by_size);
     fprintf(out, "largest tensors alive at the peak (kernel %d of %d):\n", at + 1, plan->kernels.count);
     for (int i = 0; i < living.count && i < LARGEST; i++) {
@@ -93,7 +95,7 @@ void certificate_print(FILE *out, const Plan *plan, const Program *program, cons
     for (int i = 0; i < BLOCK_COUNT; i++) total += program->block_bytes[i];
 
     CodeStatistics statistics = code_statistics(code);
-    fprintf(out, "one step: %d kernels, %d distinct functions, %.2f s of LLVM\n", program->step_count, statistics.functions,
+    fprintf(out, "one step: %d kernels, %d distinct functions, %.2f s of LLVM\nmemory of one step\n", program->step_count, statistics.functions,
             statistics.llvm_seconds);
     line(out, arena, "parameters", program->block_bytes[BLOCK_param]);
     line(out, arena, "optimizer state", program->block_bytes[BLOCK_state]);

@@ -313,23 +313,30 @@ static void merged_nodes_keep_their_origins(void **state)
     Origin call = {.place = {&file, 30, 5, 1}, .path = ""};
     Origin first = {.place = {&file, 21, 9, 1}, .path = "h.0.attn", .callee = "block", .caller = &call};
     Origin again = first, second = {.place = {&file, 22, 1, 1}, .path = ""};
+    Node *one = make_float(g, DT_f32, 1);
     g->origin = &first;
-    Node *x = make_float(g, DT_f32, 1);
+    Node *x = make_unary(g, OP_exp, one);
     g->origin = &again;
-    make_float(g, DT_f32, 1);
+    make_unary(g, OP_exp, one);
     g->origin = &second;
-    make_float(g, DT_f32, 1);
+    make_unary(g, OP_exp, one);
     assert_int_equal(x->origin_count, 2);
     assert_string_equal(origin_text(arena, x->origins[0]), "gpt.ptm:21:9 h.0.attn < gpt.ptm:30:5");
     assert_string_equal(origin_text(arena, x->origins[1]), "gpt.ptm:22:1");
     g->origin = NULL;
-    assert_int_equal(make_float(g, DT_f32, 1)->origin_count, 2);
+    assert_int_equal(make_unary(g, OP_exp, one)->origin_count, 2);
     Graph *copy = graph_new(arena, dims, "copy");
     copy->origin = &second;
-    Node *y = graph_rebuild(copy, x, NULL);
+    Node *copied = graph_rebuild(copy, one, NULL), *y = graph_rebuild(copy, x, &copied);
     assert_int_equal(y->origin_count, 2);
     assert_ptr_equal(y->origins[0], &first);
     assert_ptr_equal(copy->origin, &second);
+
+    g->origin = &first;
+    Node *two = make_float(g, DT_f32, 2);
+    g->origin = &second;
+    make_float(g, DT_f32, 2);
+    assert_int_equal(two->origin_count, 1);
 }
 
 static void outputs_are_replaced_by_name(void **state)
