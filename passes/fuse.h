@@ -74,6 +74,7 @@ int     fuse_node_cost(const Node *node);
 /* fuse_space.c: spaces, and where nodes stand in them. */
 bool  fuse_is_anchor(const Fusion *f, const Node *node);
 bool  fuse_is_reduction(const Node *node);
+bool  fuse_is_filled(const Node *node);                      /* a constant, moved and spread */
 Node *fuse_base(const Node *node);                           /* the value whose bytes a chain of reshapes shares */
 Space fuse_natural_space(const Fusion *f, const Node *anchor);
 /* Where an anchor stands in a space; `other` when it does not fit there. */

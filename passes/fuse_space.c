@@ -10,6 +10,12 @@ bool fuse_is_anchor(const Fusion *f, const Node *node)
 
 bool fuse_is_reduction(const Node *node) { return node->op == OP_sum || node->op == OP_reduce_max; }
 
+bool fuse_is_filled(const Node *node)
+{
+    while (op_is_movement(node->op) && node->op != OP_concat) node = node->args[0];
+    return node->op == OP_const;
+}
+
 Node *fuse_base(const Node *node)
 {
     while (node->op == OP_reshape) node = node->args[0];
@@ -114,6 +120,12 @@ static bool is_outside(const Walk *w, const Node *node)
     return role == ROLE_input || (role != ROLE_inside && w->f->unit[base->id] != w->unit);
 }
 
+/* A constant spread out, stored by another kernel: cheaper made again than read, and no reason to share a kernel. */
+static bool is_made_again(const Walk *w, const Node *node)
+{
+    return w->f->unit[fuse_base(node)->id] != w->unit && fuse_is_filled(node);
+}
+
 static bool ask(const Walk *w, Node *node, Stand stand);
 
 static bool ask_arguments(const Walk *w, const Node *node, Stand stand)
@@ -128,7 +140,8 @@ static bool ask(const Walk *w, Node *node, Stand stand)
     int *visited = &w->f->visited[stand][node->id];
     if (*visited == w->f->stamp) return true;
     *visited = w->f->stamp;
-    if (is_outside(w, node) || fuse_is_anchor(w->f, node)) return w->leaf(w->context, node, stand);
+    bool stored = is_outside(w, node) || fuse_is_anchor(w->f, node);
+    if (stored && !is_made_again(w, node)) return w->leaf(w->context, node, stand);
     if (w->inner) w->inner(w->context, node, stand);
     return ask_arguments(w, node, stand);
 }

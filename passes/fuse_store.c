@@ -151,15 +151,9 @@ static void settle_operands(Fusion *f)
     }
 }
 
-static bool is_filled(const Node *base)
-{
-    while (op_is_movement(base->op) && base->op != OP_concat) base = base->args[0];
-    return base->op == OP_const;
-}
-
 static void store_around_scatter(Fusion *f, const Node *scatter)
 {
-    if (!is_filled(scatter->args[0])) store(f, fuse_base(scatter->args[0]));
+    if (!fuse_is_filled(scatter->args[0])) store(f, fuse_base(scatter->args[0]));
     for (int k = 1; k < scatter->arg_count; k++) {
         Node *x = fuse_base(scatter->args[k]);
         if (f->role[x->id] == ROLE_inside && fuse_expense(f, x).cost > RECOMPUTE_COST) store(f, x);
