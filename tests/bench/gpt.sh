@@ -1,23 +1,24 @@
 #!/bin/sh
 # A training step of models/gpt.ptm (4 layers of 128, 12 x 64 tokens) against PyTorch in its fastest set-up, in alternation.
-# usage: tests/bench/gpt.sh [ROUNDS]      needs python3 with torch; prints medians of milliseconds and the ratio.
+# usage: tests/bench/gpt.sh [ROUNDS]      needs python3 (or $PYTHON) with torch; prints medians of milliseconds and the ratio.
 set -eu
+python=${PYTHON:-python3}
 cd "$(dirname "$0")/../.."
 rounds=${1:-5}
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
-python3 -c 'import torch' 2>/dev/null || { echo "skipped: python3 has no torch (Debian: python3-torch)"; exit 0; }
+"$python" -c 'import torch' 2>/dev/null || { echo "skipped: python3 has no torch (Debian: python3-torch)"; exit 0; }
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 ours() {
     rm -rf "$scratch/run"
-    build/ptm train models/gpt.ptm --steps 400 --threads 2 --quiet --out "$scratch/run" --set evaluate_every=100000
-    python3 tests/bench/step_ms.py "$scratch/run/metrics.jsonl"
+    build/ptm train models/gpt.ptm --steps 400 --threads 2 --quiet --out "$scratch/run"
+    "$python" tests/bench/step_ms.py "$scratch/run/metrics.jsonl"
 }
 openmp=$(ls /usr/lib/*/openblas-openmp/libopenblas.so.0 2>/dev/null | head -1 || true)
-torch_plain()   { python3 tests/bench/torch_gpt.py --threads 2; }
-torch_avx512()  { ATEN_CPU_CAPABILITY=avx512 OMP_WAIT_POLICY=PASSIVE python3 tests/bench/torch_gpt.py --threads 2; }
-torch_openmp()  { ATEN_CPU_CAPABILITY=avx512 OMP_WAIT_POLICY=PASSIVE LD_PRELOAD=$openmp python3 tests/bench/torch_gpt.py --threads 2; }
-torch_one()     { ATEN_CPU_CAPABILITY=avx512 OPENBLAS_NUM_THREADS=1 python3 tests/bench/torch_gpt.py --threads 1; }
+torch_plain()   { "$python" tests/bench/torch_gpt.py --threads 2; }
+torch_avx512()  { ATEN_CPU_CAPABILITY=avx512 OMP_WAIT_POLICY=PASSIVE "$python" tests/bench/torch_gpt.py --threads 2; }
+torch_openmp()  { ATEN_CPU_CAPABILITY=avx512 OMP_WAIT_POLICY=PASSIVE LD_PRELOAD=$openmp "$python" tests/bench/torch_gpt.py --threads 2; }
+torch_one()     { ATEN_CPU_CAPABILITY=avx512 OPENBLAS_NUM_THREADS=1 "$python" tests/bench/torch_gpt.py --threads 1; }
 setups="plain avx512 one"
 [ -n "$openmp" ] && setups="$setups openmp"
 i=0
@@ -26,7 +27,7 @@ while [ "$i" -lt "$rounds" ]; do
     for setup in $setups; do "torch_$setup" >> "$scratch/$setup"; done
     i=$((i + 1))
 done
-python3 - "$scratch" ours $setups <<'P'
+"$python" - "$scratch" ours $setups <<'P'
 import statistics, sys
 folder, names = sys.argv[1], sys.argv[2:]
 median = {n: statistics.median(float(x) for x in open(f"{folder}/{n}")) for n in names}
