@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert((int)BLOCK_COUNT == (int)MEMORY_COUNT, "both are the rows of block.def");
 _Static_assert((int)RT_MAX_RANK == (int)MAX_RANK, "values of any rank have a row in the table");
 _Static_assert(sizeof(RtProduct) % sizeof(int64_t) == 0, "a product's arguments are words");
 

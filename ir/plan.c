@@ -49,9 +49,13 @@ const char *kernel_kind_name(const Kernel *k)
     return NULL;
 }
 
-const char *block_name(int block)
+const char *block_name(MemoryBlock block)
 {
-    static const char *const names[] = {"param", "state", "const", "work"};  /* in the order of RtBlock */
+    static const char *const names[] = {
+#define BLOCK(name, doc) #name,
+#include "runtime/core/block.def"
+#undef BLOCK
+    };
     return names[block];
 }
 
@@ -166,10 +170,9 @@ static void print_buffer(const Printer *w, const Buffer *b)
 static void print_totals(const Printer *w)
 {
     const Plan *p = w->p;
-    enum { WORK = 3 };                   /* BLOCK_work */
-    int64_t work = p->block_bytes[WORK];
+    int64_t work = p->block_bytes[MEMORY_work];
     if (p->buffers.count == 0 || p->buffers.at[0]->offset < 0) return;
-    for (int b = 0; b <= WORK; b++)
+    for (MemoryBlock b = 0; b < MEMORY_COUNT; b++)
         if (p->block_bytes[b]) fprintf(w->out, "block %s: %" PRId64 " bytes\n", block_name(b), p->block_bytes[b]);
     fprintf(w->out, "lower bound of work: %" PRId64 " bytes, efficiency %.1f %%\n", p->lower_bound,
             work ? 100.0 * (double)p->lower_bound / (double)work : 100.0);

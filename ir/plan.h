@@ -5,6 +5,14 @@
 
 #include "ir/graph.h"
 
+/* The memory blocks, in the runtime's own order. */
+typedef enum MemoryBlock {
+#define BLOCK(name, doc) MEMORY_##name,
+#include "runtime/core/block.def"
+#undef BLOCK
+    MEMORY_COUNT
+} MemoryBlock;
+
 /* LOOP: a nest over `space` = A axes, R axes, C axes (a_rank, r_rank, c_rank of them, adjacent and in this order).
  *   map      R = C = none: every output has as many elements as A.
  *   rows     R some, C none: reductions over the R axes of values of size A*R, in as many passes over the row as their
@@ -43,7 +51,7 @@ struct Buffer {
     int          id;
     const Node  *node;                   /* the first node stored here */
     int64_t      bytes;
-    int          block;                  /* an RtBlock of runtime/core/program.h: param, state, const, work */
+    MemoryBlock  block;
     int64_t      offset;                 /* in the block, 64-byte aligned; -1 before `plan` */
     int          first, last;            /* kernels (positions) between which it is alive, both included: from -1 when it is
                                             filled before the step, to kernels.count when it is read after it */
@@ -70,7 +78,7 @@ typedef struct Plan {
     Vec(Kernel *) kernels;               /* in order of execution after `schedule` */
     Vec(Buffer *) buffers;
     Buffer **buffer_of;                  /* by node id; NULL: never stored. A reshape of a stored value has its buffer */
-    int64_t  block_bytes[8];             /* by Block */
+    int64_t  block_bytes[MEMORY_COUNT];
     int64_t  lower_bound;                /* the largest sum of work bytes alive at one time */
     const char *order;                   /* which schedule won; NULL before `schedule` */
 } Plan;
@@ -90,7 +98,7 @@ int64_t     kernel_extent(const Kernel *k, int first, int count);    /* product 
 bool        kernel_may_take_over(const Plan *p, const Kernel *k, const Node *output, const Buffer *old);
 
 const char *kernel_kind_name(const Kernel *k);               /* map, rows, columns, contract, scatter, copy */
-const char *block_name(int block);                           /* of an RtBlock */
+const char *block_name(MemoryBlock block);
 void        plan_print(const Plan *p, FILE *out);            /* stages fuse, schedule and plan, as far as filled in */
 const char *plan_verify(const Plan *p, Arena *arena);        /* dependences, coverage, no overlap of live buffers; NULL or the reason */
 

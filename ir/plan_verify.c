@@ -179,7 +179,7 @@ static const char *check_copies(const Proof *v)
 static const char *check_place(const Proof *v, const Buffer *b)
 {
     if (b->offset < 0 || b->offset % 64) return say_buffer(v, b, "has no place, or one that is not aligned");
-    if (b->block < 0 || b->block > 3 || b->offset + b->bytes > v->p->block_bytes[b->block])
+    if ((unsigned)b->block >= MEMORY_COUNT || b->offset + b->bytes > v->p->block_bytes[b->block])
         return say_buffer(v, b, "reaches past its block");
     if (b->bytes != type_value_bytes(&b->node->type)) return say_buffer(v, b, "has not the size of its value");
     int writer = v->writer[b->id], end = v->p->kernels.count;

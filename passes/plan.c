@@ -3,7 +3,6 @@
  * place form a chain, which is placed as one; chains are placed first-fit in several orders, and the placement that
  * needs the fewest bytes stays. */
 #include "passes/plan.h"
-#include "runtime/core/program.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -39,28 +38,28 @@ static void find_lifetimes(Placing *w)
 
 /* ---- blocks outside of work ---- */
 
-static int block_of_storage(int storage)
+static MemoryBlock block_of_storage(int storage)
 {
     switch ((Storage)storage) {
-    case STORE_param: return BLOCK_param;
-    case STORE_state: return BLOCK_state;
-    case STORE_const: return BLOCK_const;
+    case STORE_param: return MEMORY_param;
+    case STORE_state: return MEMORY_state;
+    case STORE_const: return MEMORY_const;
     case STORE_data:
-    case STORE_ambient: return BLOCK_work;
+    case STORE_ambient: return MEMORY_work;
     }
-    return BLOCK_work;
+    return MEMORY_work;
 }
 
 static void place_inputs(Placing *w, const Layout *layout)
 {
     Plan *p = w->p;
-    p->block_bytes[BLOCK_param] = layout->param_bytes;
-    p->block_bytes[BLOCK_state] = layout->state_bytes;
-    p->block_bytes[BLOCK_const] = layout->const_bytes;
+    p->block_bytes[MEMORY_param] = layout->param_bytes;
+    p->block_bytes[MEMORY_state] = layout->state_bytes;
+    p->block_bytes[MEMORY_const] = layout->const_bytes;
     for (int b = 0; b < p->buffers.count; b++) {
         Buffer *x = p->buffers.at[b];
-        x->block = x->node->op == OP_input ? block_of_storage(x->node->attr.storage) : BLOCK_work;
-        if (x->block == BLOCK_work) continue;
+        x->block = x->node->op == OP_input ? block_of_storage(x->node->attr.storage) : MEMORY_work;
+        if (x->block == MEMORY_work) continue;
         const int64_t *offset = map_get(layout->offset, x->node->attr.text);
         assert(offset && "the layout has every parameter, state and table");
         x->offset = *offset;
@@ -85,7 +84,7 @@ static void take_over(Placing *w, int position)
         for (int j = 0; j < k->inputs.count && !b->takes_over; j++) {
             Buffer *old = p->buffer_of[k->inputs.at[j]->id];
             bool dies =
-                old->block == BLOCK_work && old->last == position && old->first < position && !w->taken[old->id];
+                old->block == MEMORY_work && old->last == position && old->first < position && !w->taken[old->id];
             if (!dies || old->bytes != b->bytes || !kernel_may_take_over(p, k, k->outputs.at[i], old)) continue;
             b->takes_over = old;
             w->taken[old->id] = true;
@@ -101,7 +100,7 @@ static void find_chains(Placing *w)
     for (int k = 0; k < p->kernels.count; k++) take_over(w, k);
     for (int b = 0; b < p->buffers.count; b++) {             /* heads of chains: what takes nothing over */
         const Buffer *x = p->buffers.at[b];
-        if (x->block != BLOCK_work || x->takes_over) continue;
+        if (x->block != MEMORY_work || x->takes_over) continue;
         chain_of[b] = w->chains.count;
         vec_push(w->arena, &w->chains,
                  ((Chain){.bytes = (x->bytes + 63) / 64 * 64, .first = x->first, .last = x->last}));
@@ -110,7 +109,7 @@ static void find_chains(Placing *w)
         const Kernel *kernel = p->kernels.at[k];
         for (int i = 0; i < kernel->outputs.count && kernel->kind != KERNEL_copy; i++) {
             const Buffer *x = p->buffer_of[kernel->outputs.at[i]->id];
-            if (x->block != BLOCK_work || !x->takes_over) continue;
+            if (x->block != MEMORY_work || !x->takes_over) continue;
             chain_of[x->id] = chain_of[x->takes_over->id];
             Chain *c = &w->chains.at[chain_of[x->id]];
             if (x->last > c->last) c->last = x->last;
@@ -164,7 +163,7 @@ static void mark_gradients(Plan *p, const Output *o)
     const Kernel *k = p->kernels.at[value->first];
     for (int i = 0; i < k->inputs.count; i++) {
         Buffer *b = p->buffer_of[k->inputs.at[i]->id];
-        if (b->block == BLOCK_work && !b->category && b->bytes == value->bytes) b->category = "gradients";
+        if (b->block == MEMORY_work && !b->category && b->bytes == value->bytes) b->category = "gradients";
     }
 }
 
@@ -185,7 +184,7 @@ static void categorize(Placing *w, const PassOptions *options)
     for (int b = 0; b < p->buffers.count; b++) {
         Buffer *x = p->buffers.at[b];
         const Buffer *place = x;                             /* a new parameter counts as the parameter */
-        while (x->block != BLOCK_work && place->takes_over) place = place->takes_over;
+        while (x->block != MEMORY_work && place->takes_over) place = place->takes_over;
         x->category = place->node->op == OP_input ? input_category(place->node) : NULL;
     }
     for (int k = 0; k < p->graph->outputs.count; k++) {
@@ -204,8 +203,6 @@ static void categorize(Placing *w, const PassOptions *options)
 
 static void prepare_buffers(Plan *p, Arena *arena)
 {
-    static_assert(BLOCK_param == 0 && BLOCK_state == 1 && BLOCK_const == 2 && BLOCK_work == 3,
-                  "block_name follows RtBlock");
     Buffer *copy = arena_array(arena, Buffer, p->buffers.count + 1);
     Buffer **at = arena_array(arena, Buffer *, p->buffers.count + 1),
            **of = arena_array(arena, Buffer *, p->graph->nodes.count + 1);
@@ -234,9 +231,9 @@ Plan *pass_plan(Arena *arena, Plan *plan, const PassOptions *options, Diagnostic
     place_inputs(&w, options && options->layout ? options->layout : layout_new(arena, &graph, 1));
     find_chains(&w);
     p->lower_bound = find_lower_bound(&w);
-    p->block_bytes[BLOCK_work] = plan_place(&w, p->lower_bound);
+    p->block_bytes[MEMORY_work] = plan_place(&w, p->lower_bound);
     for (int b = 0; b < p->buffers.count; b++)
-        if (p->buffers.at[b]->block == BLOCK_work) p->buffers.at[b]->offset = w.chains.at[w.chain_of[b]].offset;
+        if (p->buffers.at[b]->block == MEMORY_work) p->buffers.at[b]->offset = w.chains.at[w.chain_of[b]].offset;
     categorize(&w, options);
     return p;
 }

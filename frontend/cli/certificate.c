@@ -21,7 +21,7 @@ static void line(FILE *out, Arena *arena, const char *what, int64_t bytes)
 
 static bool alive(const Buffer *b, int at)
 {
-    return b->block == BLOCK_work && b->first <= at && at <= b->last;
+    return b->block == MEMORY_work && b->first <= at && at <= b->last;
 }
 
 /* The position at which the living work buffers reach highest. */
@@ -31,7 +31,7 @@ static int peak_position(const Plan *plan)
     if (!change) return 0;
     for (int i = 0; i < plan->buffers.count; i++) {
         const Buffer *b = plan->buffers.at[i];
-        if (b->block != BLOCK_work || b->last < b->first) continue;
+        if (b->block != MEMORY_work || b->last < b->first) continue;
         int first = b->first < 0 ? 0 : b->first;
         change[first] += b->bytes;
         if (b->last < plan->kernels.count) change[b->last + 1] -= b->bytes;
@@ -59,8 +59,8 @@ static void print_largest(FILE *out, Arena *arena, const Plan *plan)
     int at = peak_position(plan);
     for (int i = 0; i < plan->buffers.count; i++) {
         Buffer *b = plan->buffers.at[i];
-        bool counted = b->takes_over && (alive(b->takes_over, at) || b->takes_over->block != BLOCK_work);
-        if (!counted && (alive(b, at) || b->block != BLOCK_work)) vec_push(arena, &living, b);
+        bool counted = b->takes_over && (alive(b->takes_over, at) || b->takes_over->block != MEMORY_work);
+        if (!counted && (alive(b, at) || b->block != MEMORY_work)) vec_push(arena, &living, b);
     }
     if (living.count) qsort(living.at, (size_t)living.count, sizeof *living.at, by_size);
     fprintf(out, "largest tensors alive at the peak (kernel %d of %d):\n", at + 1, plan->kernels.count);

@@ -6,7 +6,12 @@
 #include <stdint.h>
 
 /* Memory blocks. The caller owns every byte. An offset word of a kernel's arguments is (block << 56 | byte offset). */
-typedef enum RtBlock { BLOCK_param, BLOCK_state, BLOCK_const, BLOCK_work, BLOCK_COUNT } RtBlock;
+typedef enum RtBlock {
+#define BLOCK(name, doc) BLOCK_##name,
+#include "runtime/core/block.def"
+#undef BLOCK
+    BLOCK_COUNT
+} RtBlock;
 #define RT_PLACE(block, offset) ((int64_t)(block) << 56 | (int64_t)(offset))
 
 enum { RT_MAX_RANK = 8, RT_MAX_THREADS = 64 };

@@ -9,16 +9,15 @@
 
 #include <math.h>
 
-enum { BLOCKS = 4, WORK = 3 };
 
 typedef struct Memory {
-    char *block[BLOCKS];
+    char *block[MEMORY_COUNT];
 } Memory;
 
 static inline Memory memory_new(Arena *arena, const Plan *p)
 {
     Memory m;
-    for (int b = 0; b < BLOCKS; b++) {
+    for (int b = 0; b < MEMORY_COUNT; b++) {
         m.block[b] = arena_alloc(arena, (size_t)p->block_bytes[b] + 64);
         memset(m.block[b], 0xEE, (size_t)p->block_bytes[b]);             /* what nobody wrote is no plausible number */
     }

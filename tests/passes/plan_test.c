@@ -19,7 +19,7 @@ static void run_gpt(int layers, double clip)
     m.lab.p = pass_plan(m.lab.arena, m.lab.p, &options, d);
     check_plan(&m.lab, "plan");
     compare_with_graph(m.lab.arena, m.lab.p, g);
-    assert_true(m.lab.p->block_bytes[WORK] < 1.2 * (double)m.lab.p->lower_bound);
+    assert_true(m.lab.p->block_bytes[MEMORY_work] < 1.2 * (double)m.lab.p->lower_bound);
     arena_free(m.lab.arena);
 }
 
@@ -113,7 +113,7 @@ static Buffer *work_buffer(Lab *l, int skip)
 {
     for (int k = 0; k < l->p->buffers.count; k++) {
         Buffer *b = l->p->buffers.at[k];
-        if (b->block == WORK && b->node->op != OP_input && b->bytes > 64 && !b->takes_over && skip-- == 0) return b;
+        if (b->block == MEMORY_work && b->node->op != OP_input && b->bytes > 64 && !b->takes_over && skip-- == 0) return b;
     }
     fail();
     return NULL;
@@ -121,7 +121,7 @@ static Buffer *work_buffer(Lab *l, int skip)
 
 static void overlap(Lab *l) { work_buffer(l, 0)->offset = work_buffer(l, 1)->offset; }
 static void misalign(Lab *l) { work_buffer(l, 0)->offset += 4; }
-static void outgrow(Lab *l) { l->p->block_bytes[WORK] -= 64; }
+static void outgrow(Lab *l) { l->p->block_bytes[MEMORY_work] -= 64; }
 static void die_early(Lab *l) { work_buffer(l, 0)->last = work_buffer(l, 0)->first; }
 static void forget_kernel(Lab *l) { l->p->kernels.count--; }
 static void swap_kernels(Lab *l)
@@ -206,7 +206,7 @@ static void values_have_categories(void **state)
                      2 * parameters); /* each once more under its new name, in the same place */
     assert_int_equal(bytes_in(p, "optimizer state"), 4 * parameters);
     assert_true(bytes_in(p, "saved activations") > 0);
-    assert_true(p->block_bytes[WORK] >= p->lower_bound);
+    assert_true(p->block_bytes[MEMORY_work] >= p->lower_bound);
     arena_free(m.lab.arena);
 }
 
