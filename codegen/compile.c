@@ -2,6 +2,7 @@
  * each. */
 #include "codegen/compile.h"
 #include "codegen/debug.h"
+#include "codegen/emit.h"
 #include "codegen/target.h"
 
 #include <llvm-c/Analysis.h>
@@ -39,6 +40,19 @@ Function *function_find(Arena *arena, Functions *functions, const Signature *s)
     map_set(functions->by_text, s->text, f);
     vec_push(arena, &functions->all, f);
     return f;
+}
+
+const char *code_kernel_llvm(Arena *arena, const Plan *plan, int kernel)
+{
+    Functions functions = {0};
+    const Function *f = function_find(arena, &functions, signature_new(arena, plan, plan->kernels.at[kernel]));
+    Unit *u = unit_new(arena, "kernel");
+    emit_kernel(u, arena, f->signature, &f->nest, &f->grid, f->name);
+    char *text = LLVMPrintModuleToString(u->module);
+    const char *copy = arena_print(arena, "%s", text);
+    LLVMDisposeMessage(text);
+    unit_free(u);
+    return copy;
 }
 
 /* One compiler thread. */

@@ -79,13 +79,12 @@ static int add_word(Arena *arena, Signature *s, WordKind kind, const Node *node)
 static bool is_draw(const Node *node) { return node->op == OP_uniform || node->op == OP_integers; }
 static bool is_indexing(const Node *node) { return node->op == OP_gather || node->op == OP_scatter; }
 
-/* Numbers the arguments, then the node. A node that is neither inside nor an input is a constant, which anybody may
- * repeat. */
+/* Numbers the arguments, then the node. */
 static void put_node(Text *text, Signature *s, const Node *node)
 {
     Member *member = add_member(text->arena, s, node);
     if (member->number >= 0) return;
-    if (!member->inside && s->plan->buffer_of[node->id] == NULL) member->inside = true;
+    assert(member->inside || s->plan->buffer_of[node->id]);
     for (int k = 0; member->inside && k < node->arg_count; k++) put_node(text, s, node->args[k]);
     member->number = s->members.count;
     vec_push(text->arena, &s->members, member);
@@ -110,12 +109,19 @@ static int64_t space_elements(const Kernel *kernel)
     return count;
 }
 
+/* One element made of single elements: whatever its attributes say, it reads element 0 of each. */
+static bool is_flat_scalar(const Node *node)
+{
+    for (int k = 0; k < node->arg_count; k++)
+        if (type_value_elements(&node->args[k]->type) != 1) return false;
+    return op_is_element(node->op) || op_is_movement(node->op) || node->arg_count == 0 || node->op == OP_cast;
+}
+
 /* Whether a node inside a map reads and computes element i for element i of the map, or one value for all of them. */
 static bool is_flat_node(const Signature *s, const Node *node, int64_t elements, const Type *shape)
 {
     int64_t own = type_value_elements(&node->type);
-    if (own == 1)
-        return op_is_element(node->op) || op_is_movement(node->op) || node->arg_count == 0 || node->op == OP_cast;
+    if (own == 1) return is_flat_scalar(node);
     if (own != elements) return false;
     if (node->op == OP_reshape) return signature_is_stored(s, node->args[0]);
     if (node->op == OP_expand) return type_value_elements(&node->args[0]->type) == 1;
@@ -139,9 +145,10 @@ static bool is_flat(const Signature *s)
     return true;
 }
 
+/* What the code of a flat kernel knows of its extent. */
 static const char *flat_extent(int64_t elements)
 {
-    return elements % 16 == 0 ? "whole" : elements < 16 ? "small" : "any";
+    return elements == 1 ? "one" : elements % 16 == 0 ? "whole" : elements < 16 ? "small" : "any";
 }
 
 static void put_space(Text *text, const Signature *s)

@@ -42,8 +42,7 @@ typedef struct Signature {
 } Signature;
 
 Signature    *signature_new(Arena *arena, const Plan *plan, const Kernel *kernel);
-/* NULL: neither inside nor input (a free constant) */
-const Member *signature_member(const Signature *s, const Node *node);
+const Member *signature_member(const Signature *s, const Node *node);    /* NULL: neither inside nor input */
 bool          signature_is_stored(const Signature *s, const Node *node); /* read from memory by this kernel */
 
 /* For these kernels sum and reduce_max inside are reductions over the nest. */
