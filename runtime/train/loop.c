@@ -164,9 +164,11 @@ static bool evaluate_due(Session *s, RtError *e)
     return true;
 }
 
+/* A checkpoint on the disk has its lines of metrics there too: a resumed run does not write them again. */
 static bool save(Session *s, RtError *e)
 {
     if (!s->saver || s->saved_step == s->position.step) return true;
+    if (!metrics_flush(&s->metrics, e)) return false;
     if (!saver_write_all(s->saver, s->directory.last, &s->position, e)) return false;
     s->saved_step = s->position.step;
     return true;
@@ -210,6 +212,7 @@ static bool open_directory(Session *s, RtError *e)
         if (!checkpoint_load(r, s->directory.last, &s->position, e)) return false;
         s->saved_step = s->position.step;
     }
+    if (!rundir_describe(r, e)) return false;
     int64_t keep = s->directory.has_checkpoint ? s->position.step : -1;
     if (!metrics_open(&s->metrics, s->directory.metrics, keep, metrics_room(r), e)) return false;
     s->saver = saver_new(r, e);

@@ -23,4 +23,6 @@ void metrics_begin(Metrics *m, int64_t step);
 void metrics_number(Metrics *m, const char *prefix, const char *name, double value, int digits);
 bool metrics_end(Metrics *m, RtError *e);
 
+bool metrics_flush(Metrics *m, RtError *e);                  /* to the disk */
+
 #endif

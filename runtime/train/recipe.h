@@ -46,9 +46,9 @@ typedef struct RtEvaluation {
                                             The first evaluation that is not 0 chooses */
 } RtEvaluation;
 
-/* A file of the run directory, written when the run begins: the model, run.json, tokenizers. */
+/* A file of the run directory, written when the run begins or goes on: the model, run.json, tokenizers. */
 typedef struct RtFile {
-    const char *name, *text;
+    const char *name, *text;             /* name: relative to the directory; may have folders, no ".." */
     int64_t     size;
 } RtFile;
 

@@ -2,11 +2,11 @@
 #include "runtime/train/rundir.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
+
+#include "runtime/train/replace.h"
 
 static bool path_in(char *path, const char *directory, const char *name, RtError *e)
 {
@@ -40,26 +40,33 @@ static bool make_directories(const char *path, RtError *e)
     return true;
 }
 
+/* name: relative, with folders of its own perhaps. */
 static bool write_file(const char *directory, const RtFile *file, RtError *e)
 {
     char path[RUN_PATH_BYTES];
     if (!path_in(path, directory, file->name, e)) return false;
-    FILE *out = fopen(path, "wb");
-    if (!out) return rt_fail(e, "%s: %s", path, strerror(errno));
-    bool good = fwrite(file->text, 1, (size_t)file->size, out) == (size_t)file->size;
-    good = fclose(out) == 0 && good;
-    return good || rt_fail(e, "%s: cannot write: %s", path, strerror(errno));
+    char *slash = strrchr(path, '/');
+    *slash = '\0';
+    if (!make_directories(path, e)) return false;
+    *slash = '/';
+    Replacement out;
+    if (!replace_begin(&out, path, e)) return false;
+    replace_write(&out, file->text, file->size);
+    return replace_end(&out, e);
 }
 
-static bool begin(const Recipe *r, const RunDirectory *d, RtError *e)
+bool rundir_describe(const Recipe *r, RtError *e)
 {
-    if (exists(d->metrics) || exists(d->last)) {
-        return rt_fail(e, "%s holds a run already: go on with --resume, or choose another directory", r->out);
-    }
     for (int i = 0; i < r->file_count; i++) {
         if (!write_file(r->out, &r->files[i], e)) return false;
     }
     return true;
+}
+
+static bool begin(const Recipe *r, const RunDirectory *d, RtError *e)
+{
+    if (!exists(d->metrics) && !exists(d->last)) return true;
+    return rt_fail(e, "%s holds a run already: go on with --resume, or choose another directory", r->out);
 }
 
 /* A run that was killed before its first checkpoint has metrics alone; it begins again from its initial values. */

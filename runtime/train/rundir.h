@@ -11,7 +11,10 @@ typedef struct RunDirectory {
     bool has_checkpoint;                 /* on opening: `last` is there to go on from */
 } RunDirectory;
 
-/* Makes the directory (and those above it) and writes the recipe's files, or, to resume, finds it as a run left it. */
+/* Makes the directory (and those above it), or, to resume, finds it as a run left it. */
 bool rundir_open(const Recipe *recipe, RunDirectory *d, RtError *e);
+
+/* Writes the recipe's files, each as a whole or not at all. */
+bool rundir_describe(const Recipe *recipe, RtError *e);
 
 #endif

@@ -3,21 +3,17 @@
 #include "runtime/train/tensors.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "runtime/train/replace.h"
 #include "runtime/train/tensors_form.h"
 
 enum {
-    PATH_BYTES = 4096,
     ESCAPED = 6,                         /* bytes of "\u0001", the longest form of one byte */
     NUMBER_BYTES = 21,
-    ENTRY_BYTES = 80 + 2 * NUMBER_BYTES, /* of a tensor's entry beside its name and shape */
-    WRITE_PIECE = 1 << 30
+    ENTRY_BYTES = 80 + 2 * NUMBER_BYTES  /* of a tensor's entry beside its name and shape */
 };
 
 static char *put(char *at, const char *text)
@@ -129,64 +125,20 @@ static int64_t make_header(const RtTensor *tensors, int count, const RtMeta *met
     return at - buffer;
 }
 
-/* A file being written; error is the errno of the first call that failed. */
-typedef struct Output {
-    int fd, error;
-} Output;
-
-static void output(Output *out, const char *bytes, int64_t size)
-{
-    while (size > 0 && out->error == 0) {
-        ssize_t done = write(out->fd, bytes, size < WRITE_PIECE ? (size_t)size : WRITE_PIECE);
-        if (done < 0 && errno == EINTR) continue;
-        if (done < 0) {
-            out->error = errno;
-            return;
-        }
-        bytes += done;
-        size -= done;
-    }
-}
-
-static void visit_output(void *context, const RtTensor *tensor, int64_t offset)
+static void visit_bytes(void *context, const RtTensor *tensor, int64_t offset)
 {
     (void)offset;
-    output(context, tensor->data, tensor->bytes);
-}
-
-/* A rename is on the disk when its directory is. File systems that cannot flush directories are left to themselves. */
-static void flush_directory(const char *path)
-{
-    char directory[PATH_BYTES];
-    const char *slash = strrchr(path, '/');
-    if (!slash) strcpy(directory, ".");
-    else if (slash == path) strcpy(directory, "/");
-    else snprintf(directory, sizeof directory, "%.*s", (int)(slash - path), path);
-    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return;
-    fsync(fd);
-    close(fd);
+    replace_write(context, tensor->data, tensor->bytes);
 }
 
 bool rt_tensors_write(const char *path, const RtTensor *tensors, int count, const RtMeta *metadata, int metadata_count,
                       char *buffer, RtError *e)
 {
-    char part[PATH_BYTES];
-    if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)
-        return rt_fail(e, "%.80s...: the path is too long", path);
-    Output out = {.fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
-    if (out.fd < 0) return rt_fail(e, "%s: %s", part, strerror(errno));
+    Replacement file;
+    if (!replace_begin(&file, path, e)) return false;
     int64_t header = make_header(tensors, count, metadata, metadata_count, buffer);
     assert(header <= rt_tensors_header_bytes(tensors, count, metadata, metadata_count));
-    output(&out, buffer, header);
-    each_tensor(tensors, count, visit_output, &out);
-    if (out.error == 0 && fsync(out.fd) != 0) out.error = errno;
-    if (close(out.fd) != 0 && out.error == 0) out.error = errno;
-    if (out.error == 0 && rename(part, path) != 0) out.error = errno;
-    if (out.error != 0) {
-        unlink(part);
-        return rt_fail(e, "%s: cannot write: %s", path, strerror(out.error));
-    }
-    flush_directory(path);
-    return true;
+    replace_write(&file, buffer, header);
+    each_tensor(tensors, count, visit_bytes, &file);
+    return replace_end(&file, e);
 }
