@@ -52,6 +52,15 @@ static bool compile_and_link(Code *code, Functions *functions, const char *entry
     return !why;
 }
 
+/* Products run elsewhere, and tensors without elements need no code. */
+static bool has_function(const Kernel *kernel)
+{
+    bool writes = false;
+    for (int k = 0; k < kernel->outputs.count; k++)
+        writes = writes || type_value_elements(&kernel->outputs.at[k]->type) != 0;
+    return kernel->kind != KERNEL_contract && writes;
+}
+
 Code *code_compile(const Plan *plan, const char *entry, const CodeOptions *options, Diagnostics *d)
 {
     Arena *arena = arena_new(), *scratch = arena_new();
@@ -62,7 +71,7 @@ Code *code_compile(const Plan *plan, const char *entry, const CodeOptions *optio
     Function **function_of = arena_array(scratch, Function *, count + 1);
     Signature **signatures = arena_array(scratch, Signature *, count + 1);
     for (int k = 0; k < count; k++) {
-        if (plan->kernels.at[k]->kind == KERNEL_contract) continue;
+        if (!has_function(plan->kernels.at[k])) continue;
         signatures[k] = signature_new(scratch, plan, plan->kernels.at[k]);
         function_of[k] = function_find(scratch, &functions, signatures[k]);
     }

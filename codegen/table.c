@@ -176,6 +176,7 @@ void table_build(Arena *arena, const Plan *plan, const char *entry, Function *co
             continue;
         }
         const Function *f = functions[k];
+        if (!f) continue;
         int64_t scratch = kernel_scratch(signatures[k], NULL);
         if (scratch > out->scratch_bytes) out->scratch_bytes = scratch;
         add_step(&t, kernel, f->address, argument_words(&t, signatures[k]), step_extent(f, signatures[k]),

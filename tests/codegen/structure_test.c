@@ -240,6 +240,26 @@ static void softmax_and_norm_over_odd_rows(void **state)
 }
 
 /* One kernel's first bad id is reported with its place; the run says so and touches nothing outside. */
+/* An axis of length 0 anywhere: nothing to write, and a sum over nothing is 0. */
+static void values_without_elements(void **state)
+{
+    (void)state;
+    for (int axis = 0; axis < 3; axis++) {
+        Lab l = lab_new();
+        int64_t extent[] = {3, 4, 5}, left[] = {3, 4, 5};
+        left[axis] = 0;
+        Node *x = input(&l, "x", DT_f32, 3, extent);
+        Type none = shape(&l, DT_f32, 3, left);
+        Attr start = {.start = {number(&l, 0), number(&l, 0), number(&l, 0)}, .step = {1, 1, 1}};
+        Node *nothing = node(&l, OP_slice, &x, 1, start, &none);
+        result(&l, "slice", nothing);
+        result(&l, "work", mul(&l, worked(&l, nothing), make_cast(l.g, make_iota(l.g, shape(&l, DT_i32, 3, left), 2), DT_f32)));
+        result(&l, "sum", worked(&l, sum(&l, worked(&l, nothing), 1u << axis)));
+        jit_check_some(&l, 2, 1e-6);
+        arena_free(l.arena);
+    }
+}
+
 static void an_id_out_of_range_is_a_fault(void **state)
 {
     (void)state;
@@ -280,6 +300,7 @@ int main(void)
         cmocka_unit_test(reductions_of_every_type),
         cmocka_unit_test(maxima_of_nan),
         cmocka_unit_test(softmax_and_norm_over_odd_rows),
+        cmocka_unit_test(values_without_elements),
         cmocka_unit_test(an_id_out_of_range_is_a_fault),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
