@@ -20,6 +20,7 @@ struct Diagnostics {
     Arena *arena;
     Vec(Message) messages;               /* errors and warnings */
     int    errors, warnings;
+    int    dropped;                      /* messages past MESSAGES_AT_MOST; their notes go with them */
 };
 
 Diagnostics *diag_new(Arena *arena)
@@ -33,8 +34,15 @@ int diag_error_count(const Diagnostics *d) { return d->errors; }
 
 int diag_warning_count(const Diagnostics *d) { return d->warnings; }
 
+/* What is kept and printed: a reader of more has stopped reading, and a hostile file could make millions. */
+enum { MESSAGES_AT_MOST = 200 };
+
 static void add(Diagnostics *d, Severity severity, Place place, const char *format, va_list args)
 {
+    if (d->dropped || (severity != SEVERITY_note && d->messages.count == MESSAGES_AT_MOST)) {
+        d->dropped += severity != SEVERITY_note;
+        return;
+    }
     Message message = {severity, place, arena_vprint(d->arena, format, args), d->messages.count, {0}};
     if (severity == SEVERITY_note && d->messages.count) {
         Message *latest = &d->messages.at[d->messages.count - 1];
@@ -210,4 +218,5 @@ void diag_print(const Diagnostics *d, FILE *out)
         print_message(&sorted[i], out);
         for (int k = 0; k < sorted[i].notes.count; k++) print_message(&sorted[i].notes.at[k], out);
     }
+    if (d->dropped) fprintf(out, "%d more messages are not shown\n", d->dropped);
 }

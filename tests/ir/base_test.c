@@ -110,6 +110,26 @@ static void control_bytes_and_missing_lines_are_harmless(void **state)
     arena_free(arena);
 }
 
+static void a_flood_of_messages_ends(void **state)
+{
+    (void)state;
+    Arena *arena = arena_new();
+    Diagnostics *d = diag_new(arena);
+    Source a = source_of("a.ptm", "x\n");
+    for (uint32_t i = 0; i < 1000; i++) diag_error(d, (Place){&a, 1, 1 + i, 1}, "odd");
+    diag_note(d, (Place){&a, 1, 1, 1}, "belongs to a message that is not shown");
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    diag_print(d, out);
+    fclose(out);
+    assert_int_equal(diag_error_count(d), 1000);
+    assert_non_null(strstr(text, "\n800 more messages are not shown\n"));
+    assert_null(strstr(text, "belongs"));
+    free(text);
+    arena_free(arena);
+}
+
 static void long_lines_are_cut(void **state)
 {
     (void)state;
@@ -166,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_is_zeroed_and_aligned), cmocka_unit_test(vectors_grow),
         cmocka_unit_test(maps_keep_their_order),       cmocka_unit_test(messages_are_sorted_and_said_once),
+        cmocka_unit_test(a_flood_of_messages_ends),
         cmocka_unit_test(long_lines_are_cut),          cmocka_unit_test(control_bytes_and_missing_lines_are_harmless),
         cmocka_unit_test(chains_leave_the_prelude_out), cmocka_unit_test(suggestions),
     };
