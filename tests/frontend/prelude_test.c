@@ -15,6 +15,9 @@ static void test_elementwise(void **state)
     assert_expression("relu(x)", VALUES(0, 0.5, 2));
     assert_expression("rsqrt(x + 2)", VALUES(1, 0.632455532, 0.5));
     assert_expression("expm1(x / 100)", VALUES(-0.00995016625, 0.00501252086, 0.0202013400));
+    assert_expression("log1p(x / 2)", VALUES(-0.693147181, 0.223143551, 0.693147181));
+    assert_expression("log1p(x / 1e8) * 1e8", VALUES(-1, 0.5, 2));
+    assert_expression("log1p(x * 3 + 3)", VALUES(0, 1.70474809, 2.30258509));
 }
 
 static void test_activations(void **state)
@@ -28,6 +31,7 @@ static void test_activations(void **state)
     assert_expression("gelu_tanh(x)", VALUES(-0.158808009, 0.345714014, 1.95459769));
     assert_expression("sigmoid(x * 1000)", VALUES(0, 1, 1));
     assert_expression("log_sigmoid(x * 1000)", VALUES(-1000, 0, 0));
+    assert_expression("softplus(x - 20) * 1e9", VALUES(0.758256043, 3.39826780, 15.2299797));
 }
 
 static void test_reductions(void **state)
