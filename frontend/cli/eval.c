@@ -4,6 +4,7 @@
 
 static int evaluate(Run *r)
 {
+    if (!r->s->options->weights) return session_fail(r->s, "which weights? --weights DIR or FILE is missing");
     if (!run_open(r, r->s, false)) return EXIT_BAD_INPUT;
     if (!r->evaluation_count) return session_fail(r->s, "%s has no `evaluate` line in its train block", r->s->options->argument);
     if (!run_memory(r, NULL, 0)) return EXIT_BAD_INPUT;

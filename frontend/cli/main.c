@@ -24,6 +24,26 @@ static int unknown(const char *name)
     return EXIT_MISUSE;
 }
 
+/* What was printed must have arrived: a full disk or a closed pipe is not success. */
+static int flushed(int status)
+{
+    if (!fflush(stdout) && !ferror(stdout)) return status;
+    perror("ptm: cannot write the output");
+    return status == EXIT_GOOD ? EXIT_BAD_INPUT : status;
+}
+
+static int run_command(const Command *command, int argc, char **argv)
+{
+    Options options = { .arena = arena_new() };
+    int status = EXIT_MISUSE;
+    if (options_read(command, argc, argv, &options)) {
+        status = options.help ? EXIT_GOOD : command->run(&options);
+        if (options.help) command_usage(command);
+    }
+    arena_free(options.arena);
+    return flushed(status);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -40,17 +60,5 @@ int main(int argc, char **argv)
     }
     const Command *command = command_find(argv[1]);
     if (!command) return unknown(argv[1]);
-
-    Options options = { .arena = arena_new() };
-    int status = EXIT_MISUSE;
-    if (options_read(command, argc - 2, argv + 2, &options)) {
-        if (options.help) {
-            command_usage(command);
-            status = EXIT_GOOD;
-        } else {
-            status = command->run(&options);
-        }
-    }
-    arena_free(options.arena);
-    return status;
+    return run_command(command, argc - 2, argv + 2);
 }

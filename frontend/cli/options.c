@@ -97,7 +97,7 @@ static bool read_number(const char *text, FlagKind kind, void *field)
         *(int64_t *)field = v;
     } else {
         double v = strtod(text, &end);
-        if (*end || end == text || errno || !isfinite(v)) return false;
+        if (*end || end == text || errno || !isfinite(v) || v < 0) return false;
         *(double *)field = v;
     }
     return true;
@@ -113,7 +113,7 @@ static bool read_value(const Command *command, const Flag *flag, const char *val
     if (flag->kind != FLAG_PAIRS) {
         if (read_number(value, flag->kind, field)) return true;
         fprintf(stderr, "ptm %s: --%s wants %s, not \"%s\"\n", command->name, flag->spelling,
-                flag->kind == FLAG_WHOLE ? "a whole number, 0 or more" : "a number", value);
+                flag->kind == FLAG_WHOLE ? "a whole number, 0 or more" : "a number, 0 or more", value);
         return false;
     }
     const char *equals = strchr(value, '=');

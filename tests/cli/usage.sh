@@ -22,6 +22,11 @@ status 2 "$PTM" check "$model" --set
 status 2 "$PTM" check "$model" --set width
 status 2 "$PTM" train "$model" --steps many
 status 2 "$PTM" train "$model" --steps -1
+status 2 "$PTM" generate "$model" --temperature -1
+status 1 "$PTM" eval "$model"
+says "--weights"
+"$PTM" check "$model" >/dev/full 2>err && fail "a full disk is not success"
+grep -q "cannot write the output" err || fail "no word about the full disk"
 status 2 "$PTM" dump "$model" --stage fuze
 says "did you mean fuse?"
 status 1 "$PTM" check "$model" --set penalti=1
