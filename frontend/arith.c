@@ -16,7 +16,7 @@ Node *elab_node(Elab *e, Op op, Node *const *args, int count, const Attr *attr, 
     const char *why = NULL;
     elab_at(e, place);
     if (!e->graph) {
-        elab_error(e, place, "tensors made in data are reserved: not built yet");
+        elab_error(e, place, "no tensor can be made here: tables are made in data, tensors in a fn");
         return NULL;
     }
     Node *n = graph_node(e->graph, op, args, count, attr ? attr : &NO_ATTR, type, &why);
@@ -66,17 +66,18 @@ Node *elab_number_node(Elab *e, const Value *v, DType dtype, Place place)
     return constant(e, dtype, 0, number >= 0x1p63 ? INT64_MAX : number < -0x1p63 ? INT64_MIN : (int64_t)number, place);
 }
 
-static Value unknown_number(Elab *e, const Value *v)
+/* A constant of data as a number or tensor. */
+static Value operand(Elab *e, const Value *v, Place place)
 {
-    if (v->kind != VALUE_unknown) return *v;
-    return value_dim(entry_symbol(e->model, v->text, -1));
+    if (v->kind == VALUE_unknown) return value_dim(entry_symbol(e->model, v->text, -1));
+    return elab_lift(e, *v, place);
 }
 
 static bool is_static(const Value *v) { return v->kind == VALUE_number || v->kind == VALUE_bool; }
 
 Node *elab_tensor(Elab *e, const Value *given, Place place, const char *what)
 {
-    Value v = unknown_number(e, given);
+    Value v = operand(e, given, place);
     if (v.kind == VALUE_tensor) return v.node;
     if (v.kind == VALUE_error) return NULL;
     if (is_static(&v) && e->graph) return elab_number_node(e, &v, v.kind == VALUE_bool ? DT_bool : elab_real(e), place);
@@ -86,7 +87,7 @@ Node *elab_tensor(Elab *e, const Value *given, Place place, const char *what)
 
 /* broadcasting */
 
-bool elab_broadcast(const Type *const *types, int count, Type *out)
+bool elab_broadcast(const Elab *e, const Type *const *types, int count, Type *out)
 {
     *out = type_scalar(types[0]->dtype);
     for (int i = 0; i < count; i++)
@@ -95,11 +96,12 @@ bool elab_broadcast(const Type *const *types, int count, Type *out)
         const Dim *found = NULL;
         for (int i = 0; i < count; i++) {
             int axis = types[i]->rank - out->rank + k;
+            int64_t literal;
             if (axis < 0) continue;
             const Dim *d = types[i]->dim[axis];
-            if (!found || dim_is(found, 1)) {
+            if (!found || dim_is(found, 1) || (dim_is_int(found, &literal) && elab_same_dim(e, d, found))) {
                 found = d;
-            } else if (d != found && !dim_is(d, 1)) {
+            } else if (!dim_is(d, 1) && !elab_same_dim(e, d, found)) {
                 return false;
             }
         }
@@ -110,11 +112,16 @@ bool elab_broadcast(const Type *const *types, int count, Type *out)
 
 Node *elab_expand_to(Elab *e, Node *a, const Type *shape, Place place)
 {
-    Type type = *shape;
+    Type type = *shape, own = a->type;
     type.dtype = a->type.dtype;
-    if (type_equal(&type, &a->type)) return a;
     Attr attr = {0};
-    for (int k = 0; k < a->type.rank; k++) attr.map[k] = (int8_t)(type.rank - a->type.rank + k);
+    for (int k = 0; k < own.rank; k++) {
+        attr.map[k] = (int8_t)(type.rank - own.rank + k);
+        const Dim *wanted = type.dim[attr.map[k]];
+        if (!dim_is(own.dim[k], 1) && elab_same_dim(e, own.dim[k], wanted)) own.dim[k] = wanted;
+    }
+    a = elab_renamed(e, a, &own, place);
+    if (!a || type_equal(&type, &a->type)) return a;
     return elab_node(e, OP_expand, &a, 1, &attr, &type, place);
 }
 
@@ -170,15 +177,6 @@ static const Dim *dim_fold(Elab *e, Op op, const Value *a, const Value *b)
     return NULL;
 }
 
-static bool call_symbol(const Elab *e, const Dim *d)
-{
-    for (int i = 0; i < dims_symbol_count(e->dims); i++) {
-        const char *name = dims_symbol_name(e->dims, i);
-        if (dim_mentions(d, name) && !map_get(e->model->constant_symbols, name)) return true;
-    }
-    return false;
-}
-
 /* a < b or a == b where a symbol is involved: decided by the difference, or by the values of constants of data. */
 static Value dim_compare(Elab *e, Op op, const Value *a, const Value *b, const char *what, Place place)
 {
@@ -186,7 +184,7 @@ static Value dim_compare(Elab *e, Op op, const Value *a, const Value *b, const c
     int64_t difference;
     if (p && q) {
         const Dim *d = dim_sub(e->dims, p, q);
-        if (dim_is_int(d, &difference) || (!call_symbol(e, d) && elab_known(d, &difference)))
+        if (dim_is_int(d, &difference) || (!elab_call_symbol(e, d) && elab_known(d, &difference)))
             return value_bool(op == OP_lt ? difference < 0 : difference == 0);
     }
     bool turned = what[0] == '>';                            /* a > b is elaborated as b < a */
@@ -283,7 +281,7 @@ Value elab_element(Elab *e, Op op, const Value *given, int count, const char *wh
     Value args[3] = {0};
     bool tensors = false;
     for (int i = 0; i < count; i++) {
-        args[i] = unknown_number(e, &given[i]);
+        args[i] = operand(e, &given[i], place);
         if (args[i].kind == VALUE_error) return value_error();
         if (args[i].kind != VALUE_tensor && !is_static(&args[i]))
             return elab_error(e, place, "`%s` needs numbers or tensors, found %s", what,
@@ -307,7 +305,7 @@ Value elab_element(Elab *e, Op op, const Value *given, int count, const char *wh
         types[i] = &nodes[i]->type;
     }
     Type shape;
-    if (!elab_broadcast(types, count, &shape)) {
+    if (!elab_broadcast(e, types, count, &shape)) {
         shape_mismatch(e, arena_print(e->arena, "`%s`", what), nodes, count, place);
         return value_error();
     }
@@ -395,6 +393,8 @@ static Value equal(Elab *e, Value a, Value b, const char *what, Place place)
 Value elab_binary(Elab *e, Operator op, Value a, Value b, Place place)
 {
     const char *what = operator_text(op);
+    a = elab_lift(e, a, place);
+    b = elab_lift(e, b, place);
     switch (op) {
     case OPERATOR_add: return two(e, OP_add, a, b, what, place);
     case OPERATOR_mul: return two(e, OP_mul, a, b, what, place);

@@ -9,11 +9,21 @@
 typedef struct Equation {
     const DimExpr *declared;
     const Dim     *actual;
+    int            axis;                 /* of the argument */
     int            index;                /* of the binding of the parameter: bindings may move */
     bool           done;
 } Equation;
 
 typedef Vec(Equation) Equations;
+
+bool elab_is_host_fn(const FnDecl *fn)
+{
+    for (const ParamDecl *p = fn->params; p; p = p->next)
+        if (p->type && elab_is_host_type(p->type)) return true;
+    for (const TypeExpr *t = fn->results; t; t = t->next)
+        if (elab_is_host_type(t)) return true;
+    return false;
+}
 
 bool elab_is_host_type(const TypeExpr *type)
 {
@@ -126,6 +136,7 @@ static const char *declared_text(Elab *e, const Binding *b)
         const char *axis = "…";
         if (d->kind == DIMEXPR_rank) axis = arena_print(e->arena, "..%s", d->rank);
         if (d->kind == DIMEXPR_value && d->value->kind == EXPR_name) axis = d->value->text;
+        if (d->kind == DIMEXPR_ragged) axis = "*";
         if (d->kind == DIMEXPR_value && d->value->kind == EXPR_int)
             axis = arena_print(e->arena, "%lld", (long long)d->value->integer);
         text = arena_print(e->arena, "%s%s%s", text, axis, d->next ? ", " : "]");
@@ -135,6 +146,10 @@ static const char *declared_text(Elab *e, const Binding *b)
 
 static void type_mismatch(Elab *e, const Binding *b, const char *expected)
 {
+    if (b->result) {
+        elab_error(e, b->place, "%s: expected %s, found %s", b->name, expected, value_text(e->arena, &b->value));
+        return;
+    }
     argument_error(e, b->place,
                    arena_print(e->arena, "argument %s of %s: expected %s, found %s", b->name, e->frame->fn->name,
                                expected, value_text(e->arena, &b->value)));
@@ -187,11 +202,38 @@ static bool equations_of(Elab *e, int index, Equations *out)
             before = k;
             k += stretch;
         } else {
-            Equation equation = { .declared = d, .actual = actual->dim[k++], .index = index };
+            Equation equation = { .declared = d, .actual = actual->dim[k], .axis = k, .index = index };
             vec_push(e->arena, out, equation);
+            k++;
         }
     }
     return !rank_variable || bind_rank(e, rank_variable, actual, before, stretch, b);
+}
+
+/* text, text[N] and i32[N, *] against values of the host. */
+static bool host_equations_of(Elab *e, int index, Equations *out)
+{
+    const Binding *b = &e->frame->names.at[index];
+    const TypeExpr *type = b->param->type;
+    const DimExpr *rows = type->dims;
+    const Value *v = &b->value;
+    bool text = !strcmp(type->name, "text"), ragged = rows && rows->next && rows->next->kind == DIMEXPR_ragged;
+    bool fits = false;
+    if (v->kind == VALUE_unknown) return true;
+    if (!rows) fits = text && (v->kind == VALUE_string || (v->kind == VALUE_host && v->host->kind == HOST_text));
+    else if (v->kind == VALUE_host && rows->kind == DIMEXPR_value && !rows->next) fits = text && v->host->kind == HOST_column;
+    else if (v->kind == VALUE_host && rows->kind == DIMEXPR_value && ragged && !rows->next->next)
+        fits = !strcmp(type->name, "i32") && v->host->kind == HOST_ragged;
+    if (!fits) {
+        type_mismatch(e, b, declared_text(e, b));
+        return false;
+    }
+    Equation equation = { .declared = rows, .index = index };
+    if (rows && v->host->type.rank) {
+        equation.actual = v->host->type.dim[0];
+        vec_push(e->arena, out, equation);
+    }
+    return true;
 }
 
 static void bind_bare_names(Elab *e, Equations *all)
@@ -264,6 +306,18 @@ static bool solve_forms(Elab *e, Equations *all)
     return true;
 }
 
+/* The argument takes over the declared dimension where both are the same number. */
+static bool rename_axis(Elab *e, const Equation *q, const Dim *declared)
+{
+    const Binding b = e->frame->names.at[q->index];
+    if (b.value.kind != VALUE_tensor) return true;
+    Type type = b.value.node->type;
+    type.dim[q->axis] = declared;
+    Node *n = elab_renamed(e, b.value.node, &type, b.place);
+    if (n) e->frame->names.at[q->index].value = value_tensor(n);
+    return n != NULL;
+}
+
 static bool check_forms(Elab *e, const Equations *all)
 {
     bool good = true;
@@ -273,6 +327,10 @@ static bool check_forms(Elab *e, const Equations *all)
         Value v = elab_expr(e, q->declared->value);
         const Dim *declared = elab_dim(e, &v, q->declared->place);
         if (declared == q->actual) continue;
+        if (declared && elab_same_dim(e, declared, q->actual)) {
+            good = rename_axis(e, q, declared) && good;
+            continue;
+        }
         if (declared) {
             const Binding *b = &e->frame->names.at[q->index];
             type_mismatch(e, b, arena_print(e->arena, "%s with %s where %s stands", declared_text(e, b),
@@ -284,9 +342,9 @@ static bool check_forms(Elab *e, const Equations *all)
 }
 
 /* Statics given for typed parameters become tensors of the type, whose names are all bound by now. */
-static bool fill_statics(Elab *e)
+static bool fill_statics(Elab *e, int first)
 {
-    for (int i = 0; i < e->frame->names.count; i++) {
+    for (int i = first; i < e->frame->names.count; i++) {
         const Binding b = e->frame->names.at[i];
         bool given = b.param && b.param->type && !b.pending && b.value.kind != VALUE_tensor;
         if (!given || elab_is_host_type(b.param->type)) continue;
@@ -297,31 +355,54 @@ static bool fill_statics(Elab *e)
     return true;
 }
 
-bool elab_unify(Elab *e)
+/* The bindings from `first` on against their types. */
+static bool unify(Elab *e, int first)
 {
     Equations all = {0};
     bool good = true;
     int count = e->frame->names.count;
-    for (int i = 0; i < count; i++) {
-        const Binding *b = &e->frame->names.at[i];
-        if (!b->param || !b->param->type || b->pending || b->value.kind != VALUE_tensor) continue;
+    for (int i = first; i < count; i++) {
+        Binding *b = &e->frame->names.at[i];
+        if (!b->param || !b->param->type || b->pending) continue;
         if (elab_is_host_type(b->param->type)) {
-            type_mismatch(e, b, declared_text(e, b));
-            return false;
+            good = host_equations_of(e, i, &all) && good;
+            continue;
         }
-        good = equations_of(e, i, &all) && good;
+        b->value = elab_lift(e, b->value, b->place);
+        if (b->value.kind == VALUE_tensor) {
+            good = equations_of(e, i, &all) && good;
+        } else if (b->value.kind == VALUE_host || b->value.kind == VALUE_string || b->value.kind == VALUE_function) {
+            type_mismatch(e, b, declared_text(e, b));
+            good = false;
+        }
     }
     if (!good) return false;
     bind_bare_names(e, &all);
-    return solve_forms(e, &all) && check_forms(e, &all) && fill_statics(e);
+    return solve_forms(e, &all) && check_forms(e, &all) && fill_statics(e, first);
+}
+
+bool elab_unify(Elab *e) { return unify(e, 0); }
+
+bool elab_unify_results(Elab *e, const TypeExpr *types, Value *values, int count, Place place)
+{
+    int first = e->frame->names.count, i = 0;
+    for (const TypeExpr *t = types; t; t = t->next, i++) {
+        ParamDecl *param = arena_new_of(e->arena, ParamDecl);
+        *param = (ParamDecl){ .name = count == 1 ? "the result" : arena_print(e->arena, "result %d", i + 1), .type = (TypeExpr *)t };
+        Binding b = { .name = param->name, .value = values[i], .place = place, .param = param, .result = true };
+        vec_push(e->arena, &e->frame->names, b);
+    }
+    bool good = unify(e, first);
+    for (i = 0; i < count; i++) values[i] = e->frame->names.at[first + i].value;
+    return good;
 }
 
 /* assertions */
 
 Value elab_fit(Elab *e, Value v, const TypeExpr *type, Place place, const char *what)
 {
-    if (v.kind == VALUE_error || elab_is_host_type(type) || v.kind == VALUE_host) return v;
-    if (!e->graph) return v;
+    if (v.kind == VALUE_error || elab_is_host_type(type) || !e->graph) return v;
+    v = elab_lift(e, v, place);
     Type declared;
     if (!elab_type(e, type, &declared)) return value_error();
     bool fillable = v.kind == VALUE_number || v.kind == VALUE_bool || v.kind == VALUE_unknown;
@@ -333,7 +414,9 @@ Value elab_fit(Elab *e, Value v, const TypeExpr *type, Place place, const char *
         n = elab_expand_to(e, n, &declared, place);
         return n ? value_tensor(n) : value_error();
     }
-    if (v.kind == VALUE_tensor && type_equal(&v.node->type, &declared)) return v;
+    bool tensor = v.kind == VALUE_tensor && v.node->type.dtype == declared.dtype;
+    Node *n = tensor ? elab_renamed(e, v.node, &declared, place) : NULL;
+    if (n) return value_tensor(n);
     return elab_error(e, place, "%s: expected %s, found %s", what, type_text(e->arena, &declared),
                       value_text(e->arena, &v));
 }

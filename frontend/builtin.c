@@ -279,7 +279,7 @@ Value builtin_expand(Elab *e, const Value *a, Place place)
     Node *n = elab_tensor(e, &a[0], place, "expand");
     if (!n || !builtin_read_shape(e, &a[1], n->type.dtype, place, &type)) return value_error();
     const Type *types[2] = { &n->type, &type };
-    if (!elab_broadcast(types, 2, &joined) || !type_same_shape(&joined, &type)) {
+    if (!elab_broadcast(e, types, 2, &joined) || !elab_same_shape(e, &joined, &type)) {
         return elab_error(e, place, "expand: %s does not stretch to %s; only a literal 1 and absent leading axes do",
                           type_text(e->arena, &n->type), type_text(e->arena, &type));
     }
@@ -413,7 +413,7 @@ Value builtin_full(Elab *e, const Value *a, Place place)
 Value builtin_size(Elab *e, const Value *a, Place place)
 {
     if (a[0].kind == VALUE_list) return value_number(a[0].list.count);
-    if (a[0].kind == VALUE_host) {
+    if (a[0].kind == VALUE_host && (!e->graph || !elab_is_array(&a[0]))) {
         Argument args[2] = { { NULL, a[0], place }, { NULL, a[1], place } };
         return elab_host_call(e, "size", args, a[1].kind == VALUE_none ? 1 : 2, place);
     }

@@ -1,6 +1,6 @@
 /* Random draws. The key of a draw is its label path, the fns that led to it and its ordinal there: no two draws share a
  * key, and a layer more moves no other draw. Seed and step are inputs; an initialiser draws at step 0 with the
- * parameter's path as key. */
+ * parameter's path as key, a line of data with seed and step 0 and its own name. */
 #include "frontend/builtin.h"
 
 /* "loss.body.block.dropout" */
@@ -14,8 +14,9 @@ static const char *call_chain(Elab *e, const Frame *f)
 static const char *draw_key(Elab *e)
 {
     const Frame *f = e->frame;
-    const char *base =
-        e->mode == MODE_initial ? e->draw_prefix : arena_print(e->arena, "%s/%s", f->path, call_chain(e, f));
+    const char *base = e->draw_prefix;
+    if (e->mode == MODE_data) base = arena_print(e->arena, "data.%s/%s", e->draw_prefix, call_chain(e, f));
+    else if (e->mode != MODE_initial) base = arena_print(e->arena, "%s/%s", f->path, call_chain(e, f));
     int *count = map_get(e->draws, base);
     if (!count) {
         count = arena_new_of(e->arena, int);
@@ -55,7 +56,7 @@ Value builtin_uniform(Elab *e, const Value *a, Place place)
 {
     Type type;
     if (a[2].kind == VALUE_none && !e->shape) return awaiting(e, "uniform", a, place);
-    if (!e->graph) return elab_error(e, place, "random numbers in data are reserved: not built yet");
+    if (!e->graph) return elab_error(e, place, "no random numbers here: they are drawn in data or in a fn");
     if (!draw_shape(e, &a[2], elab_real(e), place, &type)) return value_error();
     Node *u = draw(e, OP_uniform, &type, NULL, NULL, place);
     if (!u) return value_error();
@@ -80,7 +81,7 @@ Value builtin_integers(Elab *e, const Value *a, Place place)
 {
     Type type;
     if (a[2].kind == VALUE_none && !e->shape) return awaiting(e, "integers", a, place);
-    if (!e->graph) return elab_error(e, place, "random numbers in data are reserved: not built yet");
+    if (!e->graph) return elab_error(e, place, "no random numbers here: they are drawn in data or in a fn");
     if (!draw_shape(e, &a[2], DT_i32, place, &type)) return value_error();
     Node *low = bound(e, &a[0], place), *high = low ? bound(e, &a[1], place) : NULL;
     Node *n = high ? draw(e, OP_integers, &type, low, high, place) : NULL;

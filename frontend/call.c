@@ -156,10 +156,16 @@ static Value check_results(Elab *e, const FnDecl *fn, Value v, Place place)
         return elab_error(e, fn->place, "%s declares %d results and returns %d", fn->name, declared, given);
     if (v.kind == VALUE_none && !elab_is_host_type(fn->results))
         return elab_error(e, fn->place, "%s ends without return", fn->name);
-    if (declared == 1) return elab_fit(e, v, fn->results, place, "the result");
     Value *values = arena_array(e->arena, Value, declared);
+    for (; i < declared; i++) values[i] = declared == 1 ? v : v.list.at[i];
+    if (elab_is_host_fn(fn)) {
+        if (!elab_unify_results(e, fn->results, values, declared, place)) return value_error();
+        return declared == 1 ? values[0] : value_list(values, declared);
+    }
+    if (declared == 1) return elab_fit(e, v, fn->results, place, "the result");
+    i = 0;
     for (const TypeExpr *t = fn->results; t; t = t->next, i++)
-        values[i] = elab_fit(e, v.list.at[i], t, place, arena_print(e->arena, "result %d", i + 1));
+        values[i] = elab_fit(e, values[i], t, place, arena_print(e->arena, "result %d", i + 1));
     return value_list(values, declared);
 }
 
@@ -254,15 +260,24 @@ static Value unknown_function(Elab *e, const char *name, Place place)
     return elab_error(e, place, "unknown function %s", name);
 }
 
-/* In data, readers of the host come before primitives and prelude fns of their name when they are given something of
- * the host's. */
+/* In data, readers of the host come before primitives and prelude fns of their name when they are given something that
+ * only the host understands. */
 static bool is_host_call(Elab *e, const char *name, const Callable *c, const Argument *args, int count)
 {
     if (e->mode != MODE_data || (c && !c->file->builtin)) return false;
     bool known = !e->model->options.host || elab_host_knows(e, name);
     for (int i = 0; known && i < count; i++)
-        if (args[i].value.kind == VALUE_host || args[i].value.kind == VALUE_unknown) return true;
+        if (args[i].value.kind == VALUE_host && !elab_is_array(&args[i].value)) return true;
     return known && !c && !builtin_find(name);
+}
+
+/* While data is not evaluated, what is computed from its values is unknown, and so are its dimensions. */
+static bool is_unknown_call(const Elab *e, const Argument *args, int count)
+{
+    if (e->mode != MODE_data || e->model->options.host) return false;
+    for (int i = 0; i < count; i++)
+        if (args[i].value.kind == VALUE_unknown) return true;
+    return false;
 }
 
 static Value call_named(Elab *e, const Expr *call, const char *path)
@@ -275,6 +290,7 @@ static Value call_named(Elab *e, const Expr *call, const char *path)
     bool good = eval_arguments(e, call, &args, &count);
     if (callee.kind == VALUE_error || !good) return value_error();
     if (callee.kind == VALUE_unknown) return callee;
+    if (is_unknown_call(e, args, count)) return (Value){ .kind = VALUE_unknown, .text = "_" };
     if (callee.kind == VALUE_function) return elab_apply(e, callee.function, args, count, path, place);
     if (callee.kind == VALUE_host) {
         Argument *all = arena_array(e->arena, Argument, count + 1);

@@ -16,11 +16,25 @@ typedef struct Callable {
     File         *file;
 } Callable;
 
-/* A line `names = value` of `data`, or one binding of a `const`. Evaluated when first asked for. */
+typedef struct Binding {
+    const char *name;
+    Value       value;
+    Place       place;
+    const Expr *pending;                 /* a default that nothing has asked for yet */
+    const ParamDecl *param;              /* of a parameter; of a result of a host fn while its type is checked */
+    bool        result;
+} Binding;
+typedef Vec(Binding) Bindings;
+
+/* A line `names = value` of `data`, or one binding of a `const`. Evaluated when first asked for. A `for` in data makes lines of its own
+ * in each round. */
 typedef struct Item {
     const Stmt *stmt;
+    const Name *names;
     File       *file;
     bool        in_data, constant;
+    int         order;                   /* among the lines of data, as they are written out */
+    Bindings    scope;                   /* the names of the loops around it */
     enum { ITEM_waiting, ITEM_running, ITEM_done } state;
     Value      *values;                  /* one per name */
     int         count;
@@ -32,6 +46,7 @@ typedef struct ItemName {
     const Name *name;
     const char *setting;                 /* of --set, or NULL */
     bool        used;
+    struct ItemName *older;              /* what the name meant before a `for` of data bound it anew, or NULL */
 } ItemName;
 
 struct File {
@@ -48,6 +63,8 @@ struct File {
 /* A `group` line: kept as syntax, evaluated for each parameter that it matches. */
 typedef struct Group {
     const Stmt *stmt;
+    Bindings    scope;                   /* the names of the loops around it */
+    Vec(const char *) patterns;          /* with the values of those names */
 } Group;
 
 /* An entry as `train` calls it: a fn with static arguments. */
@@ -57,12 +74,14 @@ typedef struct Use {
     const Expr *call;
     int         stream_count;
     const StreamUse *streams;
+    Bindings    scope;                   /* of its static arguments */
 } Use;
 
 /* The syntax of an evaluation's terms. */
 typedef struct TermSource {
     const EvalTerm *terms;
     const Expr    **calls;               /* the mean(…) or sum(…) of each */
+    Bindings        scope;               /* of its static arguments */
 } TermSource;
 
 typedef Vec(Evaluation) Evaluations;
@@ -83,22 +102,18 @@ struct Model {
     Vec(Param *)  params;
     Map          *states;                /* name -> Param: states of optimizers */
     Vec(ItemName *) host_constants;
+    Vec(const HostValue *) tables;       /* the arrays among the constants of data */
+    int           line_count;            /* of data, loops written out */
+    int           line_depth;            /* lines being evaluated, each for another */
     TrainSpec     train;
     const Stmt   *using;                 /* settings */
+    Bindings      using_scope;
     Vec(Group)    groups;
     Vec(TermSource) term_sources;
     bool          groups_checked;
 };
 
 /* an elaboration */
-
-typedef struct Binding {
-    const char *name;
-    Value       value;
-    Place       place;
-    const Expr *pending;                 /* a default that nothing has asked for yet */
-    const ParamDecl *param;
-} Binding;
 
 /* A call being inlined, or the file level. */
 typedef struct Frame Frame;
@@ -113,7 +128,7 @@ struct Frame {
     bool          broken;                /* a statement failed that may have bound names: unknown ones stay silent */
     bool          returned;
     Value         result;
-    Vec(Binding)  names;
+    Bindings      names;
 };
 
 /* Where a label or parameter was first written in this entry. */
@@ -124,6 +139,12 @@ typedef struct Site {
     Node        *node;                   /* of a parameter, or the present value of a state */
     bool         updated;                /* a state that has a new value */
 } Site;
+
+/* In data: an array and the input of the line's graph that stands for it. */
+typedef struct ArrayInput {
+    const HostValue *value;
+    Node            *node;
+} ArrayInput;
 
 typedef enum ElabMode { MODE_entry, MODE_data, MODE_settings, MODE_initial, MODE_optimizer, MODE_term } ElabMode;
 
@@ -137,7 +158,9 @@ typedef struct Elab {
     ElabMode     mode;
     Map         *sites;                  /* path -> Site */
     Map         *draws;                  /* key without ordinal -> int */
-    const char  *draw_prefix;            /* of keys: the path of the parameter in its initialiser */
+    const char  *draw_prefix;            /* of keys: the path of the parameter in its initialiser; in data the line */
+    const Item  *item;                   /* the line of data being evaluated, or NULL */
+    Vec(ArrayInput) arrays;              /* in data */
     const Value *shape;                  /* ambient, in an initialiser */
     double       steps, epoch;           /* ambient in an optimizer; -1: unknown */
     bool         symbolic;               /* parameters are not recorded: check only */
@@ -154,12 +177,15 @@ typedef struct Elab {
 } Elab;
 
 Elab *elab_new(Model *m, ElabMode mode, Graph *graph, Diagnostics *d);
+Elab *elab_new_data(Model *m, const char *line, Diagnostics *d);   /* the same for a line of data, with a graph of its own */
 
 /* scope.c */
 Frame   *elab_push(Elab *e, const FnDecl *fn, File *file, const char *path, Place call);
 void     elab_pop(Elab *e);
 Binding *elab_find(const Frame *frame, const char *name);    /* NULL when absent; pending defaults stay so */
 void     elab_bind(Elab *e, const char *name, Value value, Place place);
+void     elab_bind_scope(Elab *e, const Bindings *scope);    /* the names of loops, in the present frame */
+Bindings elab_scope(Elab *e);                                /* a copy of the present frame's names */
 Value    elab_name(Elab *e, const char *name, Place place);  /* the value of a name; reports unknown ones */
 bool     elab_known_name(Elab *e, const char *name);
 const Callable *elab_callable(Elab *e, const char *name);
@@ -185,6 +211,23 @@ bool elab_spend(Elab *e, int64_t amount, Place place);
 
 /* stmt.c */
 void elab_block(Elab *e, const Stmt *body);                  /* until its end or a return */
+/* `for names in range`: the list that it runs through, and the names in one round. False after reporting. */
+bool elab_loop_range(Elab *e, const Expr *range, Place place, List *out);
+bool elab_loop_names(Elab *e, const Name *names, const Value *value, Place place);
+
+/* compute.c: arrays of data in expressions */
+bool  elab_is_array(const Value *v);
+/* An array as a tensor: a table of the model, or in data an input of the line's graph. Other values as they are. */
+Value elab_lift(Elab *e, Value v, Place place);
+/* In data, what was computed as an array or a number; lists too. Runs the graph. Elsewhere the value as it is. */
+Value elab_settle(Elab *e, Value v, Place place);
+
+/* equal.c: dimensions that are the same for the values which the constants of data have */
+bool  elab_call_symbol(const Elab *e, const Dim *d);         /* mentions a symbol of a call, whose value may differ */
+bool  elab_same_dim(const Elab *e, const Dim *p, const Dim *q);
+bool  elab_same_shape(const Elab *e, const Type *a, const Type *b);
+/* n with the dimensions of `shape`; NULL without reporting when they are not the same. */
+Node *elab_renamed(Elab *e, Node *n, const Type *shape, Place place);
 
 /* call.c */
 Value elab_call(Elab *e, const Expr *call, const Expr *label, bool share);
@@ -194,7 +237,10 @@ Value elab_apply(Elab *e, const Function *f, const Argument *args, int count, co
 /* bind.c: types and dimensions */
 bool elab_type(Elab *e, const TypeExpr *type, Type *out);    /* false after reporting */
 bool elab_is_host_type(const TypeExpr *type);
+bool elab_is_host_fn(const FnDecl *fn);                      /* has text or a ragged axis in its signature */
 bool elab_unify(Elab *e);                                    /* the parameters of the current frame against their types */
+/* The results of a host fn, whose types may bind names as well; the values become what the types say. */
+bool elab_unify_results(Elab *e, const TypeExpr *types, Value *values, int count, Place place);
 Value elab_fit(Elab *e, Value v, const TypeExpr *type, Place place, const char *what);   /* asserts, or fills a static */
 bool elab_binds(Elab *e, const char *name);                  /* would this name bind in a parameter type? */
 
@@ -209,7 +255,7 @@ Node *elab_node(Elab *e, Op op, Node *const *args, int count, const Attr *attr, 
 bool  elab_known(const Dim *dim, int64_t *value);   /* its symbols all have values */
 DType elab_real(const Elab *e);
 /* The broadcast of the shapes, aligned at the end: only a literal 1 and absent axes stretch. False without reporting. */
-bool  elab_broadcast(const Type *const *types, int count, Type *out);
+bool  elab_broadcast(const Elab *e, const Type *const *types, int count, Type *out);
 Node *elab_expand_to(Elab *e, Node *a, const Type *shape, Place place);   /* keeps a's dtype */
 
 /* index.c and assign.c */
@@ -273,6 +319,7 @@ bool  train_stream(Elab *e, const Expr *x, StreamUse *out);  /* a name of the pi
 bool  evaluate_read(Elab *e, const Stmt *s, Evaluation *out);
 void  update_check_groups(Model *m, Diagnostics *d);         /* every pattern matches a parameter; once */
 bool  pattern_matches(const char *pattern, const char *path);
+const char *pattern_fill(Elab *e, const char *pattern);      /* {i} replaced by the number or string that i is, when it is one */
 
 /* entry.c */
 int    entry_input_count(const FnDecl *fn);

@@ -155,6 +155,7 @@ static int use_statics(Elab *e, const Use *use, Argument *out)
 {
     int n = 0;
     if (!use) return 0;
+    elab_bind_scope(e, &use->scope);
     for (const Expr *x = use->call->first; x; x = x->next)
         if (x->keyword) out[n++] = (Argument){ x->keyword, elab_expr(e, x), x->keyword_place };
     return n;

@@ -88,6 +88,7 @@ static const Graph *post_graph(Elab *outer, const Expr *x, const Expr **calls, i
     Model *m = outer->model;
     Elab *e = elab_new(m, MODE_term, graph_new(m->arena, m->dims, "post"), outer->d);
     elab_push(e, NULL, m->root, "", (Place){0});
+    elab_bind_scope(e, &outer->frame->names);
     e->terms = calls;
     e->term_count = count;
     e->term_nodes = arena_array(m->arena, Node *, count);
@@ -98,6 +99,12 @@ static const Graph *post_graph(Elab *outer, const Expr *x, const Expr **calls, i
     if (v.kind == VALUE_error) return NULL;
     if (v.kind != VALUE_tensor || v.node->type.rank || v.node->type.dtype != DT_f64) {
         elab_error(e, x->place, "an evaluation is one number, found %s", value_text(m->arena, &v));
+        return NULL;
+    }
+    for (int i = 0; i < e->graph->inputs.count; i++) {
+        const Node *input = e->graph->inputs.at[i];
+        if (input->attr.storage == STORE_data) continue;
+        elab_error(e, x->place, "around what is reduced stand numbers only, and %s is a tensor", input->attr.text);
         return NULL;
     }
     graph_output(e->graph, OUTPUT_result, "0", v.node);
@@ -162,28 +169,30 @@ bool evaluate_read(Elab *e, const Stmt *s, Evaluation *out)
     out->term_count = terms.calls.count;
     bool bare = terms.calls.count == 1 && terms.calls.at[0] == value;
     if (!bare && !(out->post = post_graph(e, value, terms.calls.at, terms.calls.count))) return false;
-    TermSource source = { .terms = read, .calls = terms.calls.at };
+    TermSource source = { .terms = read, .calls = terms.calls.at, .scope = elab_scope(e) };
     vec_push(e->arena, &e->model->term_sources, source);
     return true;
 }
 
 /* graphs of terms */
 
-static const Expr *term_expr(const Model *m, const Evaluation *evaluation, int term)
+static const TermSource *source_of(const Model *m, const Evaluation *evaluation)
 {
     for (int i = 0; i < m->term_sources.count; i++)
-        if (m->term_sources.at[i].terms == evaluation->terms) return m->term_sources.at[i].calls[term]->first;
+        if (m->term_sources.at[i].terms == evaluation->terms) return &m->term_sources.at[i];
     return NULL;
 }
 
 Graph *model_eval_graph(Model *m, const Evaluation *evaluation, int term, const Type *batch_types, Diagnostics *d)
 {
     const EvalTerm *t = &evaluation->terms[term];
-    const Expr *x = term_expr(m, evaluation, term);
+    const TermSource *source = source_of(m, evaluation);
+    const Expr *x = source->calls[term]->first;
     int errors = diag_error_count(d);
     Elab *e =
         elab_new(m, MODE_term, graph_new(m->arena, m->dims, arena_print(m->arena, "evaluate %s", evaluation->name)), d);
     elab_push(e, NULL, m->root, "", (Place){0});
+    elab_bind_scope(e, &source->scope);
     e->stream_nodes = map_new(m->arena);
     elab_at(e, x->place);
     for (int i = 0; i < t->stream_count; i++) {

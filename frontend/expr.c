@@ -21,7 +21,7 @@ bool elab_spend(Elab *e, int64_t amount, Place place)
 
 bool elab_truth(Elab *e, const Expr *x, bool *out)
 {
-    Value v = elab_expr(e, x);
+    Value v = elab_settle(e, elab_expr(e, x), x->place);
     *out = v.kind == VALUE_bool && v.truth;
     if (v.kind == VALUE_bool) return true;
     if (v.kind == VALUE_error) return false;
@@ -31,27 +31,29 @@ bool elab_truth(Elab *e, const Expr *x, bool *out)
     return false;
 }
 
-bool elab_whole(Elab *e, const Value *v, Place place, const char *what, int64_t *out)
+bool elab_whole(Elab *e, const Value *given, Place place, const char *what, int64_t *out)
 {
-    if (value_is_whole(v, out)) return true;
+    Value v = elab_settle(e, *given, place);
+    if (value_is_whole(&v, out)) return true;
     int64_t known;
-    if (v->kind == VALUE_number && v->dim && elab_known(v->dim, &known)) {
+    if (v.kind == VALUE_number && v.dim && elab_known(v.dim, &known)) {
         *out = known;
         return true;
     }
-    if (v->kind != VALUE_error)
-        elab_error(e, place, "%s: expected a whole number, found %s", what, value_text(e->arena, v));
+    if (v.kind != VALUE_error)
+        elab_error(e, place, "%s: expected a whole number, found %s", what, value_text(e->arena, &v));
     return false;
 }
 
-const Dim *elab_dim(Elab *e, const Value *v, Place place)
+const Dim *elab_dim(Elab *e, const Value *given, Place place)
 {
     int64_t whole;
-    if (v->kind == VALUE_number && v->dim) return v->dim;
-    if (value_is_whole(v, &whole)) return dim_int(e->dims, whole);
-    if (v->kind == VALUE_unknown) return entry_symbol(e->model, v->text, -1);
-    if (v->kind == VALUE_error) return NULL;
-    elab_error(e, place, "expected a dimension, a whole number, found %s", value_text(e->arena, v));
+    Value v = elab_settle(e, *given, place);
+    if (v.kind == VALUE_number && v.dim) return v.dim;
+    if (value_is_whole(&v, &whole)) return dim_int(e->dims, whole);
+    if (v.kind == VALUE_unknown) return entry_symbol(e->model, v.text, -1);
+    if (v.kind == VALUE_error) return NULL;
+    elab_error(e, place, "expected a dimension, a whole number, found %s", value_text(e->arena, &v));
     return NULL;
 }
 
@@ -110,6 +112,12 @@ static Value eval_matmul(Elab *e, const Expr *x)
     const Type *p = &a->type, *q = &b->type;
     const Dim *inner_a = p->rank ? p->dim[p->rank - 1] : NULL;
     const Dim *inner_b = q->rank ? q->dim[q->rank >= 2 ? q->rank - 2 : 0] : NULL;
+    if (inner_a && inner_b && elab_same_dim(e, inner_a, inner_b)) {
+        Type wanted = *q;
+        wanted.dim[q->rank >= 2 ? q->rank - 2 : 0] = inner_b = inner_a;
+        if (!(b = elab_renamed(e, b, &wanted, x->right->place))) return value_error();
+        q = &b->type;
+    }
     if (!inner_a || !inner_b || inner_a != inner_b || p->dtype != q->dtype) {
         return elab_error(e, x->place, "`@` on %s and %s: the last axis of the left must be the %s of the right",
                           type_text(e->arena, p), type_text(e->arena, q), q->rank >= 2 ? "last but one" : "only axis");
@@ -167,9 +175,10 @@ static Value transposed(Elab *e, Node *x, Place place)
 
 static Value eval_member(Elab *e, const Expr *x)
 {
-    Value base = elab_expr(e, x->left);
+    Value base = elab_lift(e, elab_expr(e, x->left), x->left->place);
     switch (base.kind) {
-    case VALUE_error: return base;
+    case VALUE_error:
+    case VALUE_unknown: return base;
     case VALUE_instance: return elab_instance_member(e, base.text, x->text, x->place);
     case VALUE_tensor:
         if (!strcmp(x->text, "T")) return transposed(e, base.node, x->place);

@@ -18,8 +18,10 @@ void ast_print(const Ast *ast, FILE *out);                   /* stage "ast" */
 /* A value of the data phase that is not a number, text, list or stream of the language itself: opaque to the frontend. */
 typedef struct HostValue {
     void *handle;                        /* owned by the host */
-    enum { HOST_text, HOST_ids, HOST_ragged, HOST_tokenizer, HOST_array, HOST_stream } kind;
-    Type  type;                          /* array: its type; stream: the type of one batch element; ids: i32[N] */
+    enum { HOST_text, HOST_column, HOST_ids, HOST_ragged, HOST_tokenizer, HOST_array, HOST_stream } kind;
+    Type  type;                          /* array: its type; stream: the type of one batch element; ids: i32[N]; column and ragged: one
+                                            axis, the rows */
+    const char *name;                    /* of an array that is a const of data: what its table is called; else NULL */
 } HostValue;
 
 /* An argument or result of a host function. */
@@ -46,9 +48,10 @@ typedef struct Host {
     /* tok["<s>"]: an id; tok(x): applies a tokenizer or label set; size(x): elements along an axis. All go through `call` with the names
      * "[]", "()" and "size" and the value as first argument. */
     /* A constant of `data` that was saved with the weights in use: taken in place of evaluating its expression. May be NULL; false: not saved. */
-    bool (*saved)(void *context, const char *name, HostArg *out);
-    /* Runs a graph (a fn called from data) compiled, at concrete shapes; inputs and results are packed bytes. May be NULL. */
-    bool (*run)(void *context, const Graph *graph, const HostArg *inputs, Place place, Diagnostics *d, HostArg *results);
+    bool (*saved)(void *context, const char *name, Dims *dims, HostArg *out);
+    /* Runs a graph of data compiled, at concrete shapes. inputs[k] is an array for graph->inputs.at[k]; results[k] belongs to
+     * graph->outputs.at[k]: an array of that type, or a number or truth value where it has no axes. False after reporting. May be NULL. */
+    bool (*run)(void *context, Graph *graph, const HostArg *inputs, Place place, Diagnostics *d, HostArg *results);
 } Host;
 
 typedef struct Setting {                 /* --set NAME=VALUE: a number, true, false, none or a string */
@@ -60,6 +63,7 @@ typedef struct ModelOptions {
     int            setting_count;
     const Host    *host;                 /* NULL: data is not evaluated, its constants become symbols */
     DType          real;                 /* what f32 in a source means: DT_f32, or DT_f64 for gradient checks */
+    bool           without_train;        /* the train block is not read, so that its streams ask for no data */
 } ModelOptions;
 
 /* A model: an elaborated file. Owns (in its arena) the dims table shared by all its graphs. */
@@ -80,6 +84,10 @@ int  model_constant_count(const Model *m);
 const char *model_constant_name(const Model *m, int i);
 HostArg     model_constant_value(const Model *m, int i);
 
+/* The arrays among them, also those inside lists ("levels.0.1"): inputs of storage STORE_const, by name, of the graphs that use them. */
+int              model_table_count(const Model *m);
+const HostValue *model_table(const Model *m, int i);
+
 /* One bound argument of an entry. */
 typedef struct EntryArg {
     Type        type;                    /* its shape binds the entry's dimension symbols; the symbols then carry values */
@@ -98,7 +106,7 @@ typedef struct Param {
     const char *path;                    /* "h.0.attn.query.weight" */
     Type        type;
     bool        trained;                 /* a gradient may be taken */
-    const Graph *initial;                /* inputs: ambient "seed"; result "0" of the parameter's type. Key: (seed, path) */
+    const Graph *initial;                /* inputs: ambient "seed" and tables; result "0" of the parameter's type. Key: (seed, path) */
     const Origin *origin;
 } Param;
 int          model_param_count(const Model *m);

@@ -74,10 +74,16 @@ Value elab_host_call(Elab *e, const char *name, const Argument *args, int count,
     const Host *host = e->model->options.host;
     if (!host) return unknown_result();
     HostArg *given = arena_array(e->arena, HostArg, count), results[MOST_RESULTS];
+    Value *values = arena_array(e->arena, Value, count);
     int result_count = 0;
     for (int i = 0; i < count; i++) {
         if (args[i].value.kind == VALUE_unknown) return unknown_result();
-        if (!elab_to_host(e, &args[i].value, args[i].place, &given[i])) return value_error();
+        values[i] = args[i].value;
+    }
+    Value settled = elab_settle(e, value_list(values, count), place);
+    if (settled.kind == VALUE_error) return settled;
+    for (int i = 0; i < count; i++) {
+        if (!elab_to_host(e, &settled.list.at[i], args[i].place, &given[i])) return value_error();
         given[i].name = args[i].keyword;
     }
     if (!host->call(host->context, name, given, count, place, e->arena, e->dims, e->d, results, &result_count)) {
@@ -86,7 +92,7 @@ Value elab_host_call(Elab *e, const char *name, const Argument *args, int count,
         return value_error();
     }
     if (result_count == 1) return elab_from_host(e, &results[0]);
-    Value *values = arena_array(e->arena, Value, result_count);
+    values = arena_array(e->arena, Value, result_count);
     for (int i = 0; i < result_count; i++) values[i] = elab_from_host(e, &results[i]);
     return value_list(values, result_count);
 }

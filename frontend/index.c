@@ -15,7 +15,7 @@ static int64_t literal_or(const Dim *d, int64_t otherwise)
 /* A bound of a slice or a place: negative literals count from the end. NULL after reporting. */
 static const Dim *read_position(Elab *e, const Expr *x, const Dim *length)
 {
-    Value v = elab_expr(e, x);
+    Value v = elab_settle(e, elab_expr(e, x), x->place);
     if (v.kind == VALUE_tensor) {
         elab_error(e, x->place, "a slice up to a value known at run time is reserved: not built yet");
         return NULL;
@@ -70,7 +70,7 @@ static bool read_slice(Elab *e, const Expr *x, const Dim *length, AxisSub *out)
 
 static bool read_single(Elab *e, const Expr *x, const Dim *length, AxisSub *out)
 {
-    Value v = elab_expr(e, x);
+    Value v = elab_lift(e, elab_expr(e, x), x->place);
     if (v.kind == VALUE_tensor) {
         if (!dtype_is_whole(v.node->type.dtype)) {
             elab_error(e, x->place, "an index must be of an integer type, found %s", value_text(e->arena, &v));
@@ -223,7 +223,7 @@ int elab_index_tensors(Elab *e, const AxisSub *subs, int count, Node **out, int 
     }
     Type shape;
     if (!n) return 0;
-    if (!elab_broadcast(types, n, &shape)) {
+    if (!elab_broadcast(e, types, n, &shape)) {
         elab_error(e, place, "the shapes of the index tensors do not fit: %s and %s", type_text(e->arena, types[0]),
                    type_text(e->arena, types[n - 1]));
         return -1;
@@ -256,7 +256,7 @@ static Value subscript_list(Elab *e, const List *list, const Expr *subs, Place p
 {
     int64_t i;
     if (subs->next || subs->kind == EXPR_slice) return elab_error(e, place, "a list has one subscript, a whole number");
-    Value v = elab_expr(e, subs);
+    Value v = elab_settle(e, elab_expr(e, subs), subs->place);
     if (v.kind == VALUE_tensor)
         return elab_error(e, subs->place, "a list is indexed by a static number; stack(…) makes a tensor of it");
     if (!elab_whole(e, &v, subs->place, "the subscript of a list", &i)) return value_error();
@@ -295,6 +295,6 @@ static Value subscript(Elab *e, Value base, const Expr *subs, Place place)
 
 Value elab_index(Elab *e, const Expr *x)
 {
-    Value base = elab_expr(e, x->left);
+    Value base = elab_lift(e, elab_expr(e, x->left), x->left->place);
     return subscript(e, base, x->first, x->place);
 }

@@ -81,7 +81,7 @@ Model *model_new(Arena *arena, const Ast *ast, const ModelOptions *options, Diag
     file_add_data(m, m->root, d);
     check_settings(m, d);
     data_constants(m, d);
-    train_read(m, d);
+    if (!options->without_train) train_read(m, d);
     return m;
 }
 
@@ -119,6 +119,10 @@ HostArg model_constant_value(const Model *m, int i)
     const ItemName *n = m->host_constants.at[i];
     return to_host(m, &n->item->values[n->index]);
 }
+
+int model_table_count(const Model *m) { return m->tables.count; }
+
+const HostValue *model_table(const Model *m, int i) { return m->tables.at[i]; }
 
 int model_param_count(const Model *m) { return m->params.count; }
 

@@ -1,4 +1,4 @@
-/* Patterns over parameter paths: `*` within a component, `**` across components, {a,b} either. */
+/* Patterns over parameter paths: `*` within a component, `**` across components, {a,b} either, {i} the value of a static. */
 #include "frontend/elab.h"
 
 #include <string.h>
@@ -39,3 +39,33 @@ static bool match(const char *p, const char *t)
 }
 
 bool pattern_matches(const char *pattern, const char *path) { return match(pattern, path); }
+
+/* The text of the static `name` of the present frame or file, or NULL. */
+static const char *static_text(Elab *e, const char *name, size_t length)
+{
+    const char *text = arena_copy_text(e->arena, name, length);
+    const ItemName *item = map_get(e->frame->file->consts, text);
+    int64_t whole;
+    if (!elab_find(e->frame, text) && !item) return NULL;
+    Value v = elab_name(e, text, item ? item->name->place : (Place){0});
+    if (v.kind == VALUE_string) return v.text;
+    if (v.kind == VALUE_number && v.dim && elab_known(v.dim, &whole)) return arena_print(e->arena, "%lld", (long long)whole);
+    return value_is_whole(&v, &whole) ? arena_print(e->arena, "%lld", (long long)whole) : NULL;
+}
+
+const char *pattern_fill(Elab *e, const char *pattern)
+{
+    Vec(char) out = {0};
+    for (const char *at = pattern; *at;) {
+        size_t length = *at == '{' ? strcspn(at + 1, "{,}") : 0;
+        const char *value = length && at[1 + length] == '}' ? static_text(e, at + 1, length) : NULL;
+        if (!value) {
+            vec_push(e->arena, &out, *at++);
+            continue;
+        }
+        for (; *value; value++) vec_push(e->arena, &out, *value);
+        at += length + 2;
+    }
+    vec_push(e->arena, &out, 0);
+    return out.at;
+}

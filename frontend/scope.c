@@ -17,6 +17,13 @@ Elab *elab_new(Model *m, ElabMode mode, Graph *graph, Diagnostics *d)
     return e;
 }
 
+Elab *elab_new_data(Model *m, const char *line, Diagnostics *d)
+{
+    Elab *e = elab_new(m, MODE_data, graph_new(m->arena, m->dims, "data"), d);
+    e->draw_prefix = line;
+    return e;
+}
+
 /* places */
 
 Origin *elab_origin(Elab *e, Place place)
@@ -146,6 +153,18 @@ void elab_bind(Elab *e, const char *name, Value value, Place place)
     vec_push(e->arena, &f->names, ((Binding){ .name = name, .value = value, .place = place }));
 }
 
+void elab_bind_scope(Elab *e, const Bindings *scope)
+{
+    for (int i = 0; i < scope->count; i++) elab_bind(e, scope->at[i].name, scope->at[i].value, scope->at[i].place);
+}
+
+Bindings elab_scope(Elab *e)
+{
+    Bindings copy = {0};
+    for (int i = 0; i < e->frame->names.count; i++) vec_push(e->arena, &copy, e->frame->names.at[i]);
+    return copy;
+}
+
 /* looking up */
 
 static Value pending_default(Elab *e, Binding *b)
@@ -173,6 +192,8 @@ static bool ambient_value(Elab *e, const char *name, Place place, Value *out)
         *out = value_bool(e->frame->training);
     } else if (!strcmp(name, "shape") && e->shape) {
         *out = *e->shape;
+    } else if (!strcmp(name, "step") && e->mode == MODE_data) {
+        *out = elab_error(e, place, "step counts while a model is trained; data is evaluated before");
     } else if (!strcmp(name, "step") && e->graph && e->mode != MODE_initial) {
         elab_at(e, place);
         *out = value_tensor(make_cast(e->graph, elab_ambient(e, "step"), elab_real(e)));
@@ -238,6 +259,15 @@ static Value unknown_name(Elab *e, const char *name, Place place)
     return elab_error(e, place, "unknown name %s", name);
 }
 
+/* What the name means in the line being evaluated: a line sees what stands before it where a `for` binds names anew. NULL: nothing yet. */
+static ItemName *version_at(const Elab *e, ItemName *latest)
+{
+    if (!latest->older || !e->item) return latest;
+    ItemName *n = latest;
+    while (n && n->item->order >= e->item->order) n = n->older;
+    return n;
+}
+
 /* False: none of the file's names. */
 static bool file_value(Elab *e, const char *name, Place place, Value *out)
 {
@@ -246,8 +276,11 @@ static bool file_value(Elab *e, const char *name, Place place, Value *out)
     if (!item && sees_pipeline(e)) item = map_get(file->pipeline, name);
     if (item) {
         Node *stream = e->stream_nodes && !item->item->constant ? map_get(e->stream_nodes, name) : NULL;
+        ItemName *version = version_at(e, item);
         item->used = true;
-        *out = stream ? value_tensor(stream) : elab_item(e, item, place);
+        *out = stream   ? value_tensor(stream)
+             : version  ? elab_item(e, version, place)
+                        : elab_error(e, place, "%s has no value yet: the `for` below binds it", name);
         return true;
     }
     const Stmt *store = map_get(file->stores, name);

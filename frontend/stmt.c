@@ -105,7 +105,7 @@ static void typed_local(Elab *e, const Stmt *s)
 
 /* control */
 
-static bool bind_loop_names(Elab *e, const Name *names, const Value *value, Place place)
+bool elab_loop_names(Elab *e, const Name *names, const Value *value, Place place)
 {
     int count = 0, i = 0;
     for (const Name *n = names; n; n = n->next) count++;
@@ -122,7 +122,7 @@ static bool bind_loop_names(Elab *e, const Name *names, const Value *value, Plac
     return true;
 }
 
-static bool read_range(Elab *e, const Expr *range, Place place, List *out)
+bool elab_loop_range(Elab *e, const Expr *range, Place place, List *out)
 {
     Value v = elab_expr(e, range);
     if (v.kind == VALUE_list) {
@@ -139,12 +139,12 @@ static bool read_range(Elab *e, const Expr *range, Place place, List *out)
 static void run_for(Elab *e, const Stmt *s)
 {
     List list;
-    if (!read_range(e, s->values, s->place, &list)) {
+    if (!elab_loop_range(e, s->values, s->place, &list)) {
         e->frame->broken = true;
         return;
     }
     for (int i = 0; i < list.count && !e->frame->returned && !e->stopped; i++) {
-        if (!bind_loop_names(e, s->names, &list.at[i], s->place)) return;
+        if (!elab_loop_names(e, s->names, &list.at[i], s->place)) return;
         elab_block(e, s->body);
     }
 }

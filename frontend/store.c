@@ -5,6 +5,7 @@
 
 Node *elab_ambient(Elab *e, const char *name)
 {
+    if (e->mode == MODE_data) return make_whole(e->graph, DT_i64, 0);    /* draws of data are the same in every run */
     Node *n = graph_find_input(e->graph, name);
     return n ? n : make_input(e->graph, STORE_ambient, name, type_scalar(DT_i64));
 }
@@ -23,11 +24,13 @@ static Node *initial_node(Elab *e, const Expr *x, const Type *type, const char *
     Value v = x ? elab_expr(e, x) : value_number(0);
     if (v.kind == VALUE_function) v = elab_apply(e, v.function, NULL, 0, NULL, x->place);
     if (v.kind == VALUE_error) return NULL;
+    v = elab_lift(e, v, place);
     bool fill = v.kind == VALUE_number || v.kind == VALUE_bool;
     Node *n = fill ? elab_number_node(e, &v, type->dtype, place) : v.kind == VALUE_tensor ? v.node : NULL;
     if (fill && !n) return NULL;
     if (n && !n->type.rank && n->type.dtype == type->dtype) n = elab_expand_to(e, n, type, place);
-    if (n && type_equal(&n->type, type)) return n;
+    Node *fitting = n && n->type.dtype == type->dtype ? elab_renamed(e, n, type, place) : NULL;
+    if (fitting) return fitting;
     elab_error(e, place, "the initial value of %s: expected %s, found %s", path, type_text(e->arena, type),
                n ? type_text(e->arena, &n->type) : value_text(e->arena, &v));
     return NULL;
@@ -139,8 +142,13 @@ static Value declare_state(Elab *e, const Stmt *s, const char *name, Place place
 static bool may_declare(Elab *e, const Stmt *s)
 {
     const FnDecl *fn = e->frame->fn;
-    if (!fn || fn->module) return true;
-    elab_error(e, s->place, "a fn owns nothing: declare this at file level, or make %s a module", fn->name);
+    if (e->mode == MODE_data) {
+        elab_error(e, s->place, "data is evaluated before there are parameters; this module cannot be called there");
+    } else if (!fn || fn->module) {
+        return true;
+    } else {
+        elab_error(e, s->place, "a fn owns nothing: declare this at file level, or make %s a module", fn->name);
+    }
     for (const Name *n = s->names; n; n = n->next) elab_bind(e, n->text, value_error(), n->place);
     return false;
 }
@@ -157,7 +165,7 @@ void elab_declare(Elab *e, const Stmt *s)
 
 Value elab_file_store(Elab *e, const Stmt *s, const char *name, Place place)
 {
-    if (!e->graph || e->mode == MODE_initial)
+    if (!e->graph || e->mode == MODE_initial || e->mode == MODE_data)
         return elab_error(e, place, "the parameter %s has no value here", name);
     const Site *site = map_get(e->sites, name);
     if (site && site->node) return value_tensor(site->node);

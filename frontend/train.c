@@ -103,6 +103,7 @@ static Use *read_use(Elab *e, const Expr *call)
     }
     Use *use = arena_new_of(m->arena, Use);
     *use = (Use){ .key = c->fn->name, .callable = c, .call = call, .stream_count = streams, .streams = uses };
+    use->scope = elab_scope(e);
     if (keyword) {
         use->key = arena_print(m->arena, "%s(%s)", c->fn->name, keyword);
         map_set(m->uses, use->key, use);
@@ -124,7 +125,7 @@ static void set_minimize(Train *t, const Stmt *s)
 
 static void set_using(Train *t, const Stmt *s)
 {
-    if (one_value(t, s)) once(t, &t->m->using, s);
+    if (one_value(t, s) && once(t, &t->m->using, s)) t->m->using_scope = elab_scope(t->e);
 }
 
 static void set_clip(Train *t, const Stmt *s)
@@ -179,7 +180,10 @@ static void set_group(Train *t, const Stmt *s)
         elab_error(t->e, s->place, "group takes patterns and what to change for them: group \"**.bias\", decay = 0");
         return;
     }
-    vec_push(t->m->arena, &t->m->groups, (Group){ .stmt = s });
+    Group group = { .stmt = s, .scope = elab_scope(t->e) };
+    for (const Expr *x = s->values; x; x = x->next)
+        if (!x->keyword) vec_push(t->m->arena, &group.patterns, pattern_fill(t->e, x->text));
+    vec_push(t->m->arena, &t->m->groups, group);
 }
 
 /* the table */
@@ -213,9 +217,21 @@ static void read_setting(Train *t, const Stmt *s)
                near ? "?" : "");
 }
 
+static void read_block(Train *t, const Stmt *body);
+
+static void read_for(Train *t, const Stmt *s)
+{
+    List list;
+    if (!elab_loop_range(t->e, s->values, s->place, &list)) return;
+    for (int i = 0; i < list.count && !t->e->stopped; i++) {
+        if (!elab_loop_names(t->e, s->names, &list.at[i], s->place)) return;
+        read_block(t, s->body);
+    }
+}
+
 static void read_block(Train *t, const Stmt *body)
 {
-    for (const Stmt *s = body; s; s = s->next) {
+    for (const Stmt *s = body; s && elab_spend(t->e, 1, s->place); s = s->next) {
         bool truth;
         switch (s->kind) {
         case STMT_setting: read_setting(t, s); break;
@@ -223,7 +239,7 @@ static void read_block(Train *t, const Stmt *body)
             if (elab_truth(t->e, s->values, &truth)) read_block(t, truth ? s->body : s->otherwise);
             break;
         case STMT_block: elab_error(t->e, s->place, "%s is reserved: not built yet", s->text); break;
-        case STMT_for: elab_error(t->e, s->place, "`for` in train is reserved: not built yet"); break;
+        case STMT_for: read_for(t, s); break;
         default: elab_error(t->e, s->place, "train holds settings such as `steps 2000`"); break;
         }
     }

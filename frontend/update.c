@@ -6,8 +6,8 @@
 
 static bool group_matches(const Group *g, const char *path)
 {
-    for (const Expr *x = g->stmt->values; x; x = x->next)
-        if (!x->keyword && x->kind == EXPR_string && pattern_matches(x->text, path)) return true;
+    for (int i = 0; i < g->patterns.count; i++)
+        if (pattern_matches(g->patterns.at[i], path)) return true;
     return false;
 }
 
@@ -16,11 +16,14 @@ void update_check_groups(Model *m, Diagnostics *d)
     if (m->groups_checked) return;
     m->groups_checked = true;
     for (int i = 0; i < m->groups.count; i++) {
-        for (const Expr *x = m->groups.at[i].stmt->values; x; x = x->next) {
-            bool matched = x->keyword || x->kind != EXPR_string;
-            for (int k = 0; k < m->params.count && !matched; k++)
-                matched = pattern_matches(x->text, m->params.at[k]->path);
-            if (!matched) diag_error(d, x->place, "the pattern \"%s\" matches no parameter of the model", x->text);
+        const Group *g = &m->groups.at[i];
+        int n = 0;
+        for (const Expr *x = g->stmt->values; x; x = x->next) {
+            if (x->keyword) continue;
+            const char *pattern = g->patterns.at[n++];
+            bool matched = false;
+            for (int k = 0; k < m->params.count && !matched; k++) matched = pattern_matches(pattern, m->params.at[k]->path);
+            if (!matched) diag_error(d, x->place, "the pattern \"%s\" matches no parameter of the model", pattern);
         }
     }
 }
@@ -57,6 +60,7 @@ static bool apply_groups(Elab *e, const Function *f, const char *path, Arguments
     for (int i = 0; i < e->model->groups.count; i++) {
         const Group *g = &e->model->groups.at[i];
         if (!group_matches(g, path)) continue;
+        elab_bind_scope(e, &g->scope);
         for (const Expr *x = g->stmt->values; x; x = x->next) {
             if (!x->keyword) continue;
             Value v = elab_expr(e, x);
@@ -137,6 +141,7 @@ Graph *model_update(Model *m, const Param *param, int64_t steps, int64_t epoch_s
     e->steps = (double)steps;
     e->epoch = (double)epoch_steps;
     elab_push(e, NULL, m->root, "", (Place){0});
+    elab_bind_scope(e, &m->using_scope);
     elab_at(e, x->place);
     Value v = elab_expr(e, x);
     if (!check_optimizer(e, &v, x) || !run_optimizer(e, v.function, param, x)) return NULL;

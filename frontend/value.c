@@ -63,7 +63,8 @@ static const char *host_text(Arena *arena, const HostValue *host)
 {
     switch (host->kind) {
     case HOST_text: return "text";
-    case HOST_ids: return "ids";
+    case HOST_column: return "a column of texts";
+    case HOST_ids: return arena_print(arena, "ids, %s", type_text(arena, &host->type));
     case HOST_ragged: return "ragged rows";
     case HOST_tokenizer: return "a tokenizer";
     case HOST_array: return arena_print(arena, "an array %s", type_text(arena, &host->type));

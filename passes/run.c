@@ -9,6 +9,7 @@ typedef struct Run {
     Arena             *arena;
     const PassOptions *options;
     Diagnostics       *d;
+    int                errors;           /* reported before the first pass */
     Graph             *graph;            /* until a LOWER row has run */
     Plan              *plan;             /* from then on */
     bool               ended;            /* stop_after was reached, or errors were reported */
@@ -41,7 +42,7 @@ static void verify(const Run *run, const char *pass)
 static void finish_pass(Run *run, const char *pass)
 {
     const char *last = run->options->stop_after;
-    if (!run->graph || diag_error_count(run->d) > 0) {
+    if (!run->graph || diag_error_count(run->d) > run->errors) {
         run->ended = true;
         return;
     }
@@ -59,7 +60,7 @@ static bool begin_pass(const Run *run, const char *pass)
 
 Plan *passes_run(Arena *arena, Graph *graph, const PassOptions *options, Diagnostics *d)
 {
-    Run run = {arena, options, d, graph, NULL, false};
+    Run run = {arena, options, d, diag_error_count(d), graph, NULL, false};
 #define GRAPH(name, function, doc) \
     if (begin_pass(&run, #name)) { \
         run.graph = function(arena, run.graph, options, d); \
@@ -79,5 +80,5 @@ Plan *passes_run(Arena *arena, Graph *graph, const PassOptions *options, Diagnos
 #undef GRAPH
 #undef LOWER
 #undef PLAN
-    return diag_error_count(d) > 0 ? NULL : run.plan;
+    return diag_error_count(d) > run.errors ? NULL : run.plan;
 }

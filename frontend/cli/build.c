@@ -78,10 +78,22 @@ bool step_source(Session *s, StepSource *out)
     return true;
 }
 
+/* Tables have their place whether or not a graph reads them: a checkpoint holds them all. */
+static const Graph *all_tables(Session *s)
+{
+    Graph *graph = graph_new(s->arena, model_dims(s->model), "tables");
+    for (int i = 0; i < model_table_count(s->model); i++) {
+        const HostValue *table = model_table(s->model, i);
+        make_input(graph, STORE_const, table->name, table->type);
+    }
+    return graph;
+}
+
 Layout *session_layout(Session *s, const StepSource *step, Graph *const *others, int other_count)
 {
     int updates = step ? step->passes.trained_count : 0, n = 0;
-    const Graph **graphs = arena_array(s->arena, const Graph *, updates + other_count + 1);
+    const Graph **graphs = arena_array(s->arena, const Graph *, updates + other_count + 2);
+    graphs[n++] = all_tables(s);
     if (step) graphs[n++] = step->graph;
     for (int i = 0; i < other_count; i++) graphs[n++] = others[i];
     for (int i = 0; i < updates; i++) graphs[n++] = step->passes.updates[i].code;

@@ -32,6 +32,15 @@ static void print_tokenizer(const RtTokenizer *t)
     puts(size > PIECES_SHOWN ? " ..." : "");
 }
 
+static void print_array(Session *s, const HostValue *value)
+{
+    const DataArray *a = host_array(value);
+    int64_t count = data_array_count(a);
+    printf("%s", type_text(s->arena, &value->type));
+    for (int64_t i = 0; i < count && i < PIECES_SHOWN; i++) printf(i ? " %.6g" : ": %.6g", host_element(a, i));
+    puts(count > PIECES_SHOWN ? " ..." : "");
+}
+
 static void print_constant(Session *s, const char *name, const HostArg *value)
 {
     printf("%-10s ", name);
@@ -40,7 +49,7 @@ static void print_constant(Session *s, const char *name, const HostArg *value)
     else if (value->kind == ARG_text) printf("\"%s\"\n", value->text);
     else if (value->kind != ARG_host) puts(value->kind == ARG_list ? "a list" : "none");
     else if (value->value.kind == HOST_tokenizer) print_tokenizer(host_tokenizer(&value->value));
-    else if (value->value.kind == HOST_array || value->value.kind == HOST_ids) puts(type_text(s->arena, &value->value.type));
+    else if (value->value.kind == HOST_array || value->value.kind == HOST_ids) print_array(s, &value->value);
     else puts("a value of the data phase");
 }
 

@@ -1,5 +1,6 @@
 /* Values go over as handles: a HostValue's handle is a DataValue in the session's arena. */
 #include "frontend/cli/host.h"
+#include "frontend/cli/compute.h"
 #include "frontend/cli/saved.h"
 
 #include <stdlib.h>
@@ -8,20 +9,27 @@
 struct HostData {
     Arena  *arena;
     RtData *runtime;
-    const char *saved;                   /* run directory, or NULL */
+    Saved  *saved;                       /* or NULL */
+    int     threads;
 };
 
-HostData *host_data_new(Arena *arena, const Pairs *data, const char *saved)
+HostData *host_data_new(Arena *arena, const Pairs *data, const char *saved, int threads)
 {
     HostData *h = arena_new_of(arena, HostData);
     h->arena = arena;
-    h->saved = saved;
+    h->threads = threads;
+    h->saved = saved ? saved_open(arena, saved) : NULL;
     h->runtime = rt_data_new();
     for (int i = 0; i < data->count; i++) rt_data_bind(h->runtime, data->at[i].name, data->at[i].value);
     return h;
 }
 
-void host_data_free(HostData *data) { rt_data_free(data->runtime); }
+void host_data_free(HostData *data)
+{
+    if (data->saved) saved_close(data->saved);
+    rt_data_free(data->runtime);
+}
+
 RtData *host_data_runtime(HostData *data) { return data->runtime; }
 Arena *host_data_arena(HostData *data) { return data->arena; }
 const char *host_data_unused(const HostData *data) { return rt_data_unused(data->runtime); }
@@ -89,13 +97,19 @@ static HostArg from_data(HostData *h, Dims *dims, const DataValue *v)
     case DATA_none: arg.kind = ARG_none; break;
     case DATA_number: arg.kind = ARG_number; arg.number = v->number; break;
     case DATA_bool: arg.kind = ARG_bool; arg.number = v->truth; break;
-    case DATA_text:
-    case DATA_column: arg.value.kind = HOST_text; break;
+    case DATA_text: arg.value.kind = HOST_text; break;
+    case DATA_column:
+        arg.value.kind = HOST_column;
+        arg.value.type = shaped(dims, RT_i32, 1, &v->column.count);
+        break;
     case DATA_array:
         arg.value.kind = v->array.rank == 1 && v->array.dtype == RT_i32 ? HOST_ids : HOST_array;
         arg.value.type = shaped(dims, v->array.dtype, v->array.rank, v->array.shape);
         break;
-    case DATA_ragged: arg.value.kind = HOST_ragged; break;
+    case DATA_ragged:
+        arg.value.kind = HOST_ragged;
+        arg.value.type = shaped(dims, RT_i32, 1, &v->ragged.rows);
+        break;
     case DATA_tokenizer: arg.value.kind = HOST_tokenizer; break;
     case DATA_stream:
         arg.value.kind = HOST_stream;
@@ -128,19 +142,65 @@ static bool call(void *context, const char *name, const HostArg *args, int arg_c
     return true;
 }
 
-HostArg host_arg(HostData *data, const DataValue *value) { return from_data(data, NULL, value); }
+HostArg host_arg(HostData *data, Dims *dims, const DataValue *value) { return from_data(data, dims, value); }
+const DataArray *host_array(const HostValue *value) { return &((const DataValue *)value->handle)->array; }
 
-static bool saved(void *context, const char *name, HostArg *out)
+double host_element(const DataArray *a, int64_t i)
+{
+    Arena *arena = arena_new();
+    Type type = type_scalar((DType)a->dtype);
+    const Tensor *t = tensor_from_bytes(arena, type, (const char *)a->data + i * dtype_bytes(type.dtype));
+    double x = t->f ? t->f[0] : (double)t->i[0];
+    arena_free(arena);
+    return x;
+}
+
+static bool saved(void *context, const char *name, Dims *dims, HostArg *out)
 {
     HostData *h = context;
     const char *why = NULL;
     if (!h->saved) return false;
-    bool found = saved_constant(h, h->saved, name, out, &why);
+    bool found = saved_constant(h->saved, h, name, dims, out, &why);
     if (why) fprintf(stderr, "warning: %s\n", why);
     return found;
 }
 
+/* Room for a value of this type, in the memory of the data phase. */
+static DataValue new_array(HostData *h, const Type *type)
+{
+    DataValue v = { .kind = DATA_array, .array = { .dtype = (int32_t)type->dtype, .rank = type->rank } };
+    for (int k = 0; k < type->rank; k++) v.array.shape[k] = dim_value(type->dim[k]);
+    v.array.data = rt_data_alloc(h->runtime, data_array_count(&v.array), rt_dtype_bytes(v.array.dtype));
+    return v;
+}
+
+/* A result without axes is a number, unless it is a whole one that numbers do not reach. */
+static HostArg result_arg(HostData *h, Dims *dims, const DataValue *v)
+{
+    double x = v->array.rank ? 0 : host_element(&v->array, 0);
+    bool inexact = v->array.dtype == RT_i64 && (x > 0x1p53 || x < -0x1p53);
+    if (v->array.rank || inexact) return from_data(h, dims, v);
+    return (HostArg){ .kind = v->array.dtype == RT_bool ? ARG_bool : ARG_number, .number = x };
+}
+
+static bool run(void *context, Graph *graph, const HostArg *inputs, Place place, Diagnostics *d, HostArg *results)
+{
+    HostData *h = context;
+    const void **given = arena_array(h->arena, const void *, graph->inputs.count + 1);
+    void **bytes = arena_array(h->arena, void *, graph->outputs.count);
+    DataValue *values = arena_array(h->arena, DataValue, graph->outputs.count);
+    if (!compute_fits(graph, place, d)) return false;
+    for (int i = 0; i < graph->inputs.count; i++) given[i] = host_array(&inputs[i].value)->data;
+    for (int i = 0; i < graph->outputs.count; i++) {
+        values[i] = new_array(h, &graph->outputs.at[i].node->type);
+        bytes[i] = (void *)values[i].array.data;
+    }
+    if (!compute_graph(h->arena, graph, h->threads, given, bytes, place, d)) return false;
+    for (int i = 0; i < graph->outputs.count; i++) results[i] = result_arg(h, graph->dims, &values[i]);
+    return true;
+}
+
 Host host_make(HostData *data)
 {
-    return (Host){ .context = data, .knows = knows, .names = names, .call = call, .saved = saved };
+    return (Host){ .context = data, .knows = knows, .names = names, .call = call, .saved = saved, .run = run };
 }

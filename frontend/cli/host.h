@@ -8,15 +8,20 @@
 
 typedef struct HostData HostData;
 
-/* data: what --data gave. saved: the run directory whose constants stand in for those of `data`, or NULL. */
-HostData *host_data_new(Arena *arena, const Pairs *data, const char *saved);
+/* data: what --data gave. saved: the run directory or file whose constants stand in for those of `data`, or NULL. threads: for
+ * what data computes; 0: one per processor. */
+HostData *host_data_new(Arena *arena, const Pairs *data, const char *saved, int threads);
 void      host_data_free(HostData *data);
 RtData   *host_data_runtime(HostData *data);
 Arena    *host_data_arena(HostData *data);
 Host      host_make(HostData *data);
 
-/* A value without dimensions (a tokenizer, a text, a number) for the elaborator. */
-HostArg   host_arg(HostData *data, const DataValue *value);
+/* A value for the elaborator. dims: may be NULL when it is no array. */
+HostArg   host_arg(HostData *data, Dims *dims, const DataValue *value);
+/* The array behind a value of the elaborator. */
+const DataArray *host_array(const HostValue *value);
+/* One element of an array, of any type. */
+double    host_element(const DataArray *array, int64_t index);
 
 /* The --data name that no reader asked for, or NULL. */
 const char *host_data_unused(const HostData *data);

@@ -1,13 +1,12 @@
 /* Building and filling a model in memory. */
 #include "frontend/cli/run.h"
 #include "frontend/cli/host.h"
+#include "frontend/cli/saved.h"
 #include "runtime/core/memory.h"
 
 #include <stdlib.h>
 
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* An evaluation's value from its terms: the scalar graph around them, constants by now. */
 static double post(void *context, const double *terms)
@@ -163,6 +162,32 @@ static void list_values(Run *r)
     }
 }
 
+/* The constant arrays of `data`, at their places in the const block. */
+static void list_tables(Run *r)
+{
+    const Model *m = r->s->model;
+    r->table_count = model_table_count(m);
+    r->tables = arena_array(r->s->arena, RtValue, r->table_count + 1);
+    for (int i = 0; i < r->table_count; i++) {
+        const HostValue *table = model_table(m, i);
+        const DataArray *array = host_array(table);
+        const int64_t *offset = map_get(r->layout->offset, table->name);
+        RtValue *v = &r->tables[i];
+        *v = (RtValue){ .name = table->name, .dtype = array->dtype, .rank = array->rank, .place = RT_PLACE(BLOCK_const, *offset),
+                        .bytes = data_array_count(array) * rt_dtype_bytes(array->dtype) };
+        memcpy(v->shape, array->shape, sizeof v->shape);
+    }
+}
+
+static void fill_tables(Run *r)
+{
+    for (int i = 0; i < r->table_count; i++) {
+        const RtValue *v = &r->tables[i];
+        char *to = r->constants + (v->place & 0xFFFFFFFFFFFFFF);
+        if (v->bytes) memcpy(to, host_array(model_table(r->s->model, i))->data, (size_t)v->bytes);
+    }
+}
+
 static bool draw_initial(Run *r)
 {
     const Program *p = r->initial.program;
@@ -199,6 +224,7 @@ bool run_memory(Run *r, const Build *extra, int extra_count)
     Session *s = r->s;
     if (!build_initial(s, r->train.code ? &r->step : NULL, r->layout, &r->initial)) return false;
     list_values(r);
+    list_tables(r);
     r->pool = rt_pool_new(s->options->threads > 0 ? (int)s->options->threads : 0, most_scratch(r, extra, extra_count));
     r->param = rt_memory_new(r->layout->param_bytes);
     r->state = rt_memory_new(r->layout->state_bytes);
@@ -208,21 +234,14 @@ bool run_memory(Run *r, const Build *extra, int extra_count)
                      (long long)(r->layout->param_bytes + r->layout->state_bytes));
         return false;
     }
+    fill_tables(r);
     return draw_initial(r) && (!s->options->weights || run_load(r, s->options->weights));
-}
-
-const char *run_weights_file(Arena *arena, const char *weights)
-{
-    struct stat st;
-    if (stat(weights, &st) || !S_ISDIR(st.st_mode)) return weights;
-    const char *best = arena_print(arena, "%s/best.safetensors", weights);
-    return access(best, R_OK) ? arena_print(arena, "%s/last.safetensors", weights) : best;
 }
 
 bool run_load(Run *r, const char *weights)
 {
     RtError error;
-    RtTensors *tensors = rt_tensors_open(run_weights_file(r->s->arena, weights), &error);
+    RtTensors *tensors = rt_tensors_open(saved_weights(r->s->arena, weights), &error);
     bool good = tensors && rt_tensors_verify(tensors, &error);
     for (int i = 0; good && i < r->param_count; i++)
         good = rt_tensors_load(tensors, &r->params[i], r->param + (r->params[i].place & 0xFFFFFFFFFFFFFF), &error);

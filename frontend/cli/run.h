@@ -16,8 +16,8 @@ typedef struct Run {
     int          evaluation_count;
     Pool        *pool;
     char        *param, *state, *constants;
-    RtValue     *params, *states;
-    int          param_count, state_count;
+    RtValue     *params, *states, *tables;
+    int          param_count, state_count, table_count;
     uint64_t     seed;
 } Run;
 
@@ -26,14 +26,11 @@ bool run_open(Run *r, Session *s, bool training);
 /* Adds an entry that is neither: generate's. Call before run_memory. */
 void run_close(Run *r);
 
-/* Allocates the blocks and fills parameters and states: drawn from the seed, then read from --weights where given. `extra` are
+/* Allocates the blocks and fills them: tables from `data`; parameters and states drawn from the seed, then read from --weights where given. `extra` are
  * graphs of further entries. */
 bool run_memory(Run *r, const Build *extra, int extra_count);
 
 /* Reads parameters by path from a run directory or a file. All that the model has must be there. */
 bool run_load(Run *r, const char *weights);
-
-/* The safetensors file that --weights DIR|FILE means: best, then last of a directory. */
-const char *run_weights_file(Arena *arena, const char *weights);
 
 #endif

@@ -1,5 +1,5 @@
-/* What a run directory says of the model it trained: the settings it was trained with, the data, the tokenizers. Commands that
- * use the weights take them from there, so that `ptm generate model.ptm --weights run/` needs no other flag. */
+/* What was saved with weights of the model they belong to: the settings it was trained with, the data, the constants of `data`.
+ * Commands that use the weights take them from there, so that `ptm generate model.ptm --weights run/` needs no other flag. */
 #ifndef PTM_CLI_SAVED_H
 #define PTM_CLI_SAVED_H
 
@@ -9,7 +9,20 @@
  * adds nothing. False when run.json is damaged, with the reason. */
 bool saved_settings(Arena *arena, const char *directory, Pairs *set, Pairs *data, const char **why);
 
-/* The tokenizer that the run was trained with: DIR/NAME.tokenizer. False when there is none; *why is set when it is damaged. */
-bool saved_constant(HostData *data, const char *directory, const char *name, HostArg *out, const char **why);
+/* The safetensors file that --weights DIR|FILE means: best, then last of a directory. */
+const char *saved_weights(Arena *arena, const char *weights);
+
+/* The constants of `data` in a checkpoint. Its metadata has a text of JSON for each: a number, true, false, null, a list; an array is
+ * the text of its type and lies in the tensor "const.NAME" (inside lists "const.NAME.0.1"); a string is {"text": "..."}, a tokenizer
+ * {"tokenizer": pieces} and lies beside the file as NAME.tokenizer. */
+typedef struct Saved Saved;
+Saved *saved_open(Arena *arena, const char *weights);        /* opens the file when first asked */
+void   saved_close(Saved *saved);
+
+/* False when it was not saved, or not as a whole; *why is set when what is there cannot be used. */
+bool saved_constant(Saved *saved, HostData *data, const char *name, Dims *dims, HostArg *out, const char **why);
+
+/* The text for a constant's metadata, or NULL for one that is not saved (a text, a stream, ragged rows). */
+const char *saved_text(Arena *arena, const HostArg *value);
 
 #endif

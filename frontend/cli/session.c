@@ -73,10 +73,11 @@ bool session_open(Session *s, const Options *options)
         session_fail(s, "%s", why);
         return false;
     }
-    s->data = host_data_new(s->arena, &data, saved);
+    s->data = host_data_new(s->arena, &data, saved, options->threads > 0 ? (int)options->threads : 0);
     s->host = host_make(s->data);
     ModelOptions model = {
-        .settings = settings(s, &set), .setting_count = set.count, .host = &s->host, .real = DT_f32
+        .settings = settings(s, &set), .setting_count = set.count, .host = &s->host, .real = DT_f32,
+        .without_train = !strcmp(options->command, "generate")
     };
     s->model = model_new(s->arena, s->ast, &model, s->diagnostics);
     bool goes_on = !strcmp(options->command, "check");       /* it reports the errors of every part at once */

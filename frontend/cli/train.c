@@ -1,6 +1,7 @@
 /* ptm train. */
 #include "frontend/cli/host.h"
 #include "frontend/cli/run.h"
+#include "frontend/cli/saved.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -82,6 +83,23 @@ static void describe(Run *r, Recipe *recipe)
     recipe->files = files;
 }
 
+/* The constants of `data` for the checkpoint: tables are tensors there, and everything has its text. */
+static void save_constants(Run *r, Recipe *recipe)
+{
+    Session *s = r->s;
+    int count = model_constant_count(s->model);
+    RtMeta *metadata = arena_array(s->arena, RtMeta, count + 1);
+    for (int i = 0; i < count; i++) {
+        HostArg value = model_constant_value(s->model, i);
+        const char *text = saved_text(s->arena, &value);
+        if (!text) continue;
+        metadata[recipe->metadata_count++] = (RtMeta){ arena_print(s->arena, "const.%s", model_constant_name(s->model, i)), text };
+    }
+    recipe->metadata = metadata;
+    recipe->tables = r->tables;
+    recipe->table_count = r->table_count;
+}
+
 static void make_recipe(Run *r, Recipe *out)
 {
     const Options *o = r->s->options;
@@ -98,6 +116,7 @@ static void make_recipe(Run *r, Recipe *out)
     };
     train_feeds(r, &out->train);
     describe(r, out);
+    save_constants(r, out);
 }
 
 /* How near the result is to what the source allows, where that is known. */

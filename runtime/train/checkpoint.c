@@ -165,6 +165,17 @@ static bool check_table(const Recipe *r, const RtTensors *t, const char *path, c
     return good;
 }
 
+static bool check_metadata(const Recipe *r, const RtTensors *t, const char *path, RtError *e)
+{
+    for (int i = 0; i < r->metadata_count; i++) {
+        const char *now = r->metadata[i].value, *then = rt_tensors_metadata(t, r->metadata[i].key);
+        if (then && strcmp(then, now) == 0) continue;
+        return rt_fail(e, "%s: %s is %.80s there and %.80s now: this run was started with other data", path,
+                       r->metadata[i].key, then ? then : "missing", now);
+    }
+    return true;
+}
+
 static bool load_tensors(const Recipe *r, const RtTensors *t, const char *path, RtError *e)
 {
     int wanted = r->param_count + r->table_count + r->state_count;
@@ -186,7 +197,8 @@ bool checkpoint_load(const Recipe *r, const char *path, Position *position, RtEr
 {
     RtTensors *t = rt_tensors_open(path, e);
     if (!t) return false;
-    bool good = rt_tensors_verify(t, e) && load_position(r, t, path, position, e) && load_tensors(r, t, path, e);
+    bool good = rt_tensors_verify(t, e) && load_position(r, t, path, position, e) && check_metadata(r, t, path, e)
+                && load_tensors(r, t, path, e);
     rt_tensors_close(t);
     return good;
 }

@@ -20,8 +20,8 @@ void   saver_free(Saver *saver);
 bool   saver_write_all(Saver *saver, const char *path, const Position *position, RtError *e);
 bool   saver_write_weights(Saver *saver, const char *path, const Position *position, RtError *e);    /* without states */
 
-/* Reads a file of saver_write_all into the recipe's blocks. Tables must be those of the recipe, and nothing may be
- * missing or left over. */
+/* Reads a file of saver_write_all into the recipe's blocks. Tables and metadata must be those of the recipe, and
+ * nothing may be missing or left over. */
 bool checkpoint_load(const Recipe *recipe, const char *path, Position *position, RtError *e);
 
 #endif

@@ -59,7 +59,7 @@ typedef struct Recipe {
     const RtValue *params, *states, *tables;     /* what a checkpoint holds, at places in these three blocks. Tables are written as
                                                     "const.NAME" and must be the same on resume */
     int           param_count, state_count, table_count;
-    const RtMeta *metadata;              /* further texts for the checkpoint */
+    const RtMeta *metadata;              /* further texts for the checkpoint, the same on resume */
     int           metadata_count;
 
     RtRun          train;
