@@ -46,7 +46,7 @@ const char *code_kernel_llvm(Arena *arena, const Plan *plan, int kernel)
 {
     Functions functions = {0};
     const Function *f = function_find(arena, &functions, signature_new(arena, plan, plan->kernels.at[kernel]));
-    Unit *u = unit_new(arena, "kernel");
+    Unit *u = unit_new(arena, "kernel", true);
     emit_kernel(u, arena, f->signature, &f->nest, &f->grid, f->name);
     char *text = LLVMPrintModuleToString(u->module);
     const char *copy = arena_print(arena, "%s", text);
@@ -150,7 +150,7 @@ static void *work(void *context)
 {
     Worker *w = context;
     double start = thread_seconds();
-    Unit *u = unit_new(w->arena, w->entry);
+    Unit *u = unit_new(w->arena, w->entry, w->target->fused);
     LLVMTargetMachineRef machine = target_machine(w->target);
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
     LLVMSetTarget(u->module, w->target->triple);

@@ -122,8 +122,11 @@ LLVMValueRef element_code(const Unit *u, Op op, DType dtype, LLVMValueRef a, LLV
     return NULL;
 }
 
+/* Not llvm.fmuladd: where LLVM finds both factors constant it rounds their product, and then the bits would depend on
+ * what one kernel knows and another does not. */
 LLVMValueRef element_multiply_add(const Unit *u, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c)
 {
     LLVMValueRef args[] = {a, b, c};
-    return intrinsic_of(u, "llvm.fmuladd", args, 3);
+    if (u->fused) return intrinsic_of(u, "llvm.fma", args, 3);
+    return LLVMBuildFAdd(u->builder, LLVMBuildFMul(u->builder, a, b, ""), c, "");
 }

@@ -4,12 +4,13 @@
 #include <assert.h>
 #include <string.h>
 
-Unit *unit_new(Arena *arena, const char *name)
+Unit *unit_new(Arena *arena, const char *name, bool fused)
 {
     Unit *u = arena_new_of(arena, Unit);
     u->context = LLVMContextCreate();
     u->module = LLVMModuleCreateWithNameInContext(name, u->context);
     u->builder = LLVMCreateBuilderInContext(u->context);
+    u->fused = fused;
     u->i1 = LLVMInt1TypeInContext(u->context);
     u->i8 = LLVMInt8TypeInContext(u->context);
     u->i16 = LLVMInt16TypeInContext(u->context);

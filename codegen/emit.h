@@ -17,6 +17,7 @@ typedef struct Unit {
     LLVMModuleRef  module;
     LLVMBuilderRef builder;
     LLVMTypeRef i1, i8, i16, i32, i64, half, f32, f64, pointer;
+    bool   fused;                        /* the target multiplies and adds in one step, rounding once */
     struct DebugLines *lines;            /* NULL without debug lines */
 } Unit;
 
@@ -81,7 +82,7 @@ typedef struct Emit {
 } Emit;
 
 /* emit.c: builder, types, scopes, loops */
-Unit *unit_new(Arena *arena, const char *name);
+Unit *unit_new(Arena *arena, const char *name, bool fused);
 void  unit_free(Unit *u);
 LLVMBuilderRef at(Emit *e, int depth);                       /* the builder, placed at the end of a scope */
 void  branch_done(Emit *e, int depth, LLVMBasicBlockRef next);           /* the scope goes on in another block */

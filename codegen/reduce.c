@@ -59,16 +59,6 @@ static LLVMValueRef combine(const Unit *u, const Node *node, LLVMValueRef a, LLV
     return element_code(u, node->op == OP_sum ? OP_add : OP_max, node->type.dtype, a, b, NULL);
 }
 
-/* sum of a * b: one multiply-add an element, as long as the product is nobody else's. */
-static bool is_product(const Emit *e, const Node *node)
-{
-    const Node *arg = node->args[0];
-    const Member *member = signature_member(e->s, arg);
-    bool wide = arg->type.dtype == DT_f32 || arg->type.dtype == DT_f64;
-    return node->op == OP_sum && arg->op == OP_mul && wide && arg->type.dtype == node->type.dtype && member->inside &&
-           !member->keep && !member->output;
-}
-
 LLVMValueRef reduction_step(Emit *e, const Node *node, LLVMValueRef so_far, unsigned groups, Mask mask)
 {
     const Unit *u = e->unit;
@@ -77,7 +67,7 @@ LLVMValueRef reduction_step(Emit *e, const Node *node, LLVMValueRef so_far, unsi
     nest_index(&e->indexer, e->nest, e->part, groups, &node->type, index);
     nest_operand(&e->indexer, e->nest, e->part, node, index, operand);
     LLVMValueRef next;
-    if (is_product(e, node)) {
+    if (signature_contracts(e->s, arg)) {
         Value a = eval(e, arg->args[0], operand, mask), b = eval(e, arg->args[1], operand, mask);
         at(e, e->depth);
         next = element_multiply_add(u, a.v, b.v, so_far);

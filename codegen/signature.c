@@ -35,6 +35,8 @@ bool signature_is_stored(const Signature *s, const Node *node)
     return member && !member->inside;
 }
 
+bool signature_contracts(const Signature *s, const Node *node) { return s->plan->contracted[node->id]; }
+
 /* Text that grows in the arena. */
 typedef struct Text {
     Arena *arena;
@@ -98,6 +100,7 @@ static void put_node(Text *text, Signature *s, const Node *node)
         if (!s->flat || node->arg_count == 0) put_attributes(text, node);
         for (int k = 0; k < node->arg_count; k++) put(text, " %%%d", signature_member(s, node->args[k])->number);
         if (member->keep) put(text, " keep");
+        if (signature_contracts(s, node)) put(text, " contracted");
     }
     put(text, "\n");
 }

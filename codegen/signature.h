@@ -44,6 +44,7 @@ typedef struct Signature {
 Signature    *signature_new(Arena *arena, const Plan *plan, const Kernel *kernel);
 const Member *signature_member(const Signature *s, const Node *node);    /* NULL: neither inside nor input */
 bool          signature_is_stored(const Signature *s, const Node *node); /* read from memory by this kernel */
+bool          signature_contracts(const Signature *s, const Node *node); /* Plan.contracted */
 
 /* For these kernels sum and reduce_max inside are reductions over the nest. */
 bool          node_is_reduction(const Node *node);

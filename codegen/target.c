@@ -15,6 +15,7 @@ bool target_find(Target *target)
     target->cpu = LLVMGetHostCPUName();
     target->features = LLVMGetHostCPUFeatures();
     target->wide = strstr(target->features, "+avx512f") != NULL;
+    target->fused = strstr(target->features, "+fma") != NULL || !strncmp(target->triple, "aarch64", 7);
     char *why = NULL;
     if (LLVMGetTargetFromTriple(target->triple, &target->handle, &why) == 0) return true;
     LLVMDisposeMessage(why);

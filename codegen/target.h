@@ -9,6 +9,7 @@
 typedef struct Target {
     char *triple, *cpu, *features;       /* owned by LLVM; target_free */
     bool  wide;                          /* 512-bit registers */
+    bool  fused;                         /* multiplies and adds in one step */
     LLVMTargetRef handle;
 } Target;
 

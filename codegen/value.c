@@ -86,15 +86,6 @@ static Value eval_iota(Emit *e, const Node *node, const Affine *index)
     return (Value){cast_code(e->unit, counted, dtype, lanes.v), lanes.depth};
 }
 
-/* a * b + c in one step where a product feeds a sum and nobody else has asked for the product yet. */
-static bool is_fusable_product(const Emit *e, const Node *node, const Affine *index, Mask mask)
-{
-    if (node->op != OP_mul || (node->type.dtype != DT_f32 && node->type.dtype != DT_f64)) return false;
-    const Member *member = signature_member(e->s, node);
-    if (!member || !member->inside || member->keep) return false;
-    return !find_known(e, node, index, mask);
-}
-
 static Value eval_multiply_add(Emit *e, const Node *sum, const Node *product, const Node *other, const Affine *index,
                                Mask mask)
 {
@@ -108,10 +99,10 @@ static Value eval_multiply_add(Emit *e, const Node *sum, const Node *product, co
 
 static Value eval_element(Emit *e, const Node *node, const Affine *index, Mask mask)
 {
-    if (node->op == OP_add && is_fusable_product(e, node->args[0], index, mask))
-        return eval_multiply_add(e, node, node->args[0], node->args[1], index, mask);
-    if (node->op == OP_add && is_fusable_product(e, node->args[1], index, mask))
-        return eval_multiply_add(e, node, node->args[1], node->args[0], index, mask);
+    assert(!signature_contracts(e->s, node));
+    for (int k = 0; node->op == OP_add && k < 2; k++)
+        if (signature_contracts(e->s, node->args[k]))
+            return eval_multiply_add(e, node, node->args[k], node->args[1 - k], index, mask);
     Value arg[3] = {{0}};
     int depth = 0, first = node->op == OP_where ? 1 : 0;     /* where: the condition is letter c */
     for (int k = 0; k < node->arg_count; k++) {

@@ -78,6 +78,9 @@ typedef struct Plan {
     Vec(Kernel *) kernels;               /* in order of execution after `schedule` */
     Vec(Buffer *) buffers;
     Buffer **buffer_of;                  /* by node id; NULL: never stored. A reshape of a stored value has its buffer */
+    /* by node id: a product that is rounded once, together with the add or sum that alone uses it (a multiply-add), in
+     * every kernel that computes it. It is no value of its own: neither stored nor kept */
+    bool    *contracted;
     int64_t  block_bytes[MEMORY_COUNT];
     int64_t  lower_bound;                /* the largest sum of work bytes alive at one time */
     const char *order;                   /* which schedule won; NULL before `schedule` */

@@ -78,6 +78,8 @@ Plan *pass_fuse(Arena *arena, const Graph *graph, const PassOptions *options, Di
     Fusion f = fusion_new(arena, plan->graph);
     plan->buffer_of = arena_array(arena, Buffer *, f.count + 1);
     fuse_mark_stored(&f);
+    fuse_contract(&f);
+    plan->contracted = f.contracted;
     fuse_group(&f);
     UnitList order = order_units(&f);
     fuse_build_kernels(&f, &order, plan);

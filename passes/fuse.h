@@ -51,6 +51,7 @@ typedef struct Fusion {
     int   *user_count;
     int64_t *elements;                   /* of each node */
     Role  *role;
+    bool  *contracted;                   /* see Plan.contracted */
     Unit **unit;                         /* of an anchor */
     UnitList units;
     UnitList *readers;                   /* units that read an anchor or input */
@@ -70,6 +71,9 @@ typedef struct Expense {
 void    fuse_mark_stored(Fusion *f);
 Expense fuse_expense(Fusion *f, const Node *node);
 int     fuse_node_cost(const Node *node);
+
+/* fuse_contract.c: fills `contracted`, once roles are known. */
+void fuse_contract(Fusion *f);
 
 /* fuse_space.c: spaces, and where nodes stand in them. */
 bool  fuse_is_anchor(const Fusion *f, const Node *node);

@@ -94,7 +94,7 @@ void fuse_keep(const Fusion *f, const Unit *unit, const bool *full, Kernel *kern
         if (!full[k]) continue;
         if (is_output(kernel, n)) p.needed[k] |= 1u << last;
         uint32_t passes = p.needed[k], first = passes & (0u - passes);
-        if (passes != first && p.cost[k] > DEAR && fits(&p, n)) {
+        if (passes != first && p.cost[k] > DEAR && !f->contracted[n->id] && fits(&p, n)) {
             vec_push(f->arena, &kernel->keep, n);
             passes = first;
         }
