@@ -104,7 +104,7 @@ static int show(Session *s)
     RtData *data = host_data_runtime(s->data);
     for (int i = 0; i < rt_data_source_count(data); i++) {
         const DataSource *source = rt_data_source(data, i);
-        printf("%-10s %s, %lld bytes\n", source->name, source->file ? source->file : "built-in corpus", (long long)source->bytes);
+        printf("%-10s %s, %lld bytes\n", source->name, source->file ? source->file : "built-in corpus", (long long)source->text.size);
     }
     const TrainSpec *train = model_train(s->model);
     if (!train->minimize) return EXIT_GOOD;

@@ -1,6 +1,7 @@
 /* Opening a model file for a command. */
 #include "frontend/cli/session.h"
 #include "frontend/cli/host.h"
+#include "frontend/cli/record.h"
 #include "frontend/cli/saved.h"
 
 #include <libgen.h>
@@ -64,9 +65,26 @@ static bool bind_dimensions(Session *s)
     return true;
 }
 
+/* The options of a resumed run are those it was begun with. */
+static bool complete_options(Session *s)
+{
+    const char *why;
+    Options *options = arena_new_of(s->arena, Options);
+    *options = *s->options;
+    options->set = copy_pairs(s->arena, &s->options->set);
+    options->data = copy_pairs(s->arena, &s->options->data);
+    s->record = record_read(s->arena, options->out, &why);
+    s->options = options;
+    if (s->record) return record_complete(s->arena, s->record, options);
+    session_fail(s, "%s", why);
+    return false;
+}
+
 bool session_open(Session *s, const Options *options)
 {
     if (!session_parse(s, options)) return false;
+    if (options->resume && !complete_options(s)) return false;
+    options = s->options;
     Pairs set = copy_pairs(s->arena, &options->set), data = copy_pairs(s->arena, &options->data);
     const char *why, *saved = strcmp(options->command, "train") ? options->weights : NULL;
     if (saved && !saved_settings(s->arena, saved, &set, &data, &why)) {

@@ -10,14 +10,16 @@
 #include <time.h>
 
 struct HostData;
+struct Record;
 
 typedef struct Session {
     Arena           *arena;
-    const Options   *options;
+    const Options   *options;            /* as given, or completed: see record */
     Diagnostics     *diagnostics;
     const Ast       *ast;
     Model           *model;
     struct HostData *data;               /* what `data` has read; owned */
+    const struct Record *record;         /* of the run that --resume goes on with, whose flags complete the options; or NULL */
     struct timespec  opened;
     Host             host;
 } Session;

@@ -1,9 +1,9 @@
 /* ptm train. */
 #include "frontend/cli/host.h"
+#include "frontend/cli/record.h"
 #include "frontend/cli/run.h"
 #include "frontend/cli/saved.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,39 +37,19 @@ static int64_t tokens_per_step(const TrainSpec *train)
     return windows ? stream->shape[0] * (stream->shape[1] - 1) : stream->shape[0];
 }
 
-static json_t *pairs_object(const Pairs *pairs)
-{
-    json_t *object = json_object();
-    for (int i = 0; i < pairs->count; i++) json_object_set_new(object, pairs->at[i].name, json_string(pairs->at[i].value));
-    return object;
-}
-
-/* run.json: how the run was begun, for readers and for `--weights DIR`. */
-static RtFile run_description(Run *r)
-{
-    const Options *o = r->s->options;
-    json_t *root = json_object();
-    json_object_set_new(root, "ptm", json_string(PTM_VERSION));
-    json_object_set_new(root, "model", json_string(o->argument));
-    json_object_set_new(root, "set", pairs_object(&o->set));
-    json_object_set_new(root, "data", pairs_object(&o->data));
-    json_object_set_new(root, "seed", json_integer((json_int_t)r->seed));
-    json_object_set_new(root, "steps", json_integer((json_int_t)r->step.steps));
-    char *text = json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    json_decref(root);
-    char *copy = arena_print(r->s->arena, "%s\n", text ? text : "{}");
-    free(text);
-    return (RtFile){ "run.json", copy, (int64_t)strlen(copy) };
-}
-
 /* The run directory explains itself: the model as it was, how it was run, the tokenizers it was trained with. */
 static void describe(Run *r, Recipe *recipe)
 {
     Session *s = r->s;
     int constants = model_constant_count(s->model);
-    RtFile *files = arena_array(s->arena, RtFile, constants + 2);
-    files[recipe->file_count++] = (RtFile){ "model.ptm", s->ast->source->text, (int64_t)s->ast->source->size };
-    files[recipe->file_count++] = run_description(r);
+    ModelFiles sources = model_files(s->arena, s->ast);
+    RtFile *files = arena_array(s->arena, RtFile, constants + sources.count + 1);
+    const char *record = record_text(s->arena, record_of(s, r->seed, r->step.steps));
+    files[recipe->file_count++] = (RtFile){ "run.json", record, (int64_t)strlen(record) };
+    for (int i = 0; i < sources.count; i++) {
+        const Source *source = sources.at[i].source;
+        files[recipe->file_count++] = (RtFile){ sources.at[i].name, source->text, (int64_t)source->size };
+    }
     for (int i = 0; i < constants; i++) {
         HostArg value = model_constant_value(s->model, i);
         if (value.kind != ARG_host || value.value.kind != HOST_tokenizer) continue;
@@ -143,12 +123,18 @@ static int finish(Run *r, const Recipe *recipe, RtOutcome outcome, const RtError
     return EXIT_GOOD;
 }
 
+static bool may_begin(const Run *r)
+{
+    Session *s = r->s;
+    const char *unused = host_data_unused(s->data);
+    if (unused) return session_fail(s, "nothing in %s reads \"%s\" (--data %s=...)", s->options->argument, unused, unused) && false;
+    return !s->record || record_agrees(s, s->record, record_of(s, (uint64_t)s->options->seed, s->options->steps));
+}
+
 static int train(Run *r)
 {
     const Options *o = r->s->options;
-    if (!run_open(r, r->s, true) || !run_memory(r, NULL, 0)) return EXIT_BAD_INPUT;
-    const char *unused = host_data_unused(r->s->data);
-    if (unused) return session_fail(r->s, "nothing in %s reads \"%s\" (--data %s=...)", o->argument, unused, unused);
+    if (!may_begin(r) || !run_open(r, r->s, true) || !run_memory(r, NULL, 0)) return EXIT_BAD_INPUT;
     if (!o->quiet) printf("ready after %.2f s\n", session_seconds(r->s));
     if (!o->quiet) certificate_print(stdout, r->train.plan, r->train.program, r->train.code, rt_pool_threads(r->pool));
     fflush(stdout);
@@ -163,6 +149,10 @@ int command_train(const Options *options)
 {
     if (options->resume && !options->out) {
         fputs("ptm train: --resume needs --out DIR, the run to go on with\n", stderr);
+        return EXIT_MISUSE;
+    }
+    if (options->resume && options->weights) {
+        fputs("ptm train: --resume takes the weights from --out; leave out --weights\n", stderr);
         return EXIT_MISUSE;
     }
     Session s;

@@ -18,7 +18,6 @@ typedef struct Binding {
 typedef struct Loaded {
     DataSource source;
     CorpusKind kind;
-    RtText     text;
 } Loaded;
 
 struct RtData {
@@ -125,22 +124,21 @@ const DataSource *rt_data_source(const RtData *d, int i)
     return &d->loaded[i].source;
 }
 
-/* Fills l->text and what the source knows about itself. */
+/* Fills the source's text and what it knows about itself. */
 static bool load(RtData *d, Loaded *l, RtError *e)
 {
     char *bytes;
     if (l->source.file) {
-        if (!file_read(l->source.file, &bytes, &l->text, e)) return false;
+        if (!file_read(l->source.file, &bytes, &l->source.text, e)) return false;
         rt_data_adopt(d, bytes);
     } else {
         CorpusText made = rt_corpus(l->kind, l->source.name, rt_corpus_size(l->kind));
-        l->text = (RtText){ rt_data_adopt(d, made.bytes), made.size };
+        l->source.text = (RtText){ rt_data_adopt(d, made.bytes), made.size };
         if (l->kind == CORPUS_text) l->source.best_loss = rt_corpus_entropy(CORPUS_text);
         if (l->kind == CORPUS_pairs) l->source.best_loss = rt_corpus_target_entropy();
         if (l->kind == CORPUS_labelled) l->source.best_loss = rt_corpus_label_entropy();
         if (l->kind == CORPUS_labelled) l->source.best_accuracy = rt_corpus_label_accuracy();
     }
-    l->source.bytes = l->text.size;
     return true;
 }
 
@@ -150,14 +148,14 @@ bool source_text(RtData *d, const char *name, CorpusKind kind, RtText *text, RtE
     for (int64_t i = 0; i < d->loaded_count; i++) {
         const Loaded *l = &d->loaded[i];
         if (strcmp(l->source.name, name) != 0 || (!file && l->kind != kind)) continue;
-        *text = l->text;
+        *text = l->source.text;
         return true;
     }
     Loaded l = { .source = { .name = keep_string(d, name), .file = file }, .kind = kind };
     if (!load(d, &l, e)) return false;
     d->loaded = rt_grow(d->loaded, &d->loaded_room, d->loaded_count + 1, sizeof *d->loaded);
     d->loaded[d->loaded_count++] = l;
-    *text = l.text;
+    *text = l.source.text;
     return true;
 }
 

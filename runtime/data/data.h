@@ -39,7 +39,7 @@ const DataReader *rt_data_reader(const char *name);          /* NULL when there 
 typedef struct DataSource {
     const char *name;                    /* as the program says it: "text" */
     const char *file;                    /* NULL: the built-in corpus */
-    int64_t     bytes;
+    RtText      text;                    /* all of it */
     double      best_loss;               /* built-in: nats per character of text, per label, per target line of pairs; else 0 */
     double      best_accuracy;           /* built-in labelled lines: of the best possible classifier; else 0 */
 } DataSource;

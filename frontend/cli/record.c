@@ -1,0 +1,249 @@
+/* Records of runs. */
+#include "frontend/cli/record.h"
+#include "frontend/cli/host.h"
+#include "runtime/train/checksum.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- reading ---- */
+
+static const char *copy(Arena *arena, const json_t *text)
+{
+    return json_is_string(text) ? arena_copy_text(arena, json_string_value(text), json_string_length(text)) : NULL;
+}
+
+static bool read_pairs(Arena *arena, json_t *object, Pairs *out)
+{
+    const char *name;
+    json_t *value;
+    if (!json_is_object(object)) return false;
+    json_object_foreach(object, name, value) {
+        Pair pair = { arena_copy_text(arena, name, strlen(name)), copy(arena, value) };
+        if (!pair.value) return false;
+        vec_push(arena, out, pair);
+    }
+    return true;
+}
+
+static bool read_texts(Arena *arena, const json_t *list, RecordedTexts *out)
+{
+    size_t i;
+    json_t *item;
+    if (!json_is_array(list)) return false;
+    json_array_foreach(list, i, item) {
+        RecordedText text = { copy(arena, json_object_get(item, "name")), copy(arena, json_object_get(item, "file")),
+                              copy(arena, json_object_get(item, "hash")) };
+        if (!text.name || !text.hash) return false;
+        vec_push(arena, out, text);
+    }
+    return true;
+}
+
+static bool read_number(const json_t *number, int64_t *out)
+{
+    *out = json_is_integer(number) ? json_integer_value(number) : -1;
+    return *out >= 0;
+}
+
+/* The name of the first field that is missing or of another kind, or NULL. */
+static const char *read_fields(Arena *arena, const json_t *root, Record *out)
+{
+    out->version = copy(arena, json_object_get(root, "ptm"));
+    out->model = copy(arena, json_object_get(root, "model"));
+    return !out->version                                                  ? "ptm"
+         : !out->model                                                    ? "model"
+         : !read_pairs(arena, json_object_get(root, "set"), &out->set)    ? "set"
+         : !read_pairs(arena, json_object_get(root, "data"), &out->data)  ? "data"
+         : !read_pairs(arena, json_object_get(root, "dim"), &out->dim)    ? "dim"
+         : !read_number(json_object_get(root, "seed"), &out->seed)        ? "seed"
+         : !read_number(json_object_get(root, "steps"), &out->steps)      ? "steps"
+         : !read_texts(arena, json_object_get(root, "files"), &out->files)         ? "files"
+         : !read_texts(arena, json_object_get(root, "sources"), &out->sources)     ? "sources"
+                                                                                   : NULL;
+}
+
+const Record *record_read(Arena *arena, const char *directory, const char **why)
+{
+    const char *path = arena_print(arena, "%s/run.json", directory);
+    json_error_t error;
+    json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    if (!root) {
+        *why = error.line > 0 ? arena_print(arena, "%s:%d:%d: %s", path, error.line, error.column, error.text)
+                              : arena_print(arena, "%s holds no run to resume: there is no run.json", directory);
+        return NULL;
+    }
+    Record *record = arena_new_of(arena, Record);
+    const char *wrong = read_fields(arena, root, record);
+    json_decref(root);
+    if (!wrong) return record;
+    *why = arena_print(arena, "%s does not say how the run was begun: \"%s\" is missing or malformed", path, wrong);
+    return NULL;
+}
+
+/* ---- flags ---- */
+
+static const char *find(const Pairs *pairs, const char *name)
+{
+    for (int i = 0; i < pairs->count; i++)
+        if (!strcmp(pairs->at[i].name, name)) return pairs->at[i].value;
+    return NULL;
+}
+
+/* Every pair that is given now must be in the record, with this value; then they are those of the record. */
+static bool complete_pairs(const char *flag, const Pairs *begun, Pairs *now)
+{
+    bool good = true;
+    for (int i = 0; i < now->count; i++) {
+        const char *name = now->at[i].name, *value = now->at[i].value, *then = find(begun, name);
+        if (then && !strcmp(then, value)) continue;
+        if (then)
+            fprintf(stderr, "ptm train: --%s %s=%s, but this run was begun with %s=%s\n", flag, name, value, name, then);
+        else
+            fprintf(stderr, "ptm train: --%s %s=%s, but this run was begun without --%s %s\n", flag, name, value, flag, name);
+        good = false;
+    }
+    *now = *begun;
+    return good;
+}
+
+/* Files may have moved: what is in them is compared later. */
+static void complete_data(Arena *arena, const Pairs *begun, Pairs *now)
+{
+    for (int i = 0; i < begun->count; i++)
+        if (!find(now, begun->at[i].name)) vec_push(arena, now, begun->at[i]);
+}
+
+bool record_complete(Arena *arena, const Record *begun, Options *options)
+{
+    bool good = complete_pairs("set", &begun->set, &options->set);
+    good = complete_pairs("dim", &begun->dim, &options->dim) && good;
+    if (options->seed >= 0 && options->seed != begun->seed) {
+        fprintf(stderr, "ptm train: --seed %" PRId64 ", but this run was begun with seed %" PRId64 "\n", options->seed,
+                begun->seed);
+        good = false;
+    }
+    complete_data(arena, &begun->data, &options->data);
+    options->seed = begun->seed;
+    if (options->steps < 0) options->steps = begun->steps;
+    return good;
+}
+
+/* ---- what is now ---- */
+
+static const char *hash_text(Arena *arena, const char *bytes, int64_t size)
+{
+    return arena_print(arena, "%016" PRIx64, checksum_of(bytes, size));
+}
+
+Record *record_of(Session *s, uint64_t seed, int64_t steps)
+{
+    Record *record = arena_new_of(s->arena, Record);
+    const Options *o = s->options;
+    *record = (Record){ .version = PTM_VERSION, .model = o->argument, .set = o->set, .data = o->data, .dim = o->dim,
+                        .seed = (int64_t)seed, .steps = steps };
+    ModelFiles files = model_files(s->arena, s->ast);
+    for (int i = 0; i < files.count; i++) {
+        const Source *source = files.at[i].source;
+        RecordedText text = { files.at[i].name, source->path, hash_text(s->arena, source->text, (int64_t)source->size) };
+        vec_push(s->arena, &record->files, text);
+    }
+    RtData *data = host_data_runtime(s->data);
+    for (int i = 0; i < rt_data_source_count(data); i++) {
+        const DataSource *source = rt_data_source(data, i);
+        RecordedText text = { source->name, source->file, hash_text(s->arena, source->text.bytes, source->text.size) };
+        vec_push(s->arena, &record->sources, text);
+    }
+    return record;
+}
+
+static const char *file_name(const RecordedText *t) { return t->file ? t->file : "the built-in corpus"; }
+
+static bool same_sources(const Session *s, const RecordedTexts *begun, const RecordedTexts *now)
+{
+    bool good = begun->count == now->count;
+    if (!good) session_fail(s, "the model reads %d sources of data, this run was begun with %d", now->count, begun->count);
+    for (int i = 0; i < now->count && i < begun->count; i++) {
+        const RecordedText *a = &begun->at[i], *b = &now->at[i];
+        if (!strcmp(a->name, b->name) && !strcmp(a->hash, b->hash)) continue;
+        good = false;
+        session_fail(s, "the data differs: this run was begun with \"%s\" from %s (hash %s), now \"%s\" is %s (hash %s)", a->name,
+                     file_name(a), a->hash, b->name, file_name(b), b->hash);
+    }
+    return good;
+}
+
+static bool same_files(const Session *s, const RecordedTexts *begun, const RecordedTexts *now)
+{
+    bool good = begun->count == now->count;
+    if (!good) session_fail(s, "the model has %d files, it had %d when this run was begun", now->count, begun->count);
+    for (int i = 0; i < now->count && i < begun->count; i++) {
+        if (!strcmp(begun->at[i].hash, now->at[i].hash)) continue;
+        good = false;
+        session_fail(s, "%s has changed since this run was begun: compare it with %s/%s", now->at[i].file, s->options->out,
+                     begun->at[i].name);
+    }
+    return good;
+}
+
+bool record_agrees(const Session *s, const Record *begun, const Record *now)
+{
+    bool good = same_files(s, &begun->files, &now->files);
+    good = same_sources(s, &begun->sources, &now->sources) && good;
+    if (!good) return false;
+    if (begun->steps != now->steps)
+        fprintf(stderr, "warning: this run was begun for %" PRId64 " steps, now it is %" PRId64
+                ": schedules that depend on the length change from here on\n", begun->steps, now->steps);
+    if (strcmp(begun->version, now->version))
+        fprintf(stderr, "warning: this run was begun with ptm %s, this is ptm %s: results may differ in their last bits\n",
+                begun->version, now->version);
+    return true;
+}
+
+/* ---- writing ---- */
+
+/* File names need not be UTF-8, as JSON is. */
+static json_t *json_words(const char *text)
+{
+    json_t *words = json_string(text);
+    return words ? words : json_string("(not UTF-8)");
+}
+
+static json_t *pairs_object(const Pairs *pairs)
+{
+    json_t *object = json_object();
+    for (int i = 0; i < pairs->count; i++) json_object_set_new(object, pairs->at[i].name, json_words(pairs->at[i].value));
+    return object;
+}
+
+static json_t *texts_list(const RecordedTexts *texts)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < texts->count; i++) {
+        const RecordedText *t = &texts->at[i];
+        json_t *file = t->file ? json_words(t->file) : json_null();
+        json_array_append_new(list, json_pack("{s:o, s:o, s:s}", "name", json_words(t->name), "file", file, "hash", t->hash));
+    }
+    return list;
+}
+
+const char *record_text(Arena *arena, const Record *record)
+{
+    json_t *root = json_object();
+    json_object_set_new(root, "ptm", json_string(record->version));
+    json_object_set_new(root, "model", json_words(record->model));
+    json_object_set_new(root, "set", pairs_object(&record->set));
+    json_object_set_new(root, "data", pairs_object(&record->data));
+    json_object_set_new(root, "dim", pairs_object(&record->dim));
+    json_object_set_new(root, "seed", json_integer((json_int_t)record->seed));
+    json_object_set_new(root, "steps", json_integer((json_int_t)record->steps));
+    json_object_set_new(root, "files", texts_list(&record->files));
+    json_object_set_new(root, "sources", texts_list(&record->sources));
+    char *text = json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    json_decref(root);
+    char *copied = arena_print(arena, "%s\n", text ? text : "{}");
+    free(text);
+    return copied;
+}

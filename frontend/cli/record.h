@@ -1,0 +1,38 @@
+/* run.json: how a run was begun. It explains the run to a reader, and it is what `--resume` goes on with: flags that are not
+ * given again come from here, and what the model and the data say now must be what they said then. Equal runs have equal
+ * records but for the names of files. */
+#ifndef PTM_CLI_RECORD_H
+#define PTM_CLI_RECORD_H
+
+#include "frontend/cli/session.h"
+#include "frontend/cli/sources.h"
+
+/* A text that the run depends on: a file of the model, or what a source of `data` gave. */
+typedef struct RecordedText {
+    const char *name, *file;             /* "text", "book.txt"; file NULL: the built-in corpus */
+    const char *hash;
+} RecordedText;
+typedef Vec(RecordedText) RecordedTexts;
+
+typedef struct Record {
+    const char *version, *model;
+    Pairs       set, data, dim;
+    int64_t     seed, steps;
+    RecordedTexts files, sources;
+} Record;
+
+/* Reads DIR/run.json. NULL with the reason when it is missing or no record. */
+const Record *record_read(Arena *arena, const char *directory, const char **why);
+
+/* Completes the flags of a resumed run from its record. False after saying which of them contradict it. */
+bool record_complete(Arena *arena, const Record *begun, Options *options);
+
+/* What a run that begins now would have as its record. */
+Record *record_of(Session *s, uint64_t seed, int64_t steps);
+
+/* Whether a run may go on: false after saying which text differs. Warns of a length or version that differs. */
+bool record_agrees(const Session *s, const Record *begun, const Record *now);
+
+const char *record_text(Arena *arena, const Record *record);             /* JSON */
+
+#endif
