@@ -9,6 +9,16 @@
 /* fuse_rewrite.c: the graph in the operators that kernels are made of. */
 Graph *fuse_rewrite(Arena *arena, const Graph *graph);
 
+/* fuse_softmax.c: p = e / spread(z), or e * spread(1 / z), with e = exp(x - spread(max(x))) and z = sum(e) over the same
+ * rows. */
+typedef struct Softmax {
+    const Node *p, *spread;              /* p NULL: none. spread: the expand that p divides or multiplies by */
+    const Node *e, *z;                   /* z before it is spread */
+} Softmax;
+Softmax fuse_find_softmax(const Node *p);
+/* p * spread(z) for e; copy: the new graph's nodes by id. */
+Node   *fuse_ask_exponential(Graph *g, const Softmax *s, Node *const *copy);
+
 /* alone: a product or a scatter, which take nothing else in. */
 typedef enum Form { FORM_map, FORM_rows, FORM_columns, FORM_alone } Form;
 

@@ -1,7 +1,8 @@
 /* What fusion cannot cut into kernels as it stands becomes operators that it can: every einsum a product of dense
  * operands (or multiplications and a sum), every reduction over adjacent axes, running sums as masked sums, a
  * scatter that writes one place a row as a comparison with the index, a scatter into zeros that is added to
- * something as a scatter into that something. Values may differ in the order of additions. */
+ * something as a scatter into that something, exponentials asked for after their softmax. Values may differ in the order
+ * of additions, and as fuse_softmax.c says. */
 #include "passes/build.h"
 #include "passes/fuse.h"
 #include "ir/contraction.h"
@@ -308,44 +309,6 @@ static Node *rewrite_add(Graph *g, const Node *old, Node *const *args, const int
     return graph_rebuild(g, old, args);
 }
 
-/* ---- softmax ---- */
-
-/* p = e / spread(z), or e * spread(1 / z), with e = exp(..). */
-typedef struct Softmax {
-    const Node *p, *spread;              /* p NULL: none */
-    const Node *e, *z;                   /* z before it is spread when `inverse`, else spread itself */
-    bool        inverse;
-} Softmax;
-
-static bool is_one(const Node *x)
-{
-    if (x->op == OP_expand) x = x->args[0];
-    return x->op == OP_const && x->attr.f == 1;
-}
-
-static Softmax find_softmax(const Node *p)
-{
-    for (int k = 0; k < p->arg_count && k < 2; k++) {
-        const Node *e = p->args[k], *by = p->args[p->arg_count == 2 ? 1 - k : 0];
-        if (e->op != OP_exp || by->op != OP_expand) continue;
-        if (p->op == OP_div && k == 0) return (Softmax){p, by, e, by, false};
-        const Node *r = by->args[0];
-        if (p->op == OP_mul && r->op == OP_div && is_one(r->args[0])) return (Softmax){p, by, e, r->args[1], true};
-    }
-    return (Softmax){0};
-}
-
-/* What asks for e after p (its gradient does) gets p * z: p is stored more often than not, and then what e was computed
- * from need not be. */
-static Node *asked_later(Graph *g, const Node *asked, const Softmax *later, Node *const *copy)
-{
-    const Softmax *s = &later[asked->id];
-    if (!s->p) return copy[asked->id];
-    Node *z = copy[s->z->id];
-    if (s->inverse) z = make_expand(g, z, s->spread->attr.map, s->spread->type);
-    return make_binary(g, OP_mul, copy[s->p->id], z);
-}
-
 /* ---- the graph ---- */
 
 /* Counts the users of each node that reaches an output (an output is a user). 0: dead. */
@@ -358,6 +321,13 @@ static int *count_users(Arena *arena, const Graph *graph)
         for (int j = 0; users[k] && j < node->arg_count; j++) users[node->args[j]->id]++;
     }
     return users;
+}
+
+static Node *argument(Graph *g, const Node *old, int k, const Softmax *later, Node *const *copy)
+{
+    const Node *asked = old->args[k];
+    const Softmax *s = &later[asked->id];
+    return old->op == OP_mul && s->p ? fuse_ask_exponential(g, s, copy) : copy[asked->id];
 }
 
 static Node *rewrite_node(Graph *g, const Node *old, Node *const *args, const int *users)
@@ -399,9 +369,9 @@ Graph *fuse_rewrite(Arena *arena, const Graph *graph)
         if (!users[k] && old->op != OP_input) continue;
         g->origin = old->origin_count ? old->origins[0] : NULL;
         if (old->arg_count > 256) many = arena_array(arena, Node *, old->arg_count);
-        for (int j = 0; j < old->arg_count; j++) many[j] = asked_later(g, old->args[j], later, copy);
+        for (int j = 0; j < old->arg_count; j++) many[j] = argument(g, old, j, later, copy);
         copy[k] = rewrite_node(g, old, many, users);
-        Softmax found = find_softmax(old);
+        Softmax found = fuse_find_softmax(old);
         if (found.p) later[found.e->id] = found;
         many = args;
     }

@@ -135,12 +135,31 @@ static void known_numbers_are_rounded_alike(void **state)
     arena_free(l.arena);
 }
 
+/* exp(x) / c, and then exp(x) again: c is 0 and inf somewhere, exp(x) is inf somewhere. */
+static void exponentials_do_not_come_back_from_quotients(void **state)
+{
+    (void)state;
+    Lab l = lab_new();
+    Node *x = make_input(l.g, STORE_data, "x", shape(&l, 2, (int64_t[]){4, 20})),
+         *c = make_input(l.g, STORE_data, "c", shape(&l, 1, (int64_t[]){4}));
+    Node *e = un(&l, OP_exp, x);
+    result(&l, "y", divide(&l, e, over_last(&l, c, x)));
+    result(&l, "twice", mul(&l, e, num(&l, e, 2)));
+    Tensor *inputs[] = {jit_some(l.arena, x, 1), jit_some(l.arena, c, 2)};
+    inputs[0]->f[3] = 100;
+    inputs[1]->f[1] = 0;
+    inputs[1]->f[2] = INFINITY;
+    jit_check(&l, inputs, 1, 1e-6, true);
+    arena_free(l.arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_of_a_maximum_has_a_winner),
         cmocka_unit_test(maxima_are_attained_in_random_graphs),
         cmocka_unit_test(known_numbers_are_rounded_alike),
+        cmocka_unit_test(exponentials_do_not_come_back_from_quotients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

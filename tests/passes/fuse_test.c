@@ -80,6 +80,15 @@ static void cross_entropy_and_gradient_are_one_kernel(void **state)
     arena_free(l.arena);
 }
 
+/* x - max(x) over the last axis; guarded: 0 for the maximum of a row of -inf */
+static Node *shifted(Lab *l, Node *x, bool guarded)
+{
+    Node *top = un(l, OP_stop, make_reduce(l->g, OP_reduce_max, x, 1u << (x->type.rank - 1)));
+    if (guarded)
+        top = make_where(l->g, make_binary(l->g, OP_eq, top, num(l, top, -1.0 / 0.0)), num(l, top, 0), top);
+    return guarded ? add(l, x, over_last(l, neg(l, top), x)) : sub(l, x, over_last(l, top, x));
+}
+
 /* Whichever way softmax divides, its gradient reads the result and not what it was made from. */
 static void gradient_of_softmax_reads_its_result(void **state)
 {
@@ -88,7 +97,8 @@ static void gradient_of_softmax_reads_its_result(void **state)
         Lab l = lab_new();
         Node *q = DATA(&l, "q", "B", "T", "K"), *k = DATA(&l, "k", "B", "S", "K"), *d = DATA(&l, "d", "B", "T", "S");
         Node *s = make_einsum(l.g, "btk,bsk->bts", q, k);
-        Node *e = un(&l, OP_exp, s), *z = sum(&l, e, 4);
+        Node *e = un(&l, OP_exp, shifted(&l, s, inverse)), *z = sum(&l, e, 4);
+        if (inverse) z = make_where(l.g, make_binary(l.g, OP_eq, z, num(&l, z, 0)), num(&l, z, 1), z);
         Node *p =
             inverse ? mul(&l, over_last(&l, divide(&l, num(&l, z, 1), z), s), e) : divide(&l, e, over_last(&l, z, s));
         result(&l, "o", make_einsum(l.g, "bts,bsk->btk", p, k));
@@ -101,6 +111,32 @@ static void gradient_of_softmax_reads_its_result(void **state)
                 readers += n->op == OP_einsum && !strcmp(n->attr.text, "btk,bsk->bts");
             }
         assert_int_equal(readers, 1);
+        arena_free(l.arena);
+    }
+}
+
+static int count_nodes(const Graph *g, Op op)
+{
+    int count = 0;
+    for (int k = 0; k < g->nodes.count; k++) count += g->nodes.at[k]->op == op;
+    return count;
+}
+
+/* exp(x) / c * c is not exp(x) when c is 0 or inf: only what softmax itself divides by is multiplied back. */
+static void exponentials_survive_other_divisions(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 5; form++) {
+        Lab l = lab_new();
+        Node *x = DATA(&l, "x", "T", "D"), *c = DATA(&l, "c", "T");
+        Node *e = un(&l, OP_exp, form == 1 ? x : form == 2 ? sub(&l, x, over_last(&l, c, x)) : shifted(&l, x, false));
+        Node *z = form == 0 ? c : sum(&l, form == 3 ? mul(&l, e, e) : e, 2);
+        result(&l, "p", divide(&l, e, over_last(&l, z, x)));
+        result(&l, "q", mul(&l, e, x));
+        lower(&l);
+        bool again = form == 4;                              /* softmax, as it should be */
+        int products = (form == 3) + 1 + again + (form == 2) + (form != 1 && form != 2);
+        assert_int_equal(count_nodes(l.p->graph, OP_mul), products);
         arena_free(l.arena);
     }
 }
@@ -282,6 +318,7 @@ int main(void)
         cmocka_unit_test(residual_and_norm_are_one_kernel),
         cmocka_unit_test(cross_entropy_and_gradient_are_one_kernel),
         cmocka_unit_test(gradient_of_softmax_reads_its_result),
+        cmocka_unit_test(exponentials_survive_other_divisions),
         cmocka_unit_test(activation_is_recomputed),
         cmocka_unit_test(optimizer_step_is_one_kernel),
         cmocka_unit_test(column_sums_share_a_kernel),
