@@ -15,6 +15,9 @@ enum {
     READS_AT_MOST = 12                   /* different values read by one expression */
 };
 
+/* A number picked from those that count is its own id, checked: nothing is loaded for it. */
+static bool loads_by_index(const Node *node) { return node->op == OP_gather && node->args[0]->op != OP_iota; }
+
 int fuse_node_cost(const Node *node)
 {
     static const int element_cost[OP_COUNT] = {
@@ -30,7 +33,7 @@ int fuse_node_cost(const Node *node)
     case OP_window: return 1;
     case OP_pad: return 2;
     case OP_concat: return 2 * node->arg_count;
-    case OP_gather: return 8;
+    case OP_gather: return loads_by_index(node) ? 8 : 0;
     case OP_uniform: return 32;
     case OP_integers: return 40;
     default: return element_cost[node->op];
@@ -58,7 +61,7 @@ static void count_node(Count *c, const Node *node)
     }
     c->sum.nodes++;
     c->sum.cost += fuse_node_cost(node);
-    bool gather = node->op == OP_gather;
+    bool gather = loads_by_index(node);
     if (gather) {
         c->sum.loads += f->elements[node->id] >= c->large ? GATHER_LOADS : 0;
         c->sum.reads++;
@@ -73,7 +76,7 @@ Expense fuse_expense(Fusion *f, const Node *node)
     Count c = {.f = f, .large = (f->elements[node->id] + 3) / 4};
     f->visited[0][node->id] = f->stamp;
     c.sum.cost = fuse_node_cost(node);
-    if (node->op == OP_gather) c.sum.loads = GATHER_LOADS, c.sum.reads = 1;
+    if (loads_by_index(node)) c.sum.loads = GATHER_LOADS, c.sum.reads = 1;
     for (int k = 0; k < node->arg_count; k++) count_node(&c, node->args[k]);
     return c.sum;
 }
