@@ -199,6 +199,7 @@ static Node *cut_adjacent(Graph *g, Node *node)
     Node *x = node->args[0];
     int64_t wanted = wanted_parts(&e), parts = 1;
     int axis = e.first, last = e.last;
+    if (wanted < 2) return node;         /* also when there is nothing to reduce */
     while (axis < last && parts * dim_value(x->type.dim[axis]) <= wanted) parts *= dim_value(x->type.dim[axis++]);
     if (parts * e.units < FEW_UNITS && x->type.rank < MAX_RANK) {
         int64_t split = largest_divisor(dim_value(x->type.dim[axis]), wanted / parts);

@@ -397,6 +397,21 @@ static void test_cut(void **state)
     arena_free(arena);
 }
 
+/* Without elements there is nothing to cut, and nothing to divide by. */
+static void test_cut_of_nothing(void **state)
+{
+    (void)state;
+    Arena *arena = arena_new();
+    Graph *g = new_graph(arena);
+    Node *x = data(g, "x", SHAPE(g, DT_f64, 0, 512, 128)), *y = data(g, "y", SHAPE(g, DT_f64, 512, 128, 0));
+    graph_output(g, OUTPUT_result, "all", make_reduce(g, OP_sum, x, 7));
+    graph_output(g, OUTPUT_result, "rows", make_reduce(g, OP_sum, x, 3));
+    graph_output(g, OUTPUT_result, "columns", make_reduce(g, OP_sum, y, 6));
+    Graph *simple = simplified(arena, g);
+    compare_outputs(arena, g, simple, random_inputs(arena, g, -1, 1, 5), "cut");
+    arena_free(arena);
+}
+
 static void test_dead_code(void **state)
 {
     (void)state;
@@ -422,6 +437,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_samples), cmocka_unit_test(test_elements), cmocka_unit_test(test_random_graphs),
         cmocka_unit_test(test_rules),   cmocka_unit_test(test_cut),      cmocka_unit_test(test_dead_code),
+        cmocka_unit_test(test_cut_of_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
