@@ -72,6 +72,42 @@ static bool add_rank(Elab *e, const TypeExpr *type, const DimExpr *d, Type *out)
     return true;
 }
 
+static const char *place_text(Elab *e, Place place)
+{
+    const char *line = place.source->text;
+    for (uint32_t n = 1; n < place.line; n++) line = strchr(line, '\n') + 1;
+    return arena_copy_text(e->arena, line + place.column - 1, place.length);
+}
+
+/* " (the constant width)" when the dimension is the name of a constant or of a parameter that was given one, else "". */
+static const char *constant_behind(Elab *e, const Expr *x)
+{
+    const char *name = x->kind == EXPR_name ? x->text : NULL;
+    for (const Frame *f = e->frame; name && f; f = f->caller) {
+        const Binding *b = elab_find(f, name);
+        if (!b && map_get(f->file->consts, name)) return arena_print(e->arena, " (the constant %s)", name);
+        name = b && b->param && b->place.line ? place_text(e, b->place) : NULL;
+    }
+    return "";
+}
+
+bool elab_positive(Elab *e, const TypeExpr *type, const Type *found, const char *path)
+{
+    int named = 0, axis = 0;
+    for (const DimExpr *d = type->dims; d; d = d->next) named += d->kind == DIMEXPR_value;
+    for (const DimExpr *d = type->dims; d; d = d->next) {
+        int64_t value;
+        if (d->kind == DIMEXPR_rank) axis += found->rank - named;
+        if (d->kind != DIMEXPR_value) continue;
+        const Dim *dim = found->dim[axis++];
+        if (!elab_known(dim, &value) || value >= 1) continue;
+        elab_error(e, d->place, "the parameter %s would be %s%s; a parameter has at least 1 element along each axis", path,
+                   type_text(e->arena, found), constant_behind(e, d->value));
+        return false;
+    }
+    return true;
+}
+
 bool elab_type(Elab *e, const TypeExpr *type, Type *out)
 {
     *out = (Type){0};
@@ -90,7 +126,7 @@ bool elab_type(Elab *e, const TypeExpr *type, Type *out)
         int64_t literal;
         if (!dim) return false;
         if (dim_is_overflow(dim) || (dim_is_int(dim, &literal) && literal < 0)) {
-            elab_error(e, d->place, "this dimension would be %s", dim_text(e->arena, dim));
+            elab_error(e, d->place, "this dimension would be %s%s", dim_text(e->arena, dim), constant_behind(e, d->value));
             return false;
         }
         if (out->rank == MAX_RANK) return too_long(e, type);

@@ -348,7 +348,12 @@ Value elab_call(Elab *e, const Expr *call, const Expr *label, bool share)
         path = elab_label_path(e, label);
         if (!path || !elab_enter_label(e, path, label->place, share, module)) return value_error();
     }
+    int errors = diag_error_count(e->d);
     Value v = call->left->kind == EXPR_name ? call_named(e, call, path) : call_value(e, call, path);
+    if (label && (v.kind == VALUE_error || diag_error_count(e->d) > errors)) {
+        Site *site = map_get(e->sites, path);
+        site->failed = true;
+    }
     if (label && v.kind == VALUE_function && v.function->fn && v.function->fn->module)
         return elab_error(e, label->place, "this call still awaits its argument %s, so there is nothing to label",
                           v.function->fn->params->name);

@@ -110,6 +110,7 @@ static void check_data(Model *m, Diagnostics *d)
 void model_check(Model *m, Diagnostics *d)
 {
     Map *failed = map_new(m->arena);
+    m->work = 0;
     check_data(m, d);
     check_fns(m, d, failed);
     check_minimize(m, d, failed);

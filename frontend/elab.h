@@ -105,6 +105,8 @@ struct Model {
     Vec(const HostValue *) tables;       /* the arrays among the constants of data */
     int           line_count;            /* of data, loops written out */
     int           line_depth;            /* lines being evaluated, each for another */
+    int64_t       work;                  /* of all elaborations since a command last asked for a graph */
+    bool          endless;               /* too much of it: everything ends without further reports */
     TrainSpec     train;
     const Stmt   *using;                 /* settings */
     Bindings      using_scope;
@@ -138,6 +140,7 @@ typedef struct Site {
     const FnDecl *module;                /* of a label */
     Node        *node;                   /* of a parameter, or the present value of a state */
     bool         updated;                /* a state that has a new value */
+    bool         failed;                 /* its module was reported: what is missing below stays silent */
 } Site;
 
 /* In data: an array and the input of the line's graph that stands for it. */
@@ -236,6 +239,8 @@ Value elab_apply(Elab *e, const Function *f, const Argument *args, int count, co
 
 /* bind.c: types and dimensions */
 bool elab_type(Elab *e, const TypeExpr *type, Type *out);    /* false after reporting */
+/* The type of a parameter has elements along every axis; false after reporting. */
+bool elab_positive(Elab *e, const TypeExpr *type, const Type *found, const char *path);
 bool elab_is_host_type(const TypeExpr *type);
 bool elab_is_host_fn(const FnDecl *fn);                      /* has text or a ragged axis in its signature */
 bool elab_unify(Elab *e);                                    /* the parameters of the current frame against their types */

@@ -103,6 +103,46 @@ static void name_values(Elab *e)
     }
 }
 
+static bool is_named(void *context, const Expr *x) { return x->kind == EXPR_name && !strcmp(x->text, context); }
+
+/* " (the constant rows is 0)" when a line of data mentions a constant that is no size, else "". */
+static const char *small_constant(const Model *m)
+{
+    for (int i = 0; i < m->root->names.count; i++) {
+        const ItemName *n = m->root->names.at[i];
+        const Item *item = n->item;
+        int64_t value;
+        if (!item->constant || item->in_data || item->state != ITEM_done) continue;
+        if (!value_is_whole(&item->values[n->index], &value) || value >= 1) continue;
+        for (int k = 0; k < m->root->names.count; k++) {
+            const Item *line = m->root->names.at[k]->item;
+            if (line->in_data && walk_exprs(line->stmt->values, is_named, (void *)n->name->text))
+                return arena_print(m->arena, " (the constant %s is %lld)", n->name->text, (long long)value);
+        }
+    }
+    return "";
+}
+
+/* A step over no elements teaches nothing: every dimension of a batch is at least 1. */
+static bool check_batch(Elab *e, const FnDecl *fn)
+{
+    const Frame *f = e->frame;
+    for (int i = 0; i < f->names.count; i++) {
+        const Binding *b = &f->names.at[i];
+        int64_t value;
+        bool dimension = !b->param && b->value.kind == VALUE_number && b->value.dim && elab_known(b->value.dim, &value);
+        if (!dimension || value >= 1) continue;
+        const char *types = "";
+        for (int k = 0; k < f->names.count; k++)
+            if (f->names.at[k].param && f->names.at[k].value.kind == VALUE_tensor)
+                types = arena_print(e->arena, "%s%s%s", types, *types ? ", " : "", value_text(e->arena, &f->names.at[k].value));
+        diag_error(e->d, fn->place, "%s is %lld in %s, whose batch is %s%s: there is nothing to learn from", b->name,
+                   (long long)value, fn->name, types, small_constant(e->model));
+        return false;
+    }
+    return true;
+}
+
 /* Binds the dimension names of the signature in the present frame, from argument types or as open symbols. */
 static bool bind_dimensions(Elab *e, const FnDecl *fn, const EntryArg *args, int count)
 {
@@ -128,12 +168,13 @@ static bool bind_dimensions(Elab *e, const FnDecl *fn, const EntryArg *args, int
 }
 
 /* The types of the inputs, written with the signature's names. */
-static bool input_types(Model *m, const Callable *c, const EntryArg *args, int count, Diagnostics *d, Type *out)
+static bool input_types(Model *m, const Callable *c, const EntryArg *args, int count, bool training, Diagnostics *d,
+                        Type *out)
 {
     Elab *e = elab_new(m, MODE_entry, graph_new(m->arena, m->dims, c->fn->name), d);
     elab_push(e, NULL, c->file, "", (Place){0});
     elab_push(e, c->fn, c->file, "", c->fn->place);
-    if (!bind_dimensions(e, c->fn, args, count)) return false;
+    if (!bind_dimensions(e, c->fn, args, count) || (training && !check_batch(e, c->fn))) return false;
     for (int i = 0; i < entry_input_count(c->fn); i++)
         if (!elab_type(e, input_at(c->fn, i)->type, &out[i])) return false;
     return true;
@@ -144,7 +185,7 @@ Type model_entry_type(Model *m, const char *name, int i)
     const Callable *c = find_fn(m, name);
     Type *types = arena_array(m->arena, Type, c ? entry_input_count(c->fn) + 1 : 1);
     Diagnostics *silent = diag_new(m->arena);
-    if (!c || !input_types(m, c, NULL, -1, silent, types)) return (Type){0};
+    if (!c || !input_types(m, c, NULL, -1, false, silent, types)) return (Type){0};
     return types[i];
 }
 
@@ -161,8 +202,10 @@ static int use_statics(Elab *e, const Use *use, Argument *out)
     return n;
 }
 
+/* A fn may return lists of lists to its callers; as an entry it may not. */
 static bool output_value(Elab *e, const char *name, const Value *v, Place place)
 {
+    if (e->symbolic && v->kind == VALUE_list) return true;
     Node *n = elab_tensor(e, v, place, "a result");
     if (n) graph_output(e->graph, OUTPUT_result, name, n);
     return n != NULL;
@@ -203,7 +246,7 @@ static Graph *elaborate(Elab *e, const Callable *c, const Use *use, const Type *
 Graph *entry_symbolic(Model *m, const Callable *c, Diagnostics *d)
 {
     Type *types = arena_array(m->arena, Type, entry_input_count(c->fn) + 1);
-    if (!input_types(m, c, NULL, -1, d, types)) return NULL;
+    if (!input_types(m, c, NULL, -1, false, d, types)) return NULL;
     Elab *e = elab_new(m, MODE_entry, graph_new(m->arena, m->dims, c->fn->name), d);
     e->symbolic = true;
     elab_push(e, NULL, c->file, "", (Place){0});
@@ -236,9 +279,10 @@ static bool check_arguments(Model *m, const char *name, const Callable *c, int c
 Graph *model_entry(Model *m, const char *name, const EntryArg *args, int arg_count, bool training, Diagnostics *d)
 {
     const Callable *c = find_fn(m, name);
+    m->work = 0;
     if (!check_arguments(m, name, c, arg_count, d)) return NULL;
     Type *types = arena_array(m->arena, Type, entry_input_count(c->fn) + 1);
-    if (!input_types(m, c, args, arg_count, d, types)) return NULL;
+    if (!input_types(m, c, args, arg_count, training, d, types)) return NULL;
     Elab *e = elab_new(m, MODE_entry, graph_new(m->arena, m->dims, c->fn->name), d);
     elab_push(e, NULL, c->file, "", (Place){0});
     e->frame->training = training;

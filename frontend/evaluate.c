@@ -189,6 +189,7 @@ Graph *model_eval_graph(Model *m, const Evaluation *evaluation, int term, const 
     const TermSource *source = source_of(m, evaluation);
     const Expr *x = source->calls[term]->first;
     int errors = diag_error_count(d);
+    m->work = 0;
     Elab *e =
         elab_new(m, MODE_term, graph_new(m->arena, m->dims, arena_print(m->arena, "evaluate %s", evaluation->name)), d);
     elab_push(e, NULL, m->root, "", (Place){0});

@@ -5,17 +5,21 @@
 #include <string.h>
 
 /* A GPT of 48 layers takes a twentieth of this; a program that doubles its calls at every level would never end. */
-enum { MOST_WORK = 1000000, DEEPEST_NESTING = 2500 };
+enum { MOST_WORK = 1000000, MOST_IN_ALL = 4 * MOST_WORK, DEEPEST_NESTING = 2500 };
 
 bool elab_spend(Elab *e, int64_t amount, Place place)
 {
+    Model *m = e->model;
     e->work += amount;
+    m->work += amount;
     if (e->stopped) return false;
-    if (e->work <= MOST_WORK && e->nesting <= DEEPEST_NESTING) return true;
-    elab_error(e, place, e->work > MOST_WORK ? "this program does not come to an end in %d steps of elaboration"
-                                             : "expressions and calls are nested more than %d deep",
-               e->work > MOST_WORK ? MOST_WORK : DEEPEST_NESTING);
+    bool endless = e->work > MOST_WORK || m->work > MOST_IN_ALL;
+    if (!endless && e->nesting <= DEEPEST_NESTING) return true;
+    elab_error(e, place, endless ? "this program does not come to an end in %d steps of elaboration"
+                                 : "expressions and calls are nested more than %d deep",
+               !endless ? DEEPEST_NESTING : e->work > MOST_WORK ? MOST_WORK : MOST_IN_ALL);
     e->stopped = true;
+    m->endless = m->endless || endless;
     return false;
 }
 

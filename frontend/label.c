@@ -113,12 +113,24 @@ Value elab_label_value(Elab *e, const char *name)
     return (Value){ .kind = VALUE_instance, .text = arena_copy_text(e->arena, path, length) };
 }
 
+/* Whether a module on the way to `path` was reported. */
+static bool has_failed(Elab *e, const char *path)
+{
+    for (size_t n = strlen(path); n > 0; n--) {
+        if (path[n] && path[n] != '.') continue;
+        const Site *site = map_get(e->sites, arena_copy_text(e->arena, path, n));
+        if (site && site->failed) return true;
+    }
+    return false;
+}
+
 Value elab_instance_member(Elab *e, const char *path, const char *member, Place place)
 {
     const char *whole = elab_join_path(e, path, member);
     const Site *site = map_get(e->sites, whole);
     if (site && site->node) return value_tensor(site->node);
     if (map_get(e->heads, whole)) return (Value){ .kind = VALUE_instance, .text = whole };
+    if (site || has_failed(e, path)) return value_error();   /* reported where it was declared */
     size_t length = strlen(path);
     Vec(const char *) names = {0};
     for (int i = 0; i < map_count(e->sites); i++) {

@@ -14,6 +14,7 @@ Elab *elab_new(Model *m, ElabMode mode, Graph *graph, Diagnostics *d)
     e->heads = map_new(m->arena);
     e->draw_prefix = "";
     e->steps = e->epoch = -1;
+    e->stopped = m->endless;
     return e;
 }
 

@@ -114,7 +114,8 @@ static Value declare_param(Elab *e, const Stmt *s, const char *name, Place place
     if (!site) return value_error();
     if (!fresh) return site->node ? value_tensor(site->node) : value_error();
     Type type;
-    if (!elab_type(e, s->type, &type) || !record_param(e, path, &type, s->values, place)) return value_error();
+    if (!elab_type(e, s->type, &type) || !elab_positive(e, s->type, &type, path)) return value_error();
+    if (!record_param(e, path, &type, s->values, place)) return value_error();
     elab_at(e, place);
     site->node = make_input(e->graph, STORE_param, path, type);
     return value_tensor(site->node);

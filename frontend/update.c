@@ -131,6 +131,7 @@ Graph *model_update(Model *m, const Param *param, int64_t steps, int64_t epoch_s
 {
     update_check_groups(m, d);
     int errors = diag_error_count(d);
+    m->work = 0;
     const Expr *x = m->using ? m->using->values : NULL;
     if (!x) {
         diag_error(d, m->train.place, "train has no optimizer: `using adamw(lr = 1e-3)`");
