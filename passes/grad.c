@@ -29,6 +29,7 @@
 #define EXP(x) make_unary(g, OP_exp, x)
 #define SIN(x) make_unary(g, OP_sin, x)
 #define COS(x) make_unary(g, OP_cos, x)
+#define EQ(x, y) make_binary(g, OP_eq, x, y)
 #define LT(x, y) make_binary(g, OP_lt, x, y)
 #define WHERE(condition, x, y) make_where(g, condition, x, y)
 #define NONE NULL

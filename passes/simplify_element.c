@@ -74,13 +74,18 @@ static bool is_power_of_two(double x)
     return isfinite(x) && fabs(frexp(x, &exponent)) == 0.5 && exponent > -100 && exponent < 100;
 }
 
-/* x * c * d as x * (c * d): scaling by a power of two commutes with rounding, as long as nothing is subnormal. */
+/* Far from the ends of the range of f32 (and bf16): no product of two of them leaves it. */
+static bool is_moderate(double x) { return fabs(x) >= 0x1p-60 && fabs(x) <= 0x1p60; }
+
+/* x * c * d as x * (c * d): scaling by a power of two commutes with rounding, as long as x * c neither overflows nor is
+ * subnormal. */
 static Node *merge_factors(Simplify *s, const Node *node)
 {
     const Node *inner = node->args[0], *d = splat_of(node->args[1]);
     const Node *c = inner->op == OP_mul ? splat_of(inner->args[1]) : NULL;
     if (!c || !d || !dtype_is_float(node->type.dtype) || node->type.dtype == DT_f16) return NULL;
     if (!is_power_of_two(c->attr.f) && !is_power_of_two(d->attr.f)) return NULL;
+    if (!is_moderate(c->attr.f) || !is_moderate(d->attr.f) || !is_moderate(c->attr.f * d->attr.f)) return NULL;
     return emit_binary(s, OP_mul, inner->args[0], emit_binary(s, OP_mul, inner->args[1], node->args[1]));
 }
 
@@ -101,24 +106,20 @@ Node *simplify_div(Simplify *s, Node *node)
     return emit_binary(s, OP_mul, node->args[0], emit_full(s, node->type, 1.0 / b->attr.f));
 }
 
-/* x to the power halves / 2, for halves in 0 .. 6. */
-static Node *power(Simplify *s, Node *x, int halves)
-{
-    Node *root = halves % 2 ? emit_unary(s, OP_sqrt, x) : NULL, *product = NULL;
-    for (int k = 0; k < halves / 2; k++) product = product ? emit_binary(s, OP_mul, product, x) : x;
-    if (!root) return product ? product : emit_full(s, x->type, 1.0);
-    return product ? emit_binary(s, OP_mul, product, root) : root;
-}
-
 Node *simplify_pow(Simplify *s, Node *node)
 {
-    const Node *exponent = splat_of(node->args[1]);
+    const Node *constant = splat_of(node->args[1]);
     Node *x = node->args[0];
-    if (!exponent) return NULL;
-    double halves = 2 * exponent->attr.f;
-    if (halves != trunc(halves) || fabs(halves) > 6) return NULL;
-    Node *positive = power(s, x, (int)fabs(halves));
-    return halves >= 0 ? positive : emit_binary(s, OP_div, emit_full(s, x->type, 1.0), positive);
+    if (!constant) return NULL;
+    double exponent = constant->attr.f;
+    if (exponent == 0) return emit_full(s, x->type, 1.0);
+    if (exponent == 1) return x;
+    if (exponent == 2) return emit_binary(s, OP_mul, x, x);
+    if (exponent == 3) return emit_binary(s, OP_mul, emit_binary(s, OP_mul, x, x), x);
+    if (exponent == 0.5) return emit_unary(s, OP_sqrt, x);
+    if (exponent == -1) return emit_binary(s, OP_div, emit_full(s, x->type, 1.0), x);
+    if (exponent == -0.5) return emit_binary(s, OP_div, emit_full(s, x->type, 1.0), emit_unary(s, OP_sqrt, x));
+    return NULL;
 }
 
 Node *simplify_max(Simplify *s, Node *node)
