@@ -281,6 +281,8 @@ Value elab_element(Elab *e, Op op, const Value *given, int count, const char *wh
     Value args[3] = {0};
     bool tensors = false;
     for (int i = 0; i < count; i++) {
+        bool unknown = given[i].kind == VALUE_unknown && e->mode == MODE_data && !e->model->options.host;
+        if (unknown) return (Value){ .kind = VALUE_unknown, .text = "_" };
         args[i] = operand(e, &given[i], place);
         if (args[i].kind == VALUE_error) return value_error();
         if (args[i].kind != VALUE_tensor && !is_static(&args[i]))

@@ -63,7 +63,8 @@ typedef struct ModelOptions {
     int            setting_count;
     const Host    *host;                 /* NULL: data is not evaluated, its constants become symbols */
     DType          real;                 /* what f32 in a source means: DT_f32, or DT_f64 for gradient checks */
-    bool           without_train;        /* the train block is not read, so that its streams ask for no data */
+    bool           on_demand;            /* constants of data are evaluated when something asks for them and the train block is not
+                                            read, so that a command which runs one entry needs no more data than that entry */
 } ModelOptions;
 
 /* A model: an elaborated file. Owns (in its arena) the dims table shared by all its graphs. */
@@ -77,14 +78,14 @@ Dims  *model_dims(const Model *m);
  * with its streams; reports unused settings, constants and parameters. */
 void model_check(Model *m, Diagnostics *d);
 
-/* A constant of `data` or the file, by name, for commands (`V`, tokenizer `tok`): false when absent. */
-bool model_constant(const Model *m, const char *name, HostArg *out);
-/* All host values that are `const` in data, in order: saved with the weights. */
+/* A constant of `data` or the file, by name, for commands (`V`, tokenizer `tok`): false when absent, or after reporting. */
+bool model_constant(Model *m, const char *name, HostArg *out, Diagnostics *d);
+/* All host values that are `const` in data, in order: saved with the weights. None while they are evaluated on demand. */
 int  model_constant_count(const Model *m);
 const char *model_constant_name(const Model *m, int i);
 HostArg     model_constant_value(const Model *m, int i);
 
-/* The arrays among them, also those inside lists ("levels.0.1"): inputs of storage STORE_const, by name, of the graphs that use them. */
+/* The arrays among constants evaluated so far, also those inside lists ("levels.0.1"): inputs of storage STORE_const, by name, of the graphs that use them. */
 int              model_table_count(const Model *m);
 const HostValue *model_table(const Model *m, int i);
 

@@ -80,8 +80,9 @@ Model *model_new(Arena *arena, const Ast *ast, const ModelOptions *options, Diag
     apply_settings(m);
     file_add_data(m, m->root, d);
     check_settings(m, d);
+    if (options->on_demand) return m;
     data_constants(m, d);
-    if (!options->without_train) train_read(m, d);
+    train_read(m, d);
     return m;
 }
 
@@ -102,12 +103,15 @@ static HostArg to_host(const Model *m, const Value *v)
     return out;
 }
 
-bool model_constant(const Model *m, const char *name, HostArg *out)
+bool model_constant(Model *m, const char *name, HostArg *out, Diagnostics *d)
 {
-    const ItemName *n = map_get(m->root->consts, name);
-    bool known = n && n->item->state == ITEM_done;
-    if (known) *out = to_host(m, &n->item->values[n->index]);
-    return known;
+    ItemName *n = map_get(m->root->consts, name);
+    if (!n) return false;
+    Elab *e = elab_new(m, MODE_data, NULL, d);
+    elab_push(e, NULL, m->root, "", (Place){0});
+    Value v = elab_item(e, n, n->name->place);
+    if (v.kind != VALUE_error) *out = to_host(m, &v);
+    return v.kind != VALUE_error;
 }
 
 int model_constant_count(const Model *m) { return m->host_constants.count; }

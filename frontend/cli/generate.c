@@ -25,9 +25,12 @@ static char *value_at(char *const *block, const RtValue *v) { return block[v->pl
 
 static bool find_tokenizer(Generator *g)
 {
+    Session *s = g->run->s;
     HostArg tok;
-    if (!model_constant(g->run->s->model, "tok", &tok) || tok.kind != ARG_host || tok.value.kind != HOST_tokenizer) {
-        session_fail(g->run->s, "the model has no tokenizer: `const tok = ...` in its data block");
+    bool known = model_constant(s->model, "tok", &tok, s->diagnostics);
+    if (diag_error_count(s->diagnostics)) return session_report(s);
+    if (!known || tok.kind != ARG_host || tok.value.kind != HOST_tokenizer) {
+        session_fail(s, "the model has no tokenizer: `const tok = ...` in its data block");
         return false;
     }
     g->tokenizer = host_tokenizer(&tok.value);
@@ -38,7 +41,9 @@ static bool find_context(Generator *g)
 {
     Session *s = g->run->s;
     HostArg context;
-    if (!model_constant(s->model, "context", &context) || context.kind != ARG_number || context.number < 1) {
+    bool known = model_constant(s->model, "context", &context, s->diagnostics);
+    if (diag_error_count(s->diagnostics)) return session_report(s);
+    if (!known || context.kind != ARG_number || context.number < 1) {
         session_fail(s, "the model does not say how many tokens it sees: `const context = 64`");
         return false;
     }

@@ -95,7 +95,7 @@ bool session_open(Session *s, const Options *options)
     s->host = host_make(s->data);
     ModelOptions model = {
         .settings = settings(s, &set), .setting_count = set.count, .host = &s->host, .real = DT_f32,
-        .without_train = !strcmp(options->command, "generate")
+        .on_demand = !strcmp(options->command, "generate")
     };
     s->model = model_new(s->arena, s->ast, &model, s->diagnostics);
     bool goes_on = !strcmp(options->command, "check");       /* it reports the errors of every part at once */

@@ -228,7 +228,7 @@ static void test_data_constants(void **state)
     assert_values(program_eval(p, g, &x, 1)[0], VALUES(13), 0);
     assert_string_equal(type_text(p->arena, &model_find_param(p->model, "w")->type), "f32[V + 1]");
     HostArg v;
-    assert_true(model_constant(p->model, "V", &v) && v.kind == ARG_number && v.number == 10);
+    assert_true(model_constant(p->model, "V", &v, p->d) && v.kind == ARG_number && v.number == 10);
     assert_int_equal(model_constant_count(p->model), 3);
     assert_string_equal(model_constant_name(p->model, 0), "tok");
     program_free(p);
@@ -243,7 +243,7 @@ static void test_host_fn(void **state)
                              "data {\n const tok = chars(read(\"text\")), first = ids(read(\"text\"))\n}\n");
     assert_clean(p);
     HostArg v;
-    assert_true(model_constant(p->model, "first", &v) && v.kind == ARG_host && v.value.kind == HOST_ids);
+    assert_true(model_constant(p->model, "first", &v, p->d) && v.kind == ARG_host && v.value.kind == HOST_ids);
     assert_int_equal(model_entry_parameters(p->model, "ids"), 1);
     assert_null(model_entry(p->model, "ids", NULL, -1, false, p->d));
     assert_says(p, "ids cannot be an entry");

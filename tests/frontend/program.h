@@ -20,14 +20,16 @@ typedef struct Program {
     Diagnostics *d;
     Model       *model;
     int          reads;                  /* how often "read" was called */
+    int          runs;                   /* graphs of data */
+    Map         *saved;                  /* name -> HostArg: constants of a checkpoint; NULL: there is none */
 } Program;
 
-/* --- a host: read, chars, windows, batches; a tokenizer of 10 pieces ------------------------------------------------------ */
+/* --- a host: a text of 1000 ids 0 1 2 … 9 0 1 …, a column of 3 texts; a tokenizer of 10 pieces; an array is a Tensor ------ */
 
 static inline bool host_knows(void *context, const char *name)
 {
     (void)context;
-    static const char *const NAMES[] = { "read", "chars", "windows", "()", "[]", "size" };
+    static const char *const NAMES[] = { "read", "lines", "chars", "windows", "batches", "()", "[]", "size" };
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         if (!strcmp(NAMES[i], name)) return true;
     return false;
@@ -36,9 +38,44 @@ static inline bool host_knows(void *context, const char *name)
 static inline const char *const *host_names(void *context, int *count)
 {
     (void)context;
-    static const char *const NAMES[] = { "read", "chars", "windows" };
-    *count = 3;
+    static const char *const NAMES[] = { "read", "lines", "chars", "windows", "batches" };
+    *count = 5;
     return NAMES;
+}
+
+static inline HostValue host_tensor(Tensor *t)
+{
+    bool ids = t->type.rank == 1 && t->type.dtype == DT_i32;
+    return (HostValue){ .handle = t, .kind = ids ? HOST_ids : HOST_array, .type = t->type };
+}
+
+/* The reference evaluator in place of compiled code. */
+static inline bool host_run(void *context, Graph *graph, const HostArg *inputs, Place place, Diagnostics *d, HostArg *results)
+{
+    Program *p = context;
+    Tensor **given = arena_array(p->arena, Tensor *, graph->inputs.count + 1);
+    Tensor **out = arena_array(p->arena, Tensor *, graph->outputs.count);
+    p->runs++;
+    for (int i = 0; i < graph->inputs.count; i++) given[i] = inputs[i].value.handle;
+    const char *why = graph_eval(graph, given, out, p->arena);
+    if (why) diag_error(d, place, "%s", why);
+    for (int i = 0; !why && i < graph->outputs.count; i++) {
+        Tensor *t = out[i];
+        bool truth = t->type.dtype == DT_bool;
+        results[i] = (HostArg){ .kind = ARG_host };
+        if (t->type.rank) results[i].value = host_tensor(t);
+        else results[i] = (HostArg){ .kind = truth ? ARG_bool : ARG_number, .number = t->f ? t->f[0] : (double)t->i[0] };
+    }
+    return !why;
+}
+
+static inline bool host_saved(void *context, const char *name, Dims *dims, HostArg *out)
+{
+    const Program *p = context;
+    const HostArg *arg = p->saved ? map_get(p->saved, name) : NULL;
+    (void)dims;
+    if (arg) *out = *arg;
+    return arg != NULL;
 }
 
 static inline double host_number(const HostArg *args, int count, const char *name)
@@ -60,12 +97,28 @@ static inline bool host_call(void *context, const char *name, const HostArg *arg
     if (!strcmp(name, "read")) {
         v->kind = HOST_text;
         p->reads++;
+    } else if (!strcmp(name, "lines")) {
+        const Dim *n = dim_int(dims, 3);
+        v->kind = HOST_column;
+        v->type = type_of(DT_i32, 1, &n);
     } else if (!strcmp(name, "chars")) {
         v->kind = HOST_tokenizer;
+    } else if (!strcmp(name, "()") && args[1].value.kind == HOST_column) {
+        *v = args[1].value;
+        v->kind = HOST_ragged;
     } else if (!strcmp(name, "()")) {
         const Dim *n = dim_int(dims, 1000);
-        v->kind = HOST_ids;
-        v->type = type_of(DT_i32, 1, &n);
+        Tensor *ids = tensor_new(p->arena, type_of(DT_i32, 1, &n));
+        for (int i = 0; i < 1000; i++) ids->i[i] = i % 10;
+        *v = host_tensor(ids);
+    } else if (!strcmp(name, "batches")) {
+        if (args[0].kind != ARG_host || args[0].value.kind == HOST_text) {
+            diag_error(d, place, "batches are made of arrays");
+            return false;
+        }
+        *v = args[0].value;
+        v->kind = HOST_stream;
+        v->type.dim[0] = dim_int(dims, (int64_t)host_number(args, count, "size"));
     } else if (!strcmp(name, "windows")) {
         const Dim *shape[2] = { dim_int(dims, (int64_t)host_number(args, count, "batch")),
                                 dim_int(dims, (int64_t)host_number(args, count, "length")) };
@@ -84,11 +137,11 @@ static inline bool host_call(void *context, const char *name, const HostArg *arg
 
 /* --- programs --------------------------------------------------------------------------------------------------------------- */
 
-static inline Program *program_with(const char *text, const Setting *settings, int count)
+static inline Program *program_saved(const char *text, const Setting *settings, int count, Arena *arena, Map *saved)
 {
-    Arena *arena = arena_new();
     Program *p = arena_new_of(arena, Program);
     p->arena = arena;
+    p->saved = saved;
     p->d = diag_new(arena);
     Source *source = arena_new_of(arena, Source);
     *source = (Source){ .path = "test.ptm", .text = text, .size = strlen(text) };
@@ -98,10 +151,16 @@ static inline Program *program_with(const char *text, const Setting *settings, i
         fail_msg("the program does not parse");
     }
     Host *host = arena_new_of(arena, Host);
-    *host = (Host){ .context = p, .knows = host_knows, .names = host_names, .call = host_call };
+    *host = (Host){ .context = p, .knows = host_knows, .names = host_names, .call = host_call,
+                    .run = host_run, .saved = host_saved };
     ModelOptions options = { .settings = settings, .setting_count = count, .host = host, .real = DT_f32 };
     p->model = model_new(arena, ast, &options, p->d);
     return p;
+}
+
+static inline Program *program_with(const char *text, const Setting *settings, int count)
+{
+    return program_saved(text, settings, count, arena_new(), NULL);
 }
 
 static inline Program *program_new(const char *text) { return program_with(text, NULL, 0); }
@@ -205,7 +264,15 @@ static inline Tensor *initial_value(Program *p, const Graph *g, int64_t seed)
     return results[0];
 }
 
-/* Evaluates a graph: data inputs in the order given, parameters at their initial value, ambients 1. */
+static inline Tensor *table_value(Program *p, const char *name)
+{
+    for (int i = 0; i < model_table_count(p->model); i++)
+        if (!strcmp(model_table(p->model, i)->name, name)) return model_table(p->model, i)->handle;
+    fail_msg("no table %s", name);
+    return NULL;
+}
+
+/* Evaluates a graph: data inputs in the order given, tables as data made them, parameters at their initial value, ambients 1. */
 static inline Tensor **program_eval(Program *p, const Graph *g, const Given *given, int count)
 {
     Tensor **inputs = arena_array(p->arena, Tensor *, g->inputs.count + 1);
@@ -216,6 +283,8 @@ static inline Tensor **program_eval(Program *p, const Graph *g, const Given *giv
         if (n->attr.storage == STORE_data) {
             assert_true(next < count);
             inputs[i] = given_tensor(p, &given[next++]);
+        } else if (n->attr.storage == STORE_const) {
+            inputs[i] = table_value(p, n->attr.text);
         } else if (n->attr.storage == STORE_param) {
             inputs[i] = initial_value(p, model_find_param(p->model, n->attr.text)->initial, 1);
         } else {
