@@ -29,7 +29,7 @@ typedef struct PassOptions {
 
 /* Runs the passes in order. Returns the plan (NULL when stop_after ended before `fuse`, or after reporting errors such as an
  * operator without gradient). */
-Plan *passes_run(Arena *arena, Graph *graph, const PassOptions *options, Diagnostics *d);
+Plan *passes_run(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 
 int         pass_count(void);
 const char *pass_name(int i);

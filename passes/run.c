@@ -10,7 +10,7 @@ typedef struct Run {
     const PassOptions *options;
     Diagnostics       *d;
     int                errors;           /* reported before the first pass */
-    Graph             *graph;            /* until a LOWER row has run */
+    const Graph       *graph;            /* until a LOWER row has run */
     Plan              *plan;             /* from then on */
     bool               ended;            /* stop_after was reached, or errors were reported */
 } Run;
@@ -58,7 +58,7 @@ static bool begin_pass(const Run *run, const char *pass)
     return true;
 }
 
-Plan *passes_run(Arena *arena, Graph *graph, const PassOptions *options, Diagnostics *d)
+Plan *passes_run(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d)
 {
     Run run = {arena, options, d, diag_error_count(d), graph, NULL, false};
 #define GRAPH(name, function, doc) \

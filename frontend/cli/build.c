@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-bool build_graph(Session *s, Graph *graph, PassOptions *passes, Build *out)
+bool build_graph(Session *s, const Graph *graph, PassOptions *passes, Build *out)
 {
     *out = (Build){ .graph = graph };
     out->plan = passes_run(s->arena, graph, passes, s->diagnostics);

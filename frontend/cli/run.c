@@ -5,24 +5,7 @@
 #include "runtime/core/memory.h"
 
 #include <stdlib.h>
-
 #include <string.h>
-
-/* An evaluation's value from its terms: the scalar graph around them, constants by now. */
-static double post(void *context, const double *terms)
-{
-    const Graph *graph = context;
-    Arena *arena = arena_new();
-    Tensor **inputs = arena_array(arena, Tensor *, graph->inputs.count + 1), *results[8] = { 0 };
-    for (int i = 0; i < graph->inputs.count; i++) {
-        const Node *input = graph->inputs.at[i];
-        inputs[i] = tensor_new(arena, input->type);
-        inputs[i]->f[0] = terms[atoi(input->attr.text)];
-    }
-    double value = graph_eval(graph, inputs, results, arena) ? 0.0 / 0.0 : results[0]->f[0];
-    arena_free(arena);
-    return value;
-}
 
 /* The batch types of a term: full, or with the rows that the last batch of a pass has (0: no such batch). */
 static int64_t rest_rows(const EvalTerm *term)
@@ -85,6 +68,14 @@ static const char **stream_names(Arena *arena, const EvalTerm *term)
     return names;
 }
 
+/* The scalar program around an evaluation's terms; none where it is the one term itself. */
+static bool build_post(Run *r, const Evaluation *from, Build *out)
+{
+    PassOptions passes = { .layout = r->layout };
+    bool is_term = !from->post || (from->term_count == 1 && from->post->outputs.at[0].node->op == OP_input);
+    return is_term || build_graph(r->s, from->post, &passes, out);
+}
+
 static bool build_terms(Run *r, Graph **graphs)
 {
     const TrainSpec *train = model_train(r->s->model);
@@ -106,11 +97,12 @@ static bool build_terms(Run *r, Graph **graphs)
                      stream_names(arena, term));
             }
         }
+        if (!build_post(r, from, &r->posts[e])) return false;
         bool smaller = !strcmp(from->name, "loss") || !strcmp(from->name, "nll") || !strcmp(from->name, "ppl")
                     || !strcmp(from->name, "perplexity");
         r->evaluations[e] = (RtEvaluation){
-            .name = from->name, .terms = terms, .term_count = from->term_count, .post = from->post ? post : NULL,
-            .context = (void *)from->post, .every = from->every, .better = smaller ? -1 : 1
+            .name = from->name, .terms = terms, .term_count = from->term_count, .post = r->posts[e].program,
+            .every = from->every, .better = smaller ? -1 : 1
         };
     }
     return true;
@@ -124,6 +116,7 @@ bool run_open(Run *r, Session *s, bool training)
     for (int e = 0; e < train->evaluation_count; e++) r->term_count += 2 * train->evaluations[e].term_count;
     Graph **graphs = arena_array(s->arena, Graph *, r->term_count + 1), **made = arena_array(s->arena, Graph *, r->term_count + 1);
     r->terms = arena_array(s->arena, Build, r->term_count + 1);
+    r->posts = arena_array(s->arena, Build, train->evaluation_count + 1);
     if (!term_graphs(r, graphs)) return false;
     int count = 0;
     for (int i = 0; i < r->term_count; i++)
@@ -142,6 +135,7 @@ void run_close(Run *r)
     build_free(&r->train);
     build_free(&r->initial);
     for (int i = 0; i < r->term_count; i++) build_free(&r->terms[i]);
+    for (int i = 0; i < r->evaluation_count; i++) build_free(&r->posts[i]);
     if (r->pool) rt_pool_free(r->pool);
     if (!r->layout) return;
     if (r->param) rt_memory_free(r->param, r->layout->param_bytes);
@@ -208,14 +202,19 @@ static bool draw_initial(Run *r)
     return false;
 }
 
+static void raise_to(int64_t *most, const Program *program)
+{
+    if (program && program->scratch_bytes > *most) *most = program->scratch_bytes;
+}
+
 static int64_t most_scratch(const Run *r, const Build *extra, int extra_count)
 {
-    int64_t most = r->initial.program->scratch_bytes;
-    if (r->train.program && r->train.program->scratch_bytes > most) most = r->train.program->scratch_bytes;
-    for (int i = 0; i < r->term_count; i++)
-        if (r->terms[i].program && r->terms[i].program->scratch_bytes > most) most = r->terms[i].program->scratch_bytes;
-    for (int i = 0; i < extra_count; i++)
-        if (extra[i].program->scratch_bytes > most) most = extra[i].program->scratch_bytes;
+    int64_t most = 0;
+    raise_to(&most, r->initial.program);
+    raise_to(&most, r->train.program);
+    for (int i = 0; i < r->term_count; i++) raise_to(&most, r->terms[i].program);
+    for (int i = 0; i < r->evaluation_count; i++) raise_to(&most, r->posts[i].program);
+    for (int i = 0; i < extra_count; i++) raise_to(&most, extra[i].program);
     return most;
 }
 

@@ -12,6 +12,7 @@ typedef struct Run {
     Build        train, initial;
     Build       *terms;                  /* full and rest of every term of every evaluation, in order */
     int          term_count;
+    Build       *posts;                  /* of every evaluation: the program around its terms; NULL code: none */
     RtEvaluation *evaluations;
     int          evaluation_count;
     Pool        *pool;

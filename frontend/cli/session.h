@@ -41,14 +41,14 @@ int session_fail(const Session *s, const char *format, ...) __attribute__((forma
 
 /* A compiled entry. */
 typedef struct Build {
-    Graph *graph;                        /* as elaborated */
+    const Graph *graph;                  /* as elaborated */
     Plan  *plan;
     Code  *code;                         /* owned; NULL before */
     const Program *program;
 } Build;
 
 /* Runs the passes and compiles. The options' layout is required. False after printing diagnostics. */
-bool build_graph(Session *s, Graph *graph, PassOptions *passes, Build *out);
+bool build_graph(Session *s, const Graph *graph, PassOptions *passes, Build *out);
 void build_free(Build *b);
 
 /* The training step of the model's `train` block: its graph, the optimizer's code for each parameter, the pass options that go with

@@ -2,7 +2,10 @@
 #include "runtime/train/run.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "runtime/data/value.h"
 
 enum { MAX_TERMS = 64 };
 
@@ -80,6 +83,23 @@ static bool run_term(const Recipe *r, const Blocks *b, const RtTerm *term, int64
     return true;
 }
 
+/* The program around the terms. */
+static bool combine(const Recipe *r, const Blocks *b, const Program *post, const double *terms, double *value, RtError *e)
+{
+    for (int32_t i = 0; i < post->input_count; i++) {
+        const RtValue *input = &post->inputs[i];
+        assert(input->dtype == RT_f64 && input->rank == 0);
+        memcpy(value_in(b->evaluate, input), &terms[atoi(input->name)], sizeof *terms);
+    }
+    RtFault fault = {0};
+    if (rt_program_run(post, r->pool, b->evaluate, &fault) != 0) {
+        rt_fault_text(post, &fault, e);
+        return false;
+    }
+    *value = value_element(b->evaluate, result_of(post), 0);
+    return true;
+}
+
 bool evaluate_one(const Recipe *r, const Blocks *b, const RtEvaluation *evaluation, int64_t step, double *value,
                   RtError *e)
 {
@@ -89,7 +109,8 @@ bool evaluate_one(const Recipe *r, const Blocks *b, const RtEvaluation *evaluati
     for (int i = 0; i < evaluation->term_count; i++) {
         if (!run_term(r, b, &evaluation->terms[i], step, &terms[i], e)) return false;
     }
-    *value = evaluation->post ? evaluation->post(evaluation->context, terms) : terms[0];
+    if (evaluation->post) return combine(r, b, evaluation->post, terms, value, e);
+    *value = terms[0];
     return true;
 }
 

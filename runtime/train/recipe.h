@@ -39,8 +39,7 @@ typedef struct RtEvaluation {
     const char   *name;                  /* "loss"; written as valid_loss */
     const RtTerm *terms;
     int           term_count;
-    double      (*post)(void *context, const double *terms);     /* NULL: the first term */
-    void         *context;
+    const Program *post;                 /* f64 scalars: inputs "0", "1" .. are the terms, output "0"; NULL: the first term */
     int64_t       every;                 /* steps; 0: at the end of every epoch. Always at the end */
     int           better;                /* -1: a smaller value is better, 1: a larger one, 0: does not choose the best weights.
                                             The first evaluation that is not 0 chooses */

@@ -89,6 +89,7 @@ bool blocks_new(const Recipe *r, Blocks *b, RtError *e)
             need(b, r->evaluations[i].terms[k].full.program);
             need(b, r->evaluations[i].terms[k].rest.program);
         }
+        need(b, r->evaluations[i].post);
     }
     if (r->train.program) raise_to(&b->work_bytes, r->train.program->block_bytes[BLOCK_work]);
     char *work = rt_memory_new(b->work_bytes), *state = rt_memory_new(b->state_bytes);

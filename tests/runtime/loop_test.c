@@ -268,11 +268,24 @@ static void a_bad_id_is_named(void **state)
     assert_string_equal(e.text, "line.ptm:3:5 h.0: id 70 is outside the table's 65 rows");
 }
 
-static double square_root(void *context, const double *terms)
+/* The root of the first term plus the second, as compiled code around terms is: f64 scalars in the work block. */
+static void root_kernel(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch,
+                        RtFault *fault)
 {
-    assert_non_null(context);
-    return sqrt(terms[0]) + terms[1];
+    (void)args, (void)begin, (void)end, (void)scratch, (void)fault;
+    double *at = (double *)block[BLOCK_work];
+    at[2] = sqrt(at[0]) + at[1];
 }
+
+static const RtStep root_steps[] = {{.run = root_kernel, .extent = 1, .tile = 1}};
+static const RtValue root_inputs[] = {
+    {.name = "1", .dtype = RT_f64, .place = RT_PLACE(BLOCK_work, 8), .bytes = 8},
+    {.name = "0", .dtype = RT_f64, .place = RT_PLACE(BLOCK_work, 0), .bytes = 8},
+};
+static const RtValue root_output[] = {{.name = "0", .dtype = RT_f64, .place = RT_PLACE(BLOCK_work, 16), .bytes = 8}};
+static const Program root = {.entry = "post", .steps = root_steps, .step_count = 1, .inputs = root_inputs,
+                             .input_count = 2, .outputs = root_output, .output_count = 1,
+                             .block_bytes = {[BLOCK_work] = 24}};
 
 static void evaluations_reduce(void **state)
 {
@@ -283,9 +296,8 @@ static void evaluations_reduce(void **state)
     RtTerm terms[2] = {b->mean_term, b->count_term};
     RtTerm all = b->all_term;
     all.reduce = RT_MEAN;
-    int context = 0;
     b->evaluations[2] =
-        (RtEvaluation){.name = "root", .terms = terms, .term_count = 2, .post = square_root, .context = &context};
+        (RtEvaluation){.name = "root", .terms = terms, .term_count = 2, .post = &root};
     b->evaluations[3] = (RtEvaluation){.name = "all", .terms = &all, .term_count = 1};
     b->recipe.evaluation_count = 4;
     double sum = 0, values[4];
