@@ -189,10 +189,25 @@ static void warm_up(char *const *block, const int64_t *args, int64_t begin, int6
     }
 }
 
-/* OpenBLAS maps a packing buffer (128 MiB of address space) for each product under way at the same time, when it
- * first needs one. Products in all threads at once make it do so now and not in a training step. */
+/* OpenBLAS maps a packing buffer (128 MiB of address space) for each product under way at the same time, when it first
+ * needs one; that must happen now and not in a training step. Buffers that are given back stay mapped, so as many as
+ * there are threads are taken at once. The two functions are no part of its interface, but every build exports them;
+ * should one not, products in all threads at once most likely have the same effect. */
+static void reserve_buffers(int threads)
+{
+    void *alloc_symbol = dlsym(RTLD_DEFAULT, "blas_memory_alloc"), *free_symbol = dlsym(RTLD_DEFAULT, "blas_memory_free");
+    void *(*take)(int), (*give_back)(void *), *buffers[RT_MAX_THREADS];
+    if (!alloc_symbol || !free_symbol) return;
+    *(void **)&take = alloc_symbol;
+    *(void **)&give_back = free_symbol;
+    for (int i = 0; i < threads; i++) buffers[i] = take(0);
+    for (int i = 0; i < threads; i++)
+        if (buffers[i]) give_back(buffers[i]);
+}
+
 static bool warm_up_openblas(Pool *pool)
 {
+    reserve_buffers(pool->threads);
     int64_t bytes = (int64_t)pool->threads * 3 * WARM_UP_SIDE * WARM_UP_SIDE * (int64_t)sizeof(float);
     char *block[BLOCK_COUNT] = {0};
     block[BLOCK_work] = rt_memory_new(bytes);
