@@ -246,14 +246,21 @@ static bool is_zero(const Node *x)
     return x->op == OP_const && x->attr.f == 0 && x->attr.i == 0;
 }
 
+static bool holds_index(DType dtype, const Dim *extent)
+{
+    int64_t most = dtype == DT_i8 ? INT8_MAX : dtype == DT_u8 ? UINT8_MAX : dtype == DT_i32 ? INT32_MAX : INT64_MAX;
+    return dtype_is_whole(dtype) && dim_value(extent) - 1 <= most;
+}
+
 /* The axis of its own shape whose index x is, or -1. */
 static int index_axis(const Node *x)
 {
-    if (x->op == OP_iota) return x->attr.axis;
+    if (x->op == OP_iota) return holds_index(x->type.dtype, x->type.dim[x->attr.axis]) ? x->attr.axis : -1;
     if (x->op != OP_expand && x->op != OP_cast && x->op != OP_reshape) return -1;
     int j = index_axis(x->args[0]);
     const Type *from = &x->args[0]->type;
-    if (j < 0 || x->op == OP_cast) return dtype_is_whole(x->type.dtype) ? j : -1;
+    if (j < 0) return -1;
+    if (x->op == OP_cast) return holds_index(x->type.dtype, x->type.dim[j]) ? j : -1;
     if (x->op == OP_expand) return from->dim[j] == x->type.dim[x->attr.map[j]] ? x->attr.map[j] : -1;
     int large = 0, to = -1;              /* a reshape that only adds axes of extent 1 around the one that counts */
     for (int k = 0; k < from->rank; k++) large += !dim_is(from->dim[k], 1);
@@ -292,10 +299,24 @@ static Node *one_place(Graph *g, const Node *scatter, Node *const *args, int hol
     return make_where(g, here, make_expand(g, values, value_map, type), make_full(g, type, 0.0));
 }
 
-static Node *rewrite_scatter(Graph *g, const Node *old, Node *const *args)
+/* Whether a live gather takes the same ids for rows of the same extent, and so finds those out of range; a comparison
+ * does not. */
+static bool is_checked(const Graph *graph, const int *users, const Node *ids, const Dim *extent)
+{
+    for (int k = 0; k < graph->nodes.count; k++) {
+        const Node *n = graph->nodes.at[k];
+        for (int j = 1; users[k] && n->op == OP_gather && j < n->arg_count; j++)
+            if (n->args[j] == ids && dim_value(n->args[0]->type.dim[n->attr.axis + j - 1]) == dim_value(extent))
+                return true;
+    }
+    return false;
+}
+
+static Node *rewrite_scatter(Graph *g, const Node *old, Node *const *args, const Graph *graph, const int *users)
 {
     int hole = is_zero(args[0]) ? free_index(old, args) : -1;
-    return hole < 0 ? graph_rebuild(g, old, args) : one_place(g, old, args, hole);
+    bool checked = hole >= 0 && is_checked(graph, users, old->args[2 + hole], old->type.dim[old->attr.axis + hole]);
+    return checked ? one_place(g, old, args, hole) : graph_rebuild(g, old, args);
 }
 
 /* a + (zeros with v added at some places) = a with v added at those places. */
@@ -330,14 +351,14 @@ static Node *argument(Graph *g, const Node *old, int k, const Softmax *later, No
     return old->op == OP_mul && s->p ? fuse_ask_exponential(g, s, copy) : copy[asked->id];
 }
 
-static Node *rewrite_node(Graph *g, const Node *old, Node *const *args, const int *users)
+static Node *rewrite_node(Graph *g, const Node *old, Node *const *args, const Graph *graph, const int *users)
 {
     switch ((int)old->op) {
     case OP_einsum: return rewrite_einsum(g, old, args);
     case OP_sum:
     case OP_reduce_max: return rewrite_reduce(g, old, args);
     case OP_cumsum: return rewrite_cumsum(g, old, args);
-    case OP_scatter: return rewrite_scatter(g, old, args);
+    case OP_scatter: return rewrite_scatter(g, old, args, graph, users);
     case OP_add: return rewrite_add(g, old, args, users);
     case OP_permute: return rewrite_permute(g, old, args, users);
     default: return graph_rebuild(g, old, args);
@@ -370,7 +391,7 @@ Graph *fuse_rewrite(Arena *arena, const Graph *graph)
         g->origin = old->origin_count ? old->origins[0] : NULL;
         if (old->arg_count > 256) many = arena_array(arena, Node *, old->arg_count);
         for (int j = 0; j < old->arg_count; j++) many[j] = argument(g, old, j, later, copy);
-        copy[k] = rewrite_node(g, old, many, users);
+        copy[k] = rewrite_node(g, old, many, graph, users);
         Softmax found = fuse_find_softmax(old);
         if (found.p) later[found.e->id] = found;
         many = args;

@@ -263,12 +263,15 @@ static void values_without_elements(void **state)
 static void an_id_out_of_range_is_a_fault(void **state)
 {
     (void)state;
-    for (int which = 0; which < 3; which++) {
+    for (int which = 0; which < 4; which++) {
         Lab l = lab_new();
         Node *table = input(&l, "table", DT_f32, DIMS(11, 20)), *i = input(&l, "i", DT_i32, DIMS(19));
-        Node *v = input(&l, "v", DT_f32, DIMS(19, 20));
-        result(&l, "out", which == 0 ? make_gather(l.g, table, &i, 1, 0)
-                        : which == 1 ? make_gather(l.g, table, &i, 1, 1) : make_scatter(l.g, table, v, &i, 1, 0, true));
+        Node *v = input(&l, "v", DT_f32, DIMS(19, 20)), *own[] = {make_iota(l.g, i->type, 0), i};
+        Node *zero = make_full(l.g, shape(&l, DT_f32, DIMS(19, 11)), 0), *ones = make_full(l.g, shape(&l, DT_f32, DIMS(19)), 1);
+        result(&l, "out", which == 0   ? make_gather(l.g, table, &i, 1, 0)
+                          : which == 1 ? make_gather(l.g, table, &i, 1, 1)
+                          : which == 2 ? make_scatter(l.g, table, v, &i, 1, 0, true)
+                                       : make_scatter(l.g, zero, ones, own, 2, 0, true));
         Jit j = jit_new(&l, 2);
         Tensor *bad = ids(&l, i, 11);
         bad->i[7] = which == 1 ? 20 : -2;

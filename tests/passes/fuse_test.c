@@ -257,6 +257,39 @@ static void scatter_into_zeros_fills_them(void **state)
     arena_free(l.arena);
 }
 
+/* One place a row becomes a comparison with the index, if a gather has checked that index against the same extent: a
+ * comparison would not notice an id out of range. */
+static void one_place_a_row_needs_a_checked_index(void **state)
+{
+    (void)state;
+    for (int checked = 0; checked < 3; checked++) {
+        Lab l = lab_new();
+        Node *z = DATA(&l, "z", "T", "V"), *table = DATA(&l, "table", "D"), *y = IDS(&l, "y", "T"), *v = DATA(&l, "v", "T");
+        Node *index[] = {make_iota(l.g, y->type, 0), y};
+        if (checked == 1) result(&l, "x", make_gather(l.g, table, &y, 1, 0));
+        if (checked == 2) result(&l, "x", make_gather(l.g, z, index, 2, 0));
+        result(&l, "one", make_scatter(l.g, num(&l, z, 0), v, index, 2, 0, true));
+        lower(&l);
+        assert_int_equal(count_nodes(l.p->graph, OP_scatter), checked < 2);
+        arena_free(l.arena);
+    }
+}
+
+/* An index of 8 bits does not count to 512. */
+static void a_narrow_index_is_not_its_axis(void **state)
+{
+    (void)state;
+    Lab l = lab_new();
+    Node *z = DATA(&l, "z", "F", "V"), *y = IDS(&l, "y", "F"), *v = DATA(&l, "v", "F");
+    Node *narrow = make_cast(l.g, make_cast(l.g, make_iota(l.g, y->type, 0), DT_i8), DT_i32), *index[] = {narrow, y};
+    Node *full[] = {make_iota(l.g, y->type, 0), y};
+    result(&l, "x", make_gather(l.g, z, full, 2, 0));
+    result(&l, "one", make_scatter(l.g, num(&l, z, 0), v, index, 2, 0, true));
+    lower(&l);
+    assert_int_equal(count_nodes(l.p->graph, OP_scatter), 1);
+    arena_free(l.arena);
+}
+
 /* Heads are strides: no copy of q, k or the result. */
 static void heads_are_read_where_they_lie(void **state)
 {
@@ -325,6 +358,8 @@ int main(void)
         cmocka_unit_test(gather_and_sum_are_one_kernel),
         cmocka_unit_test(scatter_adds_onto_a_sum),
         cmocka_unit_test(scatter_into_zeros_fills_them),
+        cmocka_unit_test(one_place_a_row_needs_a_checked_index),
+        cmocka_unit_test(a_narrow_index_is_not_its_axis),
         cmocka_unit_test(heads_are_read_where_they_lie),
         cmocka_unit_test(whole_products_are_loops),
         cmocka_unit_test(sums_over_distant_axes_are_two),
