@@ -264,6 +264,17 @@ Stmt *stmt_const(Parser *p, NameList names, Expr *value, Place place)
     return s;
 }
 
+Stmt *stmt_check(Parser *p, const char *word, ExprList args, Place place)
+{
+    if (strcmp(word, "check") && strcmp(word, "fail")) {
+        complain(p, place, "an expression alone is no statement: write `name = …` or `return …`");
+        return NULL;
+    }
+    Stmt *s = stmt_new(p, STMT_check, (ExprList){ 0 }, args, place);
+    s->text = word;
+    return s;
+}
+
 Stmt *stmt_setting(Parser *p, const char *word, ExprList args, Place place)
 {
     Stmt *s = stmt_new(p, STMT_setting, (ExprList){ 0 }, args, place);

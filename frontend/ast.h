@@ -97,6 +97,7 @@ typedef enum StmtKind {
     STMT_scan,       /* values: one EXPR_scan whose value is dropped */
     STMT_emit,       /* values */
     STMT_return,     /* values */
+    STMT_check,      /* text ("check" or "fail"), values: arguments */
     STMT_for,        /* names in values: body */
     STMT_if,         /* values (condition), body, otherwise (linked statements, or NULL; `else if` nests one STMT_if) */
     /* in blocks only */
@@ -114,7 +115,7 @@ struct Stmt {
     bool        add;
     Name       *names;
     TypeExpr   *type;
-    const char *text;                    /* setting or block word */
+    const char *text;                    /* setting or block word, check or fail */
     const char *label;                   /* `stage pretrain {`: "pretrain" */
     Stmt       *body, *otherwise;
     Stmt       *next;

@@ -155,6 +155,15 @@ static const char *foreign(const char *word)
     return NULL;
 }
 
+/* The word a statement begins with that `word` may have been meant as, or NULL. */
+static const char *near_keyword(const char *word)
+{
+    static const char *const words[] = {
+        "import", "fn", "module", "param", "const", "data", "train", "return", "for", "if", "update", "state", "scan", "emit",
+    };
+    return suggest(word, words, sizeof words / sizeof *words);
+}
+
 static bool block_word(const Token *t)
 {
     static const char *const words[] = { "data", "train", "stage", "weights" };
@@ -166,6 +175,39 @@ static bool compares(int kind)
     return kind == '<' || kind == '>' || kind == T_LE || kind == T_GE || kind == T_EQ || kind == T_NE;
 }
 
+static bool same_token(const Token *a, const Token *b)
+{
+    return a->kind == b->kind && a->place.line == b->place.line && a->place.column == b->place.column;
+}
+
+static bool names_follow(int kind)
+{
+    return kind == T_CONST || kind == T_PARAM || kind == T_IMPORT || kind == T_UPDATE;
+}
+
+/* Tokens that want a value behind them. */
+static bool wants_value(int kind)
+{
+    return kind == '=' || kind == T_ADD_TO || kind == '+' || kind == '-' || kind == '*' || kind == '/' || kind == '@' ||
+           kind == '^' || kind == T_AND || kind == T_OR || kind == T_NOT || kind == T_FLOOR_DIV || kind == '%' ||
+           compares(kind);
+}
+
+/* A value is missing at the end of a line: what stands in the next one cannot be it, or was read as it. */
+static bool missing_value(Parser *p, const char *const *expected, int count)
+{
+    const Token *t = &p->current, *before = &p->previous;
+    bool none = t->first_on_line && t->kind != ')' && t->kind != ']' && wants_value(before->kind) && among(expected, count, "a whole number");
+    bool taken = before->first_on_line && before->kind == T_NAME && wants_value(p->earlier.kind) &&
+                 p->earlier.place.line < before->place.line &&
+                 (t->kind == '=' || t->kind == '{' || t->kind == ':' || t->kind == T_NAME);
+    if (none)
+        complain(p, before->place, "a value is missing after %s", shown(p, before));
+    else if (taken)
+        complain(p, p->earlier.place, "a value is missing after %s; the next line was read as it", shown(p, &p->earlier));
+    return none || taken;
+}
+
 /* The slips that have their own words. True when one was reported. */
 static bool usual_slip(Parser *p, const char *const *expected, int count)
 {
@@ -173,16 +215,22 @@ static bool usual_slip(Parser *p, const char *const *expected, int count)
     const char *advice = p->statement.kind == T_NAME ? foreign(p->statement.value.text) : NULL;
     bool in_target = p->statement.kind == T_NAME && among(expected, count, "=") && among(expected, count, "+=") &&
                      !among(expected, count, "==");
+    const char *near = p->statement.kind == T_NAME && found->kind != '=' && !block_word(&p->statement) && same_token(before, &p->statement)
+                           ? near_keyword(p->statement.value.text) : NULL;
     bool chained = !among(expected, count, "==") && among(expected, count, "and");
 
     if (found->kind == T_ELSE && before->kind == T_NL)
         complain(p, found->place, "`else` stands on the line of the `}` before it");
+    else if (found->kind == '=' && names_follow(before->kind))
+        complain(p, found->place, "a name is missing after %s", shown(p, before));
     else if (found->kind == '=' && reserved(before->kind) && !literal_word(before->kind))
         complain(p, before->place, "%s is a reserved word and cannot be a name", shown(p, before));
     else if (reserved(found->kind) && among(expected, count, "a name") && !among(expected, count, "("))
         complain(p, found->place, "%s is a reserved word and cannot be a name", shown(p, found));
     else if (advice)
         complain(p, p->statement.place, "there is no `%s`: %s", p->statement.value.text, advice);
+    else if (near)
+        complain(p, p->statement.place, "unknown word `%s`; did you mean `%s`?", p->statement.value.text, near);
     else if (chained && compares(found->kind))
         complain(p, found->place, "comparisons do not chain: write `a < b and b < c`");
     else if (found->kind == '=' && among(expected, count, "=="))
@@ -208,7 +256,7 @@ void complain_syntax(Parser *p, const char *const *expected, int count)
     const Bracket *open = layout_open_bracket(p);
     p->head_broken = p->in_header && t->kind != '{';
     bool known = p->scan_error_line == t->place.line;        /* the scanner has said what is wrong here */
-    if (p->stopped || t->invented || known || usual_slip(p, expected, count))
+    if (p->stopped || t->invented || known || missing_value(p, expected, count) || usual_slip(p, expected, count))
         return;
     const char *wanted = choices(p, expected, count);
     bool first = before->kind == 0 || before->kind == T_NL;

@@ -218,12 +218,19 @@ static Token body_of_broken_head(Parser *p)
     }
 }
 
+void layout_swallowed(Parser *p, const char *text, size_t length)
+{
+    if (memchr(text, ')', length) || memchr(text, ']', length)) drop_parentheses(p);
+    if (memchr(text, '}', length)) p->brace_missed = true;
+}
+
 int layout_next(YYSTYPE *value, Place *place, Parser *p)
 {
     Token t = p->head_broken ? body_of_broken_head(p) : p->skipping ? boundary(p) : pulled(p);
     p->skipping = p->head_broken = false;
     if (p->current.kind == T_NL || p->current.kind == '{' || p->current.kind == 0)
         p->statement = t;
+    p->earlier = p->previous;
     p->previous = p->current;
     p->current = t;
     *value = t.value;

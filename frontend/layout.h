@@ -53,6 +53,7 @@ struct Parser {
     int      pending_first, pending_count;
 
     Token    current, previous;          /* what the grammar has in its hands */
+    Token    earlier;                    /* what it had before them */
     Token    statement;                  /* the first token of the statement being read */
 };
 
@@ -61,6 +62,9 @@ int layout_next(YYSTYPE *value, Place *place, Parser *p);
 
 /* After an error in a statement (inside braces or at file level): true when the grammar shall drop its lookahead. */
 bool layout_recover(Parser *p, int lookahead, bool inside_braces);
+
+/* Text that an unclosed string took with it: what it may have closed is not missed. */
+void layout_swallowed(Parser *p, const char *text, size_t length);
 
 /* The innermost open bracket, or NULL. */
 const Bracket *layout_open_bracket(const Parser *p);

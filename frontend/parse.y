@@ -187,6 +187,7 @@ stmt: targets '=' rhs               { $$ = stmt_assign(p, STMT_assign, $1.first,
     | store
     | scan                          { $$ = stmt_new(p, STMT_scan, (ExprList){ 0 }, (ExprList){ $1, $1 }, @1); }
     | "emit" elems                  { $$ = stmt_new(p, STMT_emit, (ExprList){ 0 }, $2, @1); }
+    | NAME '(' args_opt ')'         { $$ = stmt_check(p, $1, $3, @1); }
     | "return" rhs                  { $$ = stmt_new(p, STMT_return, (ExprList){ 0 }, $2, @1); }
     | "for" names "in" expr body    { $$ = stmt_for(p, $2, $4, $5, @1); }
     | if

@@ -55,6 +55,7 @@ Stmt *stmt_local(Parser *p, const char *name, TypeExpr *type, ExprList values, P
 Stmt *stmt_store(Parser *p, StmtKind kind, NameList names, TypeExpr *type, Expr *value, Place place);
 Stmt *stmt_for(Parser *p, NameList names, Expr *range, StmtList body, Place place);
 Stmt *stmt_const(Parser *p, NameList names, Expr *value, Place place);
+Stmt *stmt_check(Parser *p, const char *word, ExprList args, Place place);   /* NULL after reporting */
 Stmt *stmt_setting(Parser *p, const char *word, ExprList args, Place place);
 Stmt *stmt_block(Parser *p, const char *word, const char *label, StmtList body, Place place);
 IfChain if_chain(Parser *p, IfChain chain, Expr *condition, StmtList body, Place place);

@@ -262,6 +262,11 @@ static void print_stmt(const Stmt *s, int indent, FILE *out)
         fputs(s->kind == STMT_emit ? "emit " : "return ", out);
         print_values(s->values, indent, out);
         break;
+    case STMT_check:
+        fprintf(out, "%s(", s->text);
+        print_list(s->values, out);
+        fputc(')', out);
+        break;
     case STMT_for:
         fputs("for ", out);
         print_names(s->names, out);

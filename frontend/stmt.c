@@ -172,6 +172,34 @@ static void run_return(Elab *e, const Stmt *s)
     }
 }
 
+/* check(condition, "what is wrong, found", value …) and fail("why"): reported at the call of the fn they stand in. */
+static void run_check(Elab *e, const Stmt *s)
+{
+    Value *values;
+    int count, first = !strcmp(s->text, "check");
+    bool holds = false;
+    if (first && s->values && (!elab_truth(e, s->values, &holds) || holds)) return;
+    if (!elab_values(e, s->values, &values, &count)) return;
+    if (count <= first || values[first].kind != VALUE_string) {
+        if (count <= first || values[first].kind != VALUE_error)
+            elab_error(e, s->place, first ? "check takes a condition and what to say where it does not hold: check(n > 0, \"…\")"
+                                          : "fail takes what to say: fail(\"…\")");
+        return;
+    }
+    const char *text = values[first].text;
+    for (int i = first + 1; i < count; i++) text = arena_print(e->arena, "%s %s", text, value_text(e->arena, &values[i]));
+    Frame *f = e->frame;
+    f->broken = true;
+    if (!f->call || !f->caller) {
+        elab_error(e, s->place, "%s", text);
+        return;
+    }
+    e->frame = f->caller;
+    elab_error(e, f->call->place, "%s: %s", f->fn->name, text);
+    e->frame = f;
+    diag_note(e->d, s->place, "checked here");
+}
+
 static void reserved(Elab *e, const Stmt *s, const char *what)
 {
     elab_error(e, s->place, "%s is reserved: not built yet", what);
@@ -191,6 +219,7 @@ static void run(Elab *e, const Stmt *s)
     case STMT_return: run_return(e, s); break;
     case STMT_for: run_for(e, s); break;
     case STMT_if: run_if(e, s); break;
+    case STMT_check: run_check(e, s); break;
     case STMT_reset: reserved(e, s, "reset"); break;
     case STMT_scan: reserved(e, s, "scan"); break;
     case STMT_emit: reserved(e, s, "emit"); break;
