@@ -1,0 +1,34 @@
+/* A graph as machine code with its memory: everything between elaboration and the values that come out, for tests that
+ * compare with numbers of other programs. */
+#ifndef PTM_TESTS_COMPILED_H
+#define PTM_TESTS_COMPILED_H
+
+#include "codegen/codegen.h"
+#include "ir/eval.h"
+#include "passes/passes.h"
+#include "runtime/core/pool.h"
+
+typedef struct Compiled {
+    Arena *arena;
+    Graph *graph;         /* as elaborated */
+    const Graph *lowered; /* as planned, with gradients */
+    Code *code;
+    const Program *program;
+    Pool *pool;
+    char *block[BLOCK_COUNT];
+} Compiled;
+
+/* Runs the passes and compiles; memory is painted, so reading what was never written shows. NULL, or why not. */
+const char *compiled_open(Compiled *c, Arena *arena, Graph *graph, PassOptions passes, int threads);
+void compiled_close(Compiled *c);
+
+/* The input's type in the graph, or NULL when it reads none of this name. */
+const Type *compiled_input(const Compiled *c, const char *name);
+/* Copies packed elements into an input. */
+void compiled_set(Compiled *c, const char *name, const void *bytes);
+/* Runs once. NULL, or the fault. */
+const char *compiled_run(Compiled *c);
+/* A result, or what an update made of an input, by name; NULL when there is none. */
+Tensor *compiled_value(const Compiled *c, const char *name);
+
+#endif
