@@ -33,13 +33,28 @@ bool elab_is_host_type(const TypeExpr *type)
     return false;
 }
 
+/* What other languages call so, or NULL. */
+static const char *own_type(const char *word)
+{
+    static const char *const words[][2] = {
+        { "float", "f32" }, { "float32", "f32" }, { "double", "f64" }, { "float64", "f64" }, { "half", "f16" },
+        { "float16", "f16" }, { "bfloat16", "bf16" }, { "int", "i32" }, { "int32", "i32" }, { "long", "i64" },
+        { "int64", "i64" }, { "int8", "i8" }, { "uint8", "u8" }, { "byte", "u8" }, { "boolean", "bool" }, { "str", "text" },
+        { "string", "text" }, { "Tensor", "f32" }, { "tensor", "f32" },
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (!strcmp(words[i][0], word)) return words[i][1];
+    return NULL;
+}
+
 static bool read_dtype(Elab *e, const TypeExpr *type, DType *out)
 {
     if (!dtype_find(type->name, out)) {
         const char *names[DT_COUNT + 1];
         for (int i = 0; i < DT_COUNT; i++) names[i] = dtype_name((DType)i);
         names[DT_COUNT] = "text";
-        const char *near = suggest(type->name, names, DT_COUNT + 1);
+        const char *near = own_type(type->name);
+        if (!near) near = suggest(type->name, names, DT_COUNT + 1);
         elab_error(e, type->place, "unknown type %s%s%s%s", type->name, near ? "; did you mean " : "", near ? near : "",
                    near ? "?" : "");
         return false;
@@ -257,7 +272,8 @@ static bool host_equations_of(Elab *e, int index, Equations *out)
     bool fits = false;
     if (v->kind == VALUE_unknown) return true;
     if (!rows) fits = text && (v->kind == VALUE_string || (v->kind == VALUE_host && v->host->kind == HOST_text));
-    else if (v->kind == VALUE_host && rows->kind == DIMEXPR_value && !rows->next) fits = text && v->host->kind == HOST_column;
+    else if (v->kind == VALUE_host && rows->kind == DIMEXPR_value && !rows->next)
+        fits = text && v->host->kind == HOST_column;
     else if (v->kind == VALUE_host && rows->kind == DIMEXPR_value && ragged && !rows->next->next)
         fits = !strcmp(type->name, "i32") && v->host->kind == HOST_ragged;
     if (!fits) {
@@ -284,16 +300,15 @@ static void bind_bare_names(Elab *e, Equations *all)
 
 typedef struct Unbound {
     Elab       *e;
-    const char *name;
-    bool        several;
+    const char *name, *other;            /* other: a second one, or NULL */
 } Unbound;
 
 static bool find_unbound(void *context, const Expr *x)
 {
     Unbound *u = context;
     if (x->kind != EXPR_name || !elab_binds(u->e, x->text)) return false;
-    if (u->name && strcmp(u->name, x->text)) u->several = true;
-    u->name = x->text;
+    if (!u->name) u->name = x->text;
+    else if (strcmp(u->name, x->text)) u->other = x->text;
     return false;
 }
 
@@ -334,10 +349,26 @@ static bool solve_forms(Elab *e, Equations *all)
             Unbound u = { .e = e };
             if (all->at[i].done) continue;
             walk_expr(all->at[i].declared->value, find_unbound, &u);
-            if (!u.name || u.several) continue;
+            if (!u.name || u.other) continue;
             if (!solve(e, &all->at[i], u.name)) return false;
             all->at[i].done = progress = true;
         }
+    }
+    return true;
+}
+
+/* What is left with two unknown names cannot be solved. */
+static bool check_solved(Elab *e, const Equations *all)
+{
+    for (int i = 0; i < all->count; i++) {
+        Unbound u = { .e = e };
+        const Equation *q = &all->at[i];
+        if (q->done) continue;
+        walk_expr(q->declared->value, find_unbound, &u);
+        if (!u.other) continue;
+        elab_error(e, q->declared->place, "cannot solve this dimension for %s and %s: give one of them an axis of its own",
+                   u.name, u.other);
+        return false;
     }
     return true;
 }
@@ -414,7 +445,7 @@ static bool unify(Elab *e, int first)
     }
     if (!good) return false;
     bind_bare_names(e, &all);
-    return solve_forms(e, &all) && check_forms(e, &all) && fill_statics(e, first);
+    return solve_forms(e, &all) && check_solved(e, &all) && check_forms(e, &all) && fill_statics(e, first);
 }
 
 bool elab_unify(Elab *e) { return unify(e, 0); }
@@ -424,8 +455,9 @@ bool elab_unify_results(Elab *e, const TypeExpr *types, Value *values, int count
     int first = e->frame->names.count, i = 0;
     for (const TypeExpr *t = types; t; t = t->next, i++) {
         ParamDecl *param = arena_new_of(e->arena, ParamDecl);
-        *param = (ParamDecl){ .name = count == 1 ? "the result" : arena_print(e->arena, "result %d", i + 1), .type = (TypeExpr *)t };
-        Binding b = { .name = param->name, .value = values[i], .place = place, .param = param, .result = true };
+        const char *name = count == 1 ? "the result" : arena_print(e->arena, "result %d", i + 1);
+        *param = (ParamDecl){ .name = name, .type = (TypeExpr *)t };
+        Binding b = { .name = name, .value = values[i], .place = place, .param = param, .result = true };
         vec_push(e->arena, &e->frame->names, b);
     }
     bool good = unify(e, first);

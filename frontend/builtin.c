@@ -77,7 +77,10 @@ static bool place_arguments(Elab *e, const Builtin *b, const Argument *args, int
     for (int i = 0; i < count; i++) {
         int at = args[i].keyword ? parameter_index(b->parameters, args[i].keyword, &total) : next++;
         if (at < 0 || at >= total) {
-            if (args[i].keyword)
+            const char *ours = args[i].keyword ? elab_own_keyword(args[i].keyword) : NULL;
+            if (ours && parameter_index(b->parameters, ours, &total) >= 0)
+                elab_error(e, args[i].place, "%s has no parameter %s; write %s", b->name, args[i].keyword, ours);
+            else if (args[i].keyword)
                 elab_error(e, args[i].place, "%s has no parameter %s; it takes (%s)", b->name, args[i].keyword,
                            b->parameters);
             else elab_error(e, args[i].place, "%s takes at most %d arguments (%s)", b->name, total, b->parameters);
@@ -127,13 +130,16 @@ Value builtin_call(Elab *e, const Builtin *b, const Argument *args, int count, P
 static Value tensor_or_error(Node *n) { return n ? value_tensor(n) : value_error(); }
 
 /* An axis by number, negative ones from the end, among `rank` axes. */
-static bool read_axis(Elab *e, const Value *v, int rank, Place place, int *out)
+static bool read_axis(Elab *e, const Value *v, const Type *type, int added, Place place, int *out)
 {
     int64_t axis;
+    int rank = type->rank + added;
     if (!elab_whole(e, v, place, "an axis", &axis)) return false;
     int64_t counted = axis < 0 ? axis + rank : axis;
     if (counted < 0 || counted >= rank) {
-        elab_error(e, place, "there is no axis %lld among %d", (long long)axis, rank);
+        const char *axes = rank == 1 ? "axis 0" : arena_print(e->arena, "axes 0 %s %d", rank == 2 ? "and" : "to", rank - 1);
+        elab_error(e, place, "there is no axis %lld: %s %s%s", (long long)axis, type_text(e->arena, type),
+                   added ? "with one more has " : "has ", rank ? axes : "none");
         return false;
     }
     *out = (int)counted;
@@ -141,28 +147,28 @@ static bool read_axis(Elab *e, const Value *v, int rank, Place place, int *out)
 }
 
 /* An axis by number, or `otherwise`; a scalar has none. */
-static bool read_axis_or(Elab *e, const Value *v, int rank, int otherwise, Place place, int *out)
+static bool read_axis_or(Elab *e, const Value *v, const Type *type, int otherwise, Place place, int *out)
 {
     *out = otherwise;
-    if (rank && v->kind == VALUE_none) return true;
-    if (rank) return read_axis(e, v, rank, place, out);
+    if (type->rank && v->kind == VALUE_none) return true;
+    if (type->rank) return read_axis(e, v, type, 0, place, out);
     elab_error(e, place, "a scalar has no axis");
     return false;
 }
 
 /* One axis, a list of axes, or none for all: bits. */
-static bool read_axes(Elab *e, const Value *v, int rank, Place place, uint32_t *out)
+static bool read_axes(Elab *e, const Value *v, const Type *type, Place place, uint32_t *out)
 {
     int axis;
     *out = 0;
     if (v->kind == VALUE_none) {
-        *out = rank ? (1u << rank) - 1 : 0;
+        *out = type->rank ? (1u << type->rank) - 1 : 0;
         return true;
     }
     const Value *at = v->kind == VALUE_list ? v->list.at : v;
     int count = v->kind == VALUE_list ? v->list.count : 1;
     for (int i = 0; i < count; i++) {
-        if (!read_axis(e, &at[i], rank, place, &axis)) return false;
+        if (!read_axis(e, &at[i], type, 0, place, &axis)) return false;
         *out |= 1u << axis;
     }
     return true;
@@ -214,7 +220,7 @@ static Value reduce(Elab *e, Op op, const Value *x, const Value *axis, const Val
     uint32_t axes;
     bool kept;
     Node *n = elab_tensor(e, x, place, what);
-    if (!n || !read_axes(e, axis, n->type.rank, place, &axes) || !read_keep(e, keep, place, &kept))
+    if (!n || !read_axes(e, axis, &n->type, place, &axes) || !read_keep(e, keep, place, &kept))
         return value_error();
     if (n->type.dtype == DT_bool)
         return elab_error(e, place, "%s of %s: count with i32(…), or use any and all", what,
@@ -241,7 +247,7 @@ Value builtin_cumsum(Elab *e, const Value *a, Place place)
 {
     int axis;
     Node *n = elab_tensor(e, &a[0], place, "cumsum");
-    if (!n || !read_axis_or(e, &a[1], n->type.rank, n->type.rank - 1, place, &axis)) return value_error();
+    if (!n || !read_axis_or(e, &a[1], &n->type, n->type.rank - 1, place, &axis)) return value_error();
     Attr attr = { .axis = axis };
     return tensor_or_error(elab_node(e, OP_cumsum, &n, 1, &attr, NULL, place));
 }
@@ -267,7 +273,7 @@ Value builtin_permute(Elab *e, const Value *a, Place place)
                           type_text(e->arena, &n->type));
     for (int k = 0; k < n->type.rank; k++) {
         int axis;
-        if (!read_axis(e, &a[1].list.at[k], n->type.rank, place, &axis)) return value_error();
+        if (!read_axis(e, &a[1].list.at[k], &n->type, 0, place, &axis)) return value_error();
         attr.map[k] = (int8_t)axis;
     }
     return tensor_or_error(elab_node(e, OP_permute, &n, 1, &attr, NULL, place));
@@ -290,7 +296,7 @@ Value builtin_new_axis(Elab *e, const Value *a, Place place)
 {
     int axis;
     Node *n = elab_tensor(e, &a[0], place, "new_axis");
-    if (!n || !read_axis(e, &a[1], n->type.rank + 1, place, &axis)) return value_error();
+    if (!n || !read_axis(e, &a[1], &n->type, 1, place, &axis)) return value_error();
     if (n->type.rank == MAX_RANK) return elab_error(e, place, "a tensor has at most %d axes", MAX_RANK);
     Type type = n->type;
     Attr attr = {0};
@@ -316,7 +322,7 @@ Value builtin_slice(Elab *e, const Value *a, Place place)
     int axis;
     int64_t step = 1;
     Node *n = elab_tensor(e, &a[0], place, "slice");
-    if (!n || !read_axis(e, &a[1], n->type.rank, place, &axis)) return value_error();
+    if (!n || !read_axis(e, &a[1], &n->type, 0, place, &axis)) return value_error();
     if (a[4].kind != VALUE_none && !elab_whole(e, &a[4], place, "the step of a slice", &step)) return value_error();
     if (!step) return elab_error(e, place, "the step of a slice cannot be 0");
     const Dim *length = n->type.dim[axis], *one = dim_int(e->dims, 1);
@@ -356,7 +362,7 @@ Value builtin_concat(Elab *e, const Value *a, Place place)
     Node **parts = arena_array(e->arena, Node *, count);
     for (int i = 0; i < count; i++)
         if (!(parts[i] = elab_tensor(e, &a[0].list.at[i], place, "concat"))) return value_error();
-    if (!read_axis_or(e, &a[1], parts[0]->type.rank, 0, place, &axis)) return value_error();
+    if (!read_axis_or(e, &a[1], &parts[0]->type, 0, place, &axis)) return value_error();
     Attr attr = { .axis = axis };
     return tensor_or_error(count == 1 ? parts[0] : elab_node(e, OP_concat, parts, count, &attr, NULL, place));
 }
@@ -368,7 +374,7 @@ Value builtin_window(Elab *e, const Value *a, Place place)
     Node *n = elab_tensor(e, &a[0], place, "window");
     if (!n) return value_error();
     const Dim *size = elab_dim(e, &a[1], place);
-    if (!size || !read_axis_or(e, &a[2], n->type.rank, n->type.rank - 1, place, &axis)) return value_error();
+    if (!size || !read_axis_or(e, &a[2], &n->type, n->type.rank - 1, place, &axis)) return value_error();
     if (a[3].kind != VALUE_none && !elab_whole(e, &a[3], place, "the step of a window", &step)) return value_error();
     if (n->type.rank == MAX_RANK || step < 1)
         return elab_error(e, place, "window: the step is at least 1, the axes at most %d", MAX_RANK);
@@ -421,7 +427,7 @@ Value builtin_size(Elab *e, const Value *a, Place place)
     if (a[0].kind == VALUE_number) return value_number(1);
     uint32_t axes;
     Node *n = elab_tensor(e, &a[0], place, "size");
-    if (!n || !read_axes(e, &a[1], n->type.rank, place, &axes)) return value_error();
+    if (!n || !read_axes(e, &a[1], &n->type, place, &axes)) return value_error();
     const Dim *d = dim_int(e->dims, 1);
     for (int k = 0; k < n->type.rank; k++)
         if (axes >> k & 1) d = dim_mul(e->dims, d, n->type.dim[k]);

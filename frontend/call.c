@@ -58,12 +58,24 @@ static int param_count(const FnDecl *fn)
     return n;
 }
 
+const char *elab_own_keyword(const char *word)
+{
+    static const char *const words[][2] = {
+        { "dim", "axis" }, { "dims", "axes" }, { "keepdim", "keep" }, { "keepdims", "keep" }, { "label_smoothing", "smooth" },
+        { "weight_decay", "decay" }, { "learning_rate", "lr" }, { "size", "shape" }, { "bias", "plain" },
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (!strcmp(words[i][0], word)) return words[i][1];
+    return NULL;
+}
+
 static void unknown_keyword(Elab *e, const FnDecl *fn, const Argument *arg)
 {
+    const char *ours = elab_own_keyword(arg->keyword);
     const char **names = arena_array(e->arena, const char *, param_count(fn));
     int n = 0;
     for (const ParamDecl *p = fn->params; p; p = p->next) names[n++] = p->name;
-    const char *near = suggest(arg->keyword, names, n);
+    const char *near = ours && param_index(fn, ours) >= 0 ? ours : suggest(arg->keyword, names, n);
     elab_error(e, arg->place, "%s has no parameter %s%s%s%s", fn->name, arg->keyword, near ? "; did you mean " : "",
                near ? near : "", near ? "?" : "");
     diag_note(e->d, fn->place, "%s is defined here", fn->name);

@@ -98,6 +98,7 @@ struct Model {
     Map          *uses;                  /* key -> Use */
     Map          *constant_symbols;      /* names of symbols that stand for constants of data */
     Map          *param_index;           /* path -> Param */
+    Map          *circles;               /* file and fn -> a frame: those reported for calling themselves */
     Map          *checked;               /* the same for elaborations that only check, whose initial values are checked once */
     Vec(Param *)  params;
     Map          *states;                /* name -> Param: states of optimizers */
@@ -234,6 +235,7 @@ Node *elab_renamed(Elab *e, Node *n, const Type *shape, Place place);
 
 /* call.c */
 Value elab_call(Elab *e, const Expr *call, const Expr *label, bool share);
+const char *elab_own_keyword(const char *word);              /* what other languages call so, or NULL */
 /* Calls a function value; label: NULL, or the path of the instance for a module. */
 Value elab_apply(Elab *e, const Function *f, const Argument *args, int count, const char *path, Place place);
 
@@ -338,5 +340,6 @@ bool  walk_expr(const Expr *x, ExprVisitor visit, void *context);        /* x an
 bool  walk_exprs(const Expr *list, ExprVisitor visit, void *context);    /* a linked list */
 bool  walk_body(const Stmt *body, ExprVisitor visit, void *context);
 bool  fn_mentions(const FnDecl *fn, const char *name);
+bool  items_mention(const Stmt *items, const char *name);    /* declarations and blocks of a file */
 
 #endif

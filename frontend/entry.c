@@ -255,6 +255,11 @@ Graph *entry_symbolic(Model *m, const Callable *c, Diagnostics *d)
 
 static bool check_arguments(Model *m, const char *name, const Callable *c, int count, Diagnostics *d)
 {
+    const Callable *other = map_get(m->root->fns, name);
+    if (!c && other && other->fn->module) {
+        diag_error(d, other->fn->place, "%s is a module, not a fn: an entry is a fn that calls it with a label", name);
+        return false;
+    }
     if (!c) {
         const char **names = arena_array(m->arena, const char *, map_count(m->root->fns));
         for (int i = 0; i < map_count(m->root->fns); i++) names[i] = map_key(m->root->fns, i);

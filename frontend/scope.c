@@ -82,12 +82,25 @@ Value elab_error(Elab *e, Place place, const char *format, ...)
 
 /* frames */
 
+/* Whether the calls from `first` on have been reported as a circle; from now on they have, whichever of them begins it. */
+static bool known_cycle(Elab *e, const Frame *first)
+{
+    bool known = false;
+    for (const Frame *f = e->frame;; f = f->caller) {
+        const char *key = arena_print(e->arena, "%s %s", f->file->ast->source->path, f->fn ? f->fn->name : "");
+        known = known || map_get(e->model->circles, key);
+        map_set(e->model->circles, key, (void *)f);
+        if (f == first) return known;
+    }
+}
+
 Frame *elab_push(Elab *e, const FnDecl *fn, File *file, const char *path, Place call)
 {
     Frame *caller = e->frame;
     if (fn) {
         for (const Frame *f = caller; f; f = f->caller) {
             if (f->fn != fn) continue;
+            if (known_cycle(e, f)) return NULL;
             elab_error(e, call, "%s %s calls itself: recursion never ends here, since every call is written out",
                        fn->module ? "module" : "fn", fn->name);
             diag_note(e->d, fn->place, "%s is defined here", fn->name);
@@ -260,7 +273,8 @@ static Value unknown_name(Elab *e, const char *name, Place place)
     return elab_error(e, place, "unknown name %s", name);
 }
 
-/* What the name means in the line being evaluated: a line sees what stands before it where a `for` binds names anew. NULL: nothing yet. */
+/* What the name means in the line being evaluated: a line sees what stands before it where a `for` binds names anew.
+ * NULL: nothing yet. */
 static ItemName *version_at(const Elab *e, ItemName *latest)
 {
     if (!latest->older || !e->item) return latest;

@@ -37,13 +37,35 @@ int diag_warning_count(const Diagnostics *d) { return d->warnings; }
 /* What is kept and printed: a reader of more has stopped reading, and a hostile file could make millions. */
 enum { MESSAGES_AT_MOST = 200 };
 
+/* Words longer than any name a person writes end after their beginning. */
+static char *cut_words(char *text)
+{
+    static const char more[] = "…";
+    enum { LONGEST_WORD = 300, KEPT = 60 };
+    char *out = text;
+    for (const char *word = text; *word;) {
+        size_t length = strcspn(word, " "), kept = length > LONGEST_WORD ? KEPT : length;
+        while (kept < length && kept > 0 && ((unsigned char)word[kept] & 0xC0) == 0x80) kept--;
+        memmove(out, word, kept);
+        out += kept;
+        if (kept < length) {
+            memcpy(out, more, sizeof more - 1);
+            out += sizeof more - 1;
+        }
+        word += length;
+        while (*word == ' ') *out++ = *word++;
+    }
+    *out = 0;
+    return text;
+}
+
 static void add(Diagnostics *d, Severity severity, Place place, const char *format, va_list args)
 {
     if (d->dropped || (severity != SEVERITY_note && d->messages.count == MESSAGES_AT_MOST)) {
         d->dropped += severity != SEVERITY_note;
         return;
     }
-    Message message = {severity, place, arena_vprint(d->arena, format, args), d->messages.count, {0}};
+    Message message = {severity, place, cut_words(arena_vprint(d->arena, format, args)), d->messages.count, {0}};
     if (severity == SEVERITY_note && d->messages.count) {
         Message *latest = &d->messages.at[d->messages.count - 1];
         vec_push(d->arena, &latest->notes, message);
@@ -78,11 +100,20 @@ void diag_note(Diagnostics *d, Place place, const char *format, ...)
     va_end(args);
 }
 
+static bool is_hidden(const Origin *call) { return call->place.source && call->place.source->builtin; }
+
 void diag_chain(Diagnostics *d, const Origin *origin)
 {
+    enum { FIRST = 4, LAST = 3 };        /* calls shown of a long chain */
+    int calls = 0, at = 0;
+    for (const Origin *o = origin; o && o->caller; o = o->caller) calls += !is_hidden(o->caller);
     for (; origin && origin->caller; origin = origin->caller) {
         const Origin *call = origin->caller;
-        if (call->place.source && call->place.source->builtin) continue;
+        if (is_hidden(call)) continue;
+        bool middle = calls > FIRST + LAST + 1 && at >= FIRST && at < calls - LAST;
+        if (middle && at == FIRST) diag_note(d, (Place){0}, "… %d more calls …", calls - FIRST - LAST);
+        at++;
+        if (middle) continue;
         const char *callee = origin->callee ? origin->callee : "this";
         bool labelled = origin->path && *origin->path && (!call->path || strcmp(origin->path, call->path));
         if (labelled) {

@@ -46,7 +46,8 @@ int  diag_warning_count(const Diagnostics *d);
  * identical message at the same place is printed once. */
 void diag_print(const Diagnostics *d, FILE *out);
 
-/* The candidate nearest to `name` (Damerau-Levenshtein, at most a third of its length away), or NULL. */
+/* The candidate nearest to `name` but not the same (Damerau-Levenshtein, at most a third of its length away, one more where
+ * a name of four letters or more begins with the same two), or NULL. */
 const char *suggest(const char *name, const char *const *candidates, int count);
 
 #endif

@@ -29,12 +29,13 @@ const char *suggest(const char *name, const char *const *candidates, int count)
 {
     size_t length = strlen(name);
     if (length > LONGEST) return NULL;
-    int best = (int)length / 3 + 1;
+    int best = LONGEST, most = (int)length / 3;
     const char *found = NULL;
     for (int i = 0; i < count; i++) {
         if (strlen(candidates[i]) > LONGEST) continue;
         int d = distance(name, candidates[i]);
-        if (d < best) {
+        bool begins_so = length >= 4 && candidates[i][0] == name[0] && candidates[i][1] == name[1];
+        if (d > 0 && d < best && d <= most + begins_so) {
             best = d;
             found = candidates[i];
         }
