@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- reading ---- */
 
@@ -109,11 +110,21 @@ static bool complete_pairs(const char *flag, const Pairs *begun, Pairs *now)
     return good;
 }
 
-/* Files may have moved: what is in them is compared later. */
-static void complete_data(Arena *arena, const Pairs *begun, Pairs *now)
+static void add_missing(Arena *arena, const Pairs *begun, Pairs *now)
 {
     for (int i = 0; i < begun->count; i++)
         if (!find(now, begun->at[i].name)) vec_push(arena, now, begun->at[i]);
+}
+
+bool record_add(Arena *arena, const char *weights, Options *options, const char **why)
+{
+    if (access(arena_print(arena, "%s/run.json", weights), F_OK)) return true;
+    const Record *record = record_read(arena, weights, why);
+    if (!record) return false;
+    add_missing(arena, &record->set, &options->set);
+    add_missing(arena, &record->dim, &options->dim);
+    add_missing(arena, &record->data, &options->data);
+    return true;
 }
 
 bool record_complete(Arena *arena, const Record *begun, Options *options)
@@ -125,7 +136,7 @@ bool record_complete(Arena *arena, const Record *begun, Options *options)
                 begun->seed);
         good = false;
     }
-    complete_data(arena, &begun->data, &options->data);
+    add_missing(arena, &begun->data, &options->data);        /* files may have moved: what is in them is compared later */
     options->seed = begun->seed;
     if (options->steps < 0) options->steps = begun->steps;
     return good;

@@ -24,6 +24,10 @@ typedef struct Record {
 /* Reads DIR/run.json. NULL with the reason when it is missing or no record. */
 const Record *record_read(Arena *arena, const char *directory, const char **why);
 
+/* Adds to the flags of a command with --weights what the record beside the weights says and they do not: values of constants
+ * and dimensions, and files. Weights without a record add nothing. False with the reason when there is one but it is damaged. */
+bool record_add(Arena *arena, const char *weights, Options *options, const char **why);
+
 /* Completes the flags of a resumed run from its record. False after saying which of them contradict it. */
 bool record_complete(Arena *arena, const Record *begun, Options *options);
 

@@ -240,8 +240,8 @@ bool run_memory(Run *r, const Build *extra, int extra_count)
 bool run_load(Run *r, const char *weights)
 {
     RtError error;
-    RtTensors *tensors = rt_tensors_open(saved_weights(r->s->arena, weights), &error);
-    bool good = tensors && rt_tensors_verify(tensors, &error);
+    RtTensors *tensors = saved_tensors(r->s->arena, weights, &error);
+    bool good = tensors != NULL;
     for (int i = 0; good && i < r->param_count; i++)
         good = rt_tensors_load(tensors, &r->params[i], r->param + (r->params[i].place & 0xFFFFFFFFFFFFFF), &error);
     if (tensors) rt_tensors_close(tensors);

@@ -1,6 +1,5 @@
 /* Reading and writing what is saved beside parameters. */
 #include "frontend/cli/saved.h"
-#include "runtime/train/tensors.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -8,42 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static bool names(const Pairs *pairs, const char *name)
-{
-    for (int i = 0; i < pairs->count; i++)
-        if (!strcmp(pairs->at[i].name, name)) return true;
-    return false;
-}
-
-static void add_missing(Arena *arena, Pairs *pairs, json_t *object)
-{
-    const char *name;
-    json_t *value;
-    json_object_foreach(object, name, value) {
-        if (!json_is_string(value) || names(pairs, name)) continue;
-        const char *text = json_string_value(value);
-        Pair pair = { arena_copy_text(arena, name, strlen(name)), arena_copy_text(arena, text, strlen(text)) };
-        vec_push(arena, pairs, pair);
-    }
-}
-
-bool saved_settings(Arena *arena, const char *directory, Pairs *set, Pairs *data, const char **why)
-{
-    const char *path = arena_print(arena, "%s/run.json", directory);
-    struct stat st;
-    if (stat(path, &st)) return true;
-    json_error_t error;
-    json_t *root = json_load_file(path, 0, &error);
-    if (!root) {
-        *why = arena_print(arena, "%s:%d:%d: %s", path, error.line, error.column, error.text);
-        return false;
-    }
-    add_missing(arena, set, json_object_get(root, "set"));
-    add_missing(arena, data, json_object_get(root, "data"));
-    json_decref(root);
-    return true;
-}
 
 static char *read_file(const char *path, size_t *size)
 {
@@ -59,12 +22,27 @@ static char *read_file(const char *path, size_t *size)
     return bytes;
 }
 
-const char *saved_weights(Arena *arena, const char *weights)
+/* The safetensors file that --weights DIR|FILE means: best, then last of a directory. */
+static const char *weights_file(Arena *arena, const char *weights)
 {
     struct stat st;
     if (stat(weights, &st) || !S_ISDIR(st.st_mode)) return weights;
     const char *best = arena_print(arena, "%s/best.safetensors", weights);
     return access(best, R_OK) ? arena_print(arena, "%s/last.safetensors", weights) : best;
+}
+
+static RtTensors *open_tensors(const char *path, RtError *e)
+{
+    RtTensors *t = rt_tensors_open(path, e);
+    bool ours = t && rt_tensors_metadata(t, "best_step");
+    if (!t || rt_tensors_verify(t, ours ? RT_CHECKSUM_REQUIRED : RT_CHECKSUM_IF_ANY, e)) return t;
+    rt_tensors_close(t);
+    return NULL;
+}
+
+RtTensors *saved_tensors(Arena *arena, const char *weights, RtError *e)
+{
+    return open_tensors(weights_file(arena, weights), e);
 }
 
 struct Saved {
@@ -77,7 +55,7 @@ struct Saved {
 Saved *saved_open(Arena *arena, const char *weights)
 {
     Saved *s = arena_new_of(arena, Saved);
-    *s = (Saved){ .arena = arena, .path = saved_weights(arena, weights) };
+    *s = (Saved){ .arena = arena, .path = weights_file(arena, weights) };
     return s;
 }
 
@@ -92,11 +70,7 @@ static RtTensors *tensors_of(Saved *s)
     RtError error;
     if (s->asked) return s->tensors;
     s->asked = true;
-    s->tensors = rt_tensors_open(s->path, &error);
-    if (s->tensors && !rt_tensors_verify(s->tensors, &error)) {
-        rt_tensors_close(s->tensors);
-        s->tensors = NULL;
-    }
+    s->tensors = open_tensors(s->path, &error);
     return s->tensors;
 }
 

@@ -2,8 +2,8 @@
 #include "frontend/cli/session.h"
 #include "frontend/cli/host.h"
 #include "frontend/cli/record.h"
-#include "frontend/cli/saved.h"
 
+#include <errno.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -49,33 +49,53 @@ static Pairs copy_pairs(Arena *arena, const Pairs *pairs)
     return out;
 }
 
-static bool bind_dimensions(Session *s)
+/* The value that `data` has given a dimension, or -1. */
+static int64_t value_of(const Dims *dims, const char *name)
 {
-    for (int i = 0; i < s->options->dim.count; i++) {
-        Pair pair = s->options->dim.at[i];
-        char *end;
-        long long value = strtoll(pair.value, &end, 10);
-        if (*end || value < 1) {
-            session_fail(s, "--dim %s=%s: a dimension is a whole number, 1 or more", pair.name, pair.value);
-            return false;
-        }
-        dim_symbol(model_dims(s->model), pair.name, value);
-        dim_set_value(model_dims(s->model), pair.name, value);
+    for (int i = 0; i < dims_symbol_count(dims); i++)
+        if (!strcmp(dims_symbol_name(dims, i), name)) return dims_symbol_value(dims, i);
+    return -1;
+}
+
+static bool bind_dimension(Session *s, const Pair *pair)
+{
+    Dims *dims = model_dims(s->model);
+    char *end;
+    errno = 0;
+    long long value = strtoll(pair->value, &end, 10);
+    if (*end || end == pair->value || errno || value < 1) {
+        session_fail(s, "--dim %s=%s: a dimension is a whole number, 1 or more", pair->name, pair->value);
+        return false;
     }
+    int64_t bound = value_of(dims, pair->name);
+    if (bound >= 0 && bound != value) {
+        session_fail(s, "--dim %s=%lld: %s comes from data (%lld)", pair->name, value, pair->name, (long long)bound);
+        return false;
+    }
+    dim_symbol(dims, pair->name, value);
     return true;
 }
 
-/* The options of a resumed run are those it was begun with. */
-static bool complete_options(Session *s)
+static bool bind_dimensions(Session *s)
 {
-    const char *why;
-    Options *options = arena_new_of(s->arena, Options);
-    *options = *s->options;
-    options->set = copy_pairs(s->arena, &s->options->set);
-    options->data = copy_pairs(s->arena, &s->options->data);
-    s->record = record_read(s->arena, options->out, &why);
-    s->options = options;
-    if (s->record) return record_complete(s->arena, s->record, options);
+    for (int i = 0; i < s->options->dim.count; i++)
+        if (!bind_dimension(s, &s->options->dim.at[i])) return false;
+    return true;
+}
+
+/* The options with what a record adds to them: the run's own to resume it, the one beside `saved` weights. */
+static bool complete_options(Session *s, const char *saved)
+{
+    const char *why = NULL;
+    Options *o = arena_new_of(s->arena, Options);
+    *o = *s->options;
+    o->set = copy_pairs(s->arena, &s->options->set);
+    o->data = copy_pairs(s->arena, &s->options->data);
+    o->dim = copy_pairs(s->arena, &s->options->dim);
+    s->options = o;
+    if (o->resume) s->record = record_read(s->arena, o->out, &why);
+    if (s->record) return record_complete(s->arena, s->record, o);
+    if (!why && (!saved || record_add(s->arena, saved, o, &why))) return true;
     session_fail(s, "%s", why);
     return false;
 }
@@ -83,18 +103,13 @@ static bool complete_options(Session *s)
 bool session_open(Session *s, const Options *options)
 {
     if (!session_parse(s, options)) return false;
-    if (options->resume && !complete_options(s)) return false;
+    const char *saved = strcmp(options->command, "train") ? options->weights : NULL;     /* train only begins with them */
+    if (!complete_options(s, saved)) return false;
     options = s->options;
-    Pairs set = copy_pairs(s->arena, &options->set), data = copy_pairs(s->arena, &options->data);
-    const char *why, *saved = strcmp(options->command, "train") ? options->weights : NULL;
-    if (saved && !saved_settings(s->arena, saved, &set, &data, &why)) {
-        session_fail(s, "%s", why);
-        return false;
-    }
-    s->data = host_data_new(s->arena, &data, saved, options->threads > 0 ? (int)options->threads : 0);
+    s->data = host_data_new(s->arena, &options->data, saved, options->threads > 0 ? (int)options->threads : 0);
     s->host = host_make(s->data);
     ModelOptions model = {
-        .settings = settings(s, &set), .setting_count = set.count, .host = &s->host, .real = DT_f32,
+        .settings = settings(s, &options->set), .setting_count = options->set.count, .host = &s->host, .real = DT_f32,
         .on_demand = !strcmp(options->command, "generate")
     };
     s->model = model_new(s->arena, s->ast, &model, s->diagnostics);

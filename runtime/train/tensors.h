@@ -33,9 +33,10 @@ const RtTensor *rt_tensors_find(const RtTensors *t, const char *name);       /* 
 const char     *rt_tensors_metadata(const RtTensors *t, const char *key);    /* NULL: no such text */
 bool            rt_tensors_read(const RtTensors *t, const RtTensor *tensor, char *out, RtError *e);
 
-/* Reads the whole file and compares it with the checksum that rt_tensors_write left in it; true for files without
- * one. */
-bool rt_tensors_verify(const RtTensors *t, RtError *e);
+/* Reads the whole file and compares it with the checksum that rt_tensors_write left in it. A file without one is right
+ * when it may be a foreign one: what this program wrote has one. */
+typedef enum RtChecksum { RT_CHECKSUM_REQUIRED, RT_CHECKSUM_IF_ANY } RtChecksum;
+bool rt_tensors_verify(const RtTensors *t, RtChecksum checksum, RtError *e);
 
 /* Finds the tensor of this name, dtype and shape and reads it to `out`; the error names what differs. */
 bool rt_tensors_load(const RtTensors *t, const RtValue *wanted, char *out, RtError *e);

@@ -300,11 +300,13 @@ static bool add_tensors(const RtTensors *t, Checksum *sum, RtError *e)
     return good;
 }
 
-bool rt_tensors_verify(const RtTensors *t, RtError *e)
+bool rt_tensors_verify(const RtTensors *t, RtChecksum checksum, RtError *e)
 {
     const size_t start = sizeof TENSOR_CHECKSUM_START - 1;
-    if ((size_t)t->header_bytes < start + CHECKSUM_DIGITS || memcmp(t->header, TENSOR_CHECKSUM_START, start) != 0)
-        return true;
+    if ((size_t)t->header_bytes < start + CHECKSUM_DIGITS || memcmp(t->header, TENSOR_CHECKSUM_START, start) != 0) {
+        if (checksum == RT_CHECKSUM_IF_ANY) return true;
+        return rt_fail(e, "%s: damaged, or not written by ptm: its header does not begin with a checksum", t->path);
+    }
     char found[CHECKSUM_DIGITS + 1] = {0}, wanted[CHECKSUM_DIGITS + 1];
     memcpy(found, t->header + start, CHECKSUM_DIGITS);
     memcpy(t->header + start, TENSOR_CHECKSUM_ZEROS, CHECKSUM_DIGITS);

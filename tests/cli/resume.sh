@@ -70,6 +70,19 @@ head -c 100 kept >run/run.json
 status 1 "$PTM" train "$model" --out run --resume --quiet
 says "run.json:"
 
+# A checkpoint whose checksum lost its name is damaged, for --resume and for --weights; weights of others need none.
+cp kept run/run.json
+cp -r run damaged
+sed 's/"checksum"/"chexksum"/' run/last.safetensors >damaged/last.safetensors
+status 1 "$PTM" train "$model" --out damaged --resume --quiet
+says "does not begin with a checksum"
+rm damaged/best.safetensors
+status 1 "$PTM" eval "$model" --weights damaged
+says "does not begin with a checksum"
+status 1 "$PTM" eval "$model" $small --data text=t.txt --weights damaged/last.safetensors
+sed 's/"best_step"/"best_stem"/' damaged/last.safetensors >foreign.safetensors
+status 0 "$PTM" eval "$model" $small --data text=t.txt --weights foreign.safetensors
+
 # The copy in the run directory is a whole model; equal runs have equal copies and records.
 cmp home/gpt.ptm whole/model/gpt.ptm
 cmp home/lib/transformer.ptm whole/model/lib/transformer.ptm

@@ -32,6 +32,11 @@ says "did you mean fuse?"
 status 1 "$PTM" check "$model" --set penalti=1
 says "did you mean penalty?"
 status 0 "$PTM" check "$model" --set penalty=0.001
+status 1 "$PTM" check "$model" --dim V=5
+says "--dim V=5: V comes from data ("
+status 1 "$PTM" check "$model" --dim N=5.5
+says "a dimension is a whole number"
+status 1 "$PTM" check "$model" --dim N=99999999999999999999
 for topic in ops passes settings sources check train; do
     status 0 "$PTM" help "$topic"
 done
