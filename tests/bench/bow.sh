@@ -3,6 +3,7 @@
 # usage: PTM_DATA=DIR tests/bench/bow.sh [PTM]      DIR/sst-2 holds train.tsv.gz, dev.tsv, test.tsv; needs python3 (or $PYTHON) with sklearn.
 set -eu
 python=${PYTHON:-python3}
+"$python" -c 'import sklearn' 2>/dev/null || python=/usr/bin/python3       # the system's, where Debian's package is
 ptm=${1:-build/ptm}
 here=$(dirname "$0")
 sst=${PTM_DATA:-}/sst-2

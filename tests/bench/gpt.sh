@@ -3,6 +3,7 @@
 # usage: tests/bench/gpt.sh [ROUNDS]      needs python3 (or $PYTHON) with torch; prints medians of milliseconds and the ratio.
 set -eu
 python=${PYTHON:-python3}
+"$python" -c 'import torch' 2>/dev/null || python=/usr/bin/python3       # the system's, where Debian's package is
 cd "$(dirname "$0")/../.."
 rounds=${1:-5}
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
