@@ -219,8 +219,18 @@ static Value number_element(Elab *e, Op op, Value *args, int count, const char *
             return elab_error(e, place, "`%s`: %s has no value yet", what, value_text(e->arena, &args[i]));
         }
     }
+    if (op == OP_floordiv && x[1] == 0) return elab_error(e, place, "`%s` by zero", what);
     double y = fold(op, x[0], x[1], x[2]);
-    return gives_truth(op) ? value_bool(y != 0) : value_number(y);
+    if (gives_truth(op)) return value_bool(y != 0);
+    bool whole = true, real = false;
+    for (int i = 0; i < count; i++) {
+        whole = whole && x[i] == floor(x[i]) && fabs(x[i]) <= 0x1p53;
+        real = real || args[i].real;
+    }
+    if (whole && !real && fabs(y) >= 0x1p53 && (op == OP_add || op == OP_mul || op == OP_pow))
+        return elab_error(e, place, "`%s` gives a whole number that is not below 2^53, where they are exact; write 1.0 for 1 to "
+                          "calculate with approximations", what);
+    return (Value){ .kind = VALUE_number, .number = y, .real = real };
 }
 
 /* tensors */

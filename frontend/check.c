@@ -27,24 +27,27 @@ static bool typed_streams(const StreamUse *streams, int count)
     return true;
 }
 
-static void check_minimize(Model *m, Diagnostics *d, const Map *failed)
+/* True when the optimizer was checked with it. */
+static bool check_minimize(Model *m, Diagnostics *d, const Map *failed)
 {
     const TrainSpec *spec = &m->train;
-    if (!spec->minimize || !typed_streams(spec->streams, spec->stream_count)) return;
+    if (!spec->minimize || !typed_streams(spec->streams, spec->stream_count)) return false;
     const Use *use = map_get(m->uses, spec->minimize);
     const char *fn = use ? use->callable->fn->name : spec->minimize;
-    if (map_get(failed, fn)) return;
+    if (map_get(failed, fn)) return false;
     EntryArg *args = arena_array(m->arena, EntryArg, spec->stream_count + 1);
     for (int i = 0; i < spec->stream_count; i++)
         args[i] = (EntryArg){ spec->streams[i].stream.type, model_entry_parameter(m, spec->minimize, i) };
     Graph *g = model_entry(m, spec->minimize, args, spec->stream_count, true, d);
-    if (!g) return;
+    if (!g) return false;
     const Node *loss = g->outputs.at[0].node;
     if (g->outputs.count != 1 || loss->type.rank || loss->type.dtype != m->options.real)
-        diag_error(d, spec->place, "minimize takes one f32 number, and %s gives %s", fn,
+        diag_error(d, m->minimize->values->place, "minimize takes one f32 number, and %s gives %s", fn,
                    g->outputs.count != 1 ? "several results" : type_text(m->arena, &loss->type));
-    if (m->params.count && m->using) model_update(m, m->params.at[0], spec->steps ? spec->steps : 1, 1, d);
+    bool both = m->params.count && m->using;
+    if (both) model_update(m, m->params.at[0], spec->steps ? spec->steps : 1, 1, d);
     update_check_groups(m, d);
+    return both;
 }
 
 static void check_evaluations(Model *m, Diagnostics *d, const Map *failed)
@@ -75,6 +78,7 @@ static void report_constants(const Model *m, Diagnostics *d)
     for (int i = 0; i < m->root->names.count; i++) {
         const ItemName *n = m->root->names.at[i];
         if (!n->item->constant || n->used || used_by_fns(m->root, n->name->text)) continue;
+        if (items_mention(m->ast->items, n->name->text)) continue;
         diag_warning(d, n->name->place, "the constant %s is never used", n->name->text);
     }
 }
@@ -113,7 +117,7 @@ void model_check(Model *m, Diagnostics *d)
     m->work = 0;
     check_data(m, d);
     check_fns(m, d, failed);
-    check_minimize(m, d, failed);
+    if (!check_minimize(m, d, failed)) update_check_using(m, d);
     check_evaluations(m, d, failed);
     report_constants(m, d);
     report_stores(m, d);

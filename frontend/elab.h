@@ -98,6 +98,7 @@ struct Model {
     Map          *uses;                  /* key -> Use */
     Map          *constant_symbols;      /* names of symbols that stand for constants of data */
     Map          *param_index;           /* path -> Param */
+    Map          *unread;                /* function and file name -> itself: what the host could not read */
     Map          *circles;               /* file and fn -> a frame: those reported for calling themselves */
     Map          *checked;               /* the same for elaborations that only check, whose initial values are checked once */
     Vec(Param *)  params;
@@ -109,7 +110,7 @@ struct Model {
     int64_t       work;                  /* of all elaborations since a command last asked for a graph */
     bool          endless;               /* too much of it: everything ends without further reports */
     TrainSpec     train;
-    const Stmt   *using;                 /* settings */
+    const Stmt   *minimize, *using;      /* settings, or NULL */
     Bindings      using_scope;
     Vec(Group)    groups;
     Vec(TermSource) term_sources;
@@ -325,6 +326,7 @@ void  train_read(Model *m, Diagnostics *d);
 bool  train_stream(Elab *e, const Expr *x, StreamUse *out);  /* a name of the pipeline as a stream */
 bool  evaluate_read(Elab *e, const Stmt *s, Evaluation *out);
 void  update_check_groups(Model *m, Diagnostics *d);         /* every pattern matches a parameter; once */
+void  update_check_using(Model *m, Diagnostics *d);          /* the optimizer, for a parameter made up */
 bool  pattern_matches(const char *pattern, const char *path);
 const char *pattern_fill(Elab *e, const char *pattern);      /* {i} replaced by the number or string that i is, when it is one */
 

@@ -191,12 +191,18 @@ static Value eval_member(Elab *e, const Expr *x)
     }
 }
 
+static Value eval_int(Elab *e, const Expr *x)
+{
+    if (x->number <= 0x1p53) return value_number(x->number);
+    return elab_error(e, x->place, "whole numbers are exact up to 2^53; as an approximation write %.17g", x->number);
+}
+
 static Value evaluate(Elab *e, const Expr *x)
 {
     switch (x->kind) {
     case EXPR_name: return elab_name(e, x->text, x->place);
-    case EXPR_int:
-    case EXPR_float: return value_number(x->number);
+    case EXPR_int: return eval_int(e, x);
+    case EXPR_float: return (Value){ .kind = VALUE_number, .number = x->number, .real = true };
     case EXPR_string: return value_string(x->text);
     case EXPR_true: return value_bool(true);
     case EXPR_false: return value_bool(false);

@@ -86,9 +86,12 @@ Value elab_host_call(Elab *e, const char *name, const Argument *args, int count,
         if (!elab_to_host(e, &settled.list.at[i], args[i].place, &given[i])) return value_error();
         given[i].name = args[i].keyword;
     }
+    const char *file = count == 1 && given[0].kind == ARG_text ? arena_print(e->arena, "%s %s", name, given[0].text) : NULL;
+    if (file && map_get(e->model->unread, file)) return value_error();
     if (!host->call(host->context, name, given, count, place, e->arena, e->dims, e->d, results, &result_count)) {
         const Origin *origin = elab_origin(e, place);
         diag_chain(e->d, origin);
+        if (file) map_set(e->model->unread, file, (void *)file);
         return value_error();
     }
     if (result_count == 1) return elab_from_host(e, &results[0]);

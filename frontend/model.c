@@ -75,6 +75,7 @@ Model *model_new(Arena *arena, const Ast *ast, const ModelOptions *options, Diag
     m->param_index = map_new(arena);
     m->checked = map_new(arena);
     m->circles = map_new(arena);
+    m->unread = map_new(arena);
     m->states = map_new(arena);
     for (const PreludeFile *p = prelude_files; p->name; p++) add_prelude_file(m, p, d);
     m->root = file_new(m, ast, false, d);

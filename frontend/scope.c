@@ -269,6 +269,7 @@ static Value unknown_name(Elab *e, const char *name, Place place)
             vec_push(e->arena, &names, map_key(f->file->pipeline, i));
     }
     const char *near = suggest(name, names.at, names.count);
+    if (!near) near = elab_suggest_fn(e, name);
     if (near) return elab_error(e, place, "unknown name %s; did you mean %s?", name, near);
     return elab_error(e, place, "unknown name %s", name);
 }

@@ -6,7 +6,7 @@
 typedef struct Train {
     Elab         *e;
     Model        *m;
-    const Stmt   *minimize, *clip, *length;
+    const Stmt   *clip, *length;
     Evaluations   evaluations;
 } Train;
 
@@ -113,7 +113,7 @@ static Use *read_use(Elab *e, const Expr *call)
 
 static void set_minimize(Train *t, const Stmt *s)
 {
-    if (!one_value(t, s) || !once(t, &t->minimize, s)) return;
+    if (!once(t, &t->m->minimize, s) || !one_value(t, s)) return;
     const Use *use = read_use(t->e, s->values);
     if (!use) return;
     t->m->train.minimize = use->key;
@@ -248,7 +248,9 @@ static void read_block(Train *t, const Stmt *body)
 static void check_complete(Train *t, const Stmt *block)
 {
     const TrainSpec *spec = &t->m->train;
-    if (!t->minimize) return;
+    if (!t->m->minimize && (t->m->using || t->length || t->clip))
+        elab_error(t->e, block->place, "train does not say what for: `minimize loss(batch)`");
+    if (!t->m->minimize) return;
     if (!t->m->using) elab_error(t->e, block->place, "train has no optimizer: `using adamw(lr = 1e-3)`");
     if (!t->length && spec->minimize)
         elab_error(t->e, block->place, "train does not say how long: `steps 2000` or `epochs 3`");

@@ -22,7 +22,8 @@ void update_check_groups(Model *m, Diagnostics *d)
             if (x->keyword) continue;
             const char *pattern = g->patterns.at[n++];
             bool matched = false;
-            for (int k = 0; k < m->params.count && !matched; k++) matched = pattern_matches(pattern, m->params.at[k]->path);
+            for (int k = 0; k < m->params.count && !matched; k++)
+                matched = pattern_matches(pattern, m->params.at[k]->path);
             if (!matched) diag_error(d, x->place, "the pattern \"%s\" matches no parameter of the model", pattern);
         }
     }
@@ -127,9 +128,8 @@ static bool run_optimizer(Elab *e, const Function *f, const Param *param, const 
     return true;
 }
 
-Graph *model_update(Model *m, const Param *param, int64_t steps, int64_t epoch_steps, Diagnostics *d)
+static Graph *update_graph(Model *m, const Param *param, int64_t steps, int64_t epoch_steps, Diagnostics *d)
 {
-    update_check_groups(m, d);
     int errors = diag_error_count(d);
     m->work = 0;
     const Expr *x = m->using ? m->using->values : NULL;
@@ -147,6 +147,19 @@ Graph *model_update(Model *m, const Param *param, int64_t steps, int64_t epoch_s
     Value v = elab_expr(e, x);
     if (!check_optimizer(e, &v, x) || !run_optimizer(e, v.function, param, x)) return NULL;
     return diag_error_count(d) == errors ? e->graph : NULL;
+}
+
+Graph *model_update(Model *m, const Param *param, int64_t steps, int64_t epoch_steps, Diagnostics *d)
+{
+    update_check_groups(m, d);
+    return update_graph(m, param, steps, epoch_steps, d);
+}
+
+void update_check_using(Model *m, Diagnostics *d)
+{
+    const Dim *one = dim_int(m->dims, 1);
+    const Param sample = { .path = "w", .type = type_of(m->options.real, 1, &one), .trained = true };
+    if (m->using) update_graph(m, &sample, m->train.steps ? m->train.steps : 1, 1, d);
 }
 
 const Graph *model_state_initial(const Model *m, const char *name)

@@ -29,6 +29,7 @@ typedef struct List {
 struct Value {
     ValueKind   kind;
     bool        truth;
+    bool        real;                    /* of a number: written with a point or exponent, or made from such a one */
     double      number;                  /* whole numbers are exact to 2^53 */
     const Dim  *dim;                     /* of a number: never a literal; NULL when `number` holds the value */
     union {
