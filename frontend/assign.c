@@ -10,7 +10,8 @@ static Node *fitting_value(Elab *e, Node *x, const Type *shape, Value v, Place p
     if (!n) return NULL;
     const Type *types[2] = { &n->type, shape };
     Type joined;
-    bool fits = n->type.dtype == x->type.dtype && elab_broadcast(e, types, 2, &joined) && elab_same_shape(e, &joined, shape);
+    bool fits = n->type.dtype == x->type.dtype && elab_broadcast(e, types, 2, &joined)
+             && elab_same_shape(e, &joined, shape);
     if (!fits) {
         Type wanted = *shape;
         wanted.dtype = x->type.dtype;

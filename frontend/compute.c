@@ -1,6 +1,7 @@
-/* Arrays of the data phase in expressions. Everywhere but in data a const array is a table: an input of the graph that uses it. In data
- * itself arrays become inputs of a graph that belongs to the line, and what is made of them is run, compiled, as soon as its value is
- * wanted: at the end of the line, by a function of the host, in a condition or a shape. */
+/* Arrays of the data phase in expressions. Everywhere but in data a const array is a table: an input of the graph that
+ * uses it. In data itself arrays become inputs of a graph that belongs to the line, and what is made of them is run,
+ * compiled, as soon as its value is wanted: at the end of the line, by a function of the host, in a condition or a
+ * shape. */
 #include "frontend/elab.h"
 
 #include <string.h>
@@ -33,7 +34,8 @@ static Value table_input(Elab *e, const HostValue *table, Place place)
 {
     bool taken = e->mode == MODE_optimizer && (!strcmp(table->name, "w") || !strcmp(table->name, "g"));
     if (taken)
-        return elab_error(e, place, "in an optimizer w and g are the parameter and its gradient; give the table %s another name",
+        return elab_error(e, place,
+                          "in an optimizer w and g are the parameter and its gradient; give the table %s another name",
                           table->name);
     return value_tensor(make_input(e->graph, STORE_const, table->name, table->type));
 }

@@ -1,5 +1,6 @@
 /* Constants and the data block. Lines are evaluated when something first asks for them, so a command reads only the
- * data it needs; a const of `data` that is a whole number becomes a dimension symbol of its name, with its value, an array a table. */
+ * data it needs; a const of `data` that is a whole number becomes a dimension symbol of its name, with its value, an
+ * array a table. */
 #include "frontend/elab.h"
 
 #include <errno.h>
@@ -235,7 +236,8 @@ static Value named_tables(Elab *e, const char *name, Value v, Place place)
 {
     if (elab_is_array(&v)) {
         if (!strcmp(name, "seed") || !strcmp(name, "step"))
-            return elab_error(e, place, "%s is a number that every program is given; give this table another name", name);
+            return elab_error(e, place, "%s is a number that every program is given; give this table another name",
+                              name);
         HostValue *table = arena_new_of(e->arena, HostValue);
         *table = *v.host;
         table->name = name;

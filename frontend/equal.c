@@ -1,6 +1,6 @@
-/* Dimensions that are the same. Identity of normal forms holds for every value of the symbols of a call; a constant of data has one
- * value, so that a table of 65 rows fits where V = 65 is declared. The graph knows identity only: where it matters a reshape gives a
- * tensor the dimensions that are declared. */
+/* Dimensions that are the same. Identity of normal forms holds for every value of the symbols of a call; a constant of
+ * data has one value, so that a table of 65 rows fits where V = 65 is declared. The graph knows identity only: where it
+ * matters a reshape gives a tensor the dimensions that are declared. */
 #include "frontend/elab.h"
 
 bool elab_call_symbol(const Elab *e, const Dim *d)

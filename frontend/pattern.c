@@ -1,4 +1,5 @@
-/* Patterns over parameter paths: `*` within a component, `**` across components, {a,b} either, {i} the value of a static. */
+/* Patterns over parameter paths: `*` within a component, `**` across components, {a,b} either, {i} the value of a
+ * static. */
 #include "frontend/elab.h"
 
 #include <string.h>
@@ -49,8 +50,8 @@ static const char *static_text(Elab *e, const char *name, size_t length)
     if (!elab_find(e->frame, text) && !item) return NULL;
     Value v = elab_name(e, text, item ? item->name->place : (Place){0});
     if (v.kind == VALUE_string) return v.text;
-    if (v.kind == VALUE_number && v.dim && elab_known(v.dim, &whole)) return arena_print(e->arena, "%lld", (long long)whole);
-    return value_is_whole(&v, &whole) ? arena_print(e->arena, "%lld", (long long)whole) : NULL;
+    bool known = v.kind == VALUE_number && v.dim ? elab_known(v.dim, &whole) : value_is_whole(&v, &whole);
+    return known ? arena_print(e->arena, "%lld", (long long)whole) : NULL;
 }
 
 const char *pattern_fill(Elab *e, const char *pattern)

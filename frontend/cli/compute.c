@@ -1,4 +1,5 @@
-/* One run: passes, code, a work block that holds inputs and results, a pool. Everything but the results is gone afterwards. */
+/* One run: passes, code, a work block that holds inputs and results, a pool. Everything but the results is gone
+ * afterwards. */
 #include "frontend/cli/compute.h"
 #include "codegen/codegen.h"
 #include "passes/passes.h"
@@ -39,12 +40,13 @@ static bool run(const Program *p, Pool *pool, char *work, Place place, Diagnosti
     RtFault fault = { 0 };
     if (!rt_program_run(p, pool, block, &fault)) return true;
     const char *where = fault.place > 0 && fault.place < p->place_count ? p->places[fault.place] : p->entry;
-    diag_error(d, place, "%s: id %lld is outside the table's %lld rows", where, (long long)fault.value, (long long)fault.bound);
+    diag_error(d, place, "%s: id %lld is outside the table's %lld rows", where, (long long)fault.value,
+               (long long)fault.bound);
     return false;
 }
 
-static bool run_program(const Program *p, const Graph *graph, int threads, const void *const *inputs, void *const *results,
-                        Place place, Diagnostics *d)
+static bool run_program(const Program *p, const Graph *graph, int threads, const void *const *inputs,
+                        void *const *results, Place place, Diagnostics *d)
 {
     int64_t bytes = p->block_bytes[BLOCK_work];
     if (!enough_memory(bytes, place, d)) return false;
@@ -66,8 +68,8 @@ static bool run_program(const Program *p, const Graph *graph, int threads, const
     return good;
 }
 
-bool compute_graph(Arena *arena, Graph *graph, int threads, const void *const *inputs, void *const *results, Place place,
-                   Diagnostics *d)
+bool compute_graph(Arena *arena, Graph *graph, int threads, const void *const *inputs, void *const *results,
+                   Place place, Diagnostics *d)
 {
     PassOptions passes = { .layout = layout_new(arena, (const Graph *const *)&graph, 1) };
     CodeOptions code = { .threads = threads, .debug_lines = true };

@@ -172,6 +172,25 @@ static void test_groups(void **state)
     assert_update("using sgd(lr = 0.1)\ngroup \"**\", lr = 1\ngroup \"{head,e}.weight\", lr = 0.2", "head.bias", "w", 1);
 }
 
+/* `for` repeats settings; its names stand in patterns, in arguments of the optimizer and of entries. */
+static void test_loops(void **state)
+{
+    (void)state;
+    const char *loop = "for s, r in [[\"bias\", 1], [\"weight\", 2]] {\n if r > 1 { using sgd(lr = 0.1 * r) }\n"
+                       " group \"{head,e}.{s}\", rate = r + 0.5\n}";
+    assert_update(loop, "head.bias", "w", 2 - 0.2 * 1.5);
+    assert_update(loop, "head.weight", "w", 2 - 0.2 * 2.5);
+    Program *p = trained("for k in [0.5] { minimize loss(batch, smooth = k); evaluate x = mean(nll(valid, smooth = k)) * k }\nusing sgd(); steps 3");
+    model_check(p->model, p->d);
+    assert_clean(p);
+    assert_non_null(minimized(p));
+    program_free(p);
+    train_says("minimize loss(batch); using sgd(); steps 1\nfor i in 0..2 { group \"layer.{i}.*\", decay = i }",
+               "the pattern \"layer.1.*\" matches no parameter");
+    train_says("minimize loss(batch); using sgd(); steps 1\nfor i in 0..2 { clip i + 1 }", "clip is given twice");
+    train_says("minimize loss(batch); using sgd(); steps 1\nfor i in batch { clip 1 }", "`for` runs through a list");
+}
+
 /* An optimizer of the model's own; its states start as it says. */
 static void test_own_optimizer(void **state)
 {
@@ -213,7 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_settings_are_read), cmocka_unit_test(test_minimized_entry), cmocka_unit_test(test_evaluations),
         cmocka_unit_test(test_optimizers), cmocka_unit_test(test_schedules), cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_own_optimizer), cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_loops), cmocka_unit_test(test_own_optimizer), cmocka_unit_test(test_mistakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
