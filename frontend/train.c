@@ -248,7 +248,7 @@ static void read_block(Train *t, const Stmt *body)
 static void check_complete(Train *t, const Stmt *block)
 {
     const TrainSpec *spec = &t->m->train;
-    if (!t->m->minimize && (t->m->using || t->length || t->clip))
+    if (!t->m->minimize && t->length)
         elab_error(t->e, block->place, "train does not say what for: `minimize loss(batch)`");
     if (!t->m->minimize) return;
     if (!t->m->using) elab_error(t->e, block->place, "train has no optimizer: `using adamw(lr = 1e-3)`");
