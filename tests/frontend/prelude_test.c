@@ -54,6 +54,19 @@ static void test_reductions(void **state)
     assert_expression("log_softmax(x)", VALUES(-3.24131130, -1.74131130, -0.241311296));
 }
 
+/* One tensor is summed and turned, more than two are multiplied from the left. */
+static void test_einsum(void **state)
+{
+    (void)state;
+    assert_expression("einsum(\"i->\", x)", VALUES(1.5));
+    assert_expression("einsum(\"i,i,i->\", x, x, x)", VALUES(7.125));
+    assert_expression("einsum(\"i,i,i->i\", x, x, x)", VALUES(-1, 0.125, 8));
+    assert_expression("einsum(\"i,j,k->i\", x, x, x)", VALUES(-2.25, 1.125, 4.5));
+    assert_expression("einsum(\"i,ij,jk,k->\", x, x[:, _] * x, x[:, _] + x, x)", VALUES(82.6875));
+    assert_expression("einsum(\"ij->j\", x[:, _] * x)", VALUES(-1.5, 0.75, 3));
+    assert_expression("flatten(einsum(\"ij->ji\", x[:, _] + f32(iota(2))))", VALUES(-1, 0.5, 2, 0, 1.5, 3));
+}
+
 /* The first of equal maxima; along another axis than the last. */
 static void test_argmax_ties_and_axes(void **state)
 {
@@ -199,7 +212,7 @@ static void test_draws_are_keyed_by_path(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_elementwise), cmocka_unit_test(test_activations), cmocka_unit_test(test_reductions),
+        cmocka_unit_test(test_elementwise), cmocka_unit_test(test_activations), cmocka_unit_test(test_reductions), cmocka_unit_test(test_einsum),
         cmocka_unit_test(test_argmax_ties_and_axes), cmocka_unit_test(test_masked_rows), cmocka_unit_test(test_cross_entropy),
         cmocka_unit_test(test_movement), cmocka_unit_test(test_layers), cmocka_unit_test(test_dropout_while_training),
         cmocka_unit_test(test_initial_values), cmocka_unit_test(test_draws_are_keyed_by_path),
