@@ -25,6 +25,11 @@ static void help_sources(void)
 static void help_settings(void)
 {
     for (int i = 0; i < setting_count(); i++) printf("  %-12s %s\n", setting_name(i), setting_doc(i));
+    puts("\nThe first `evaluate` line chooses the weights that best.safetensors keeps. A smaller value is better, but of these names\n"
+         "a larger one:");
+#define LARGER(name, doc) printf("  %-12s %s\n", #name, doc);
+#include "frontend/cli/metrics.def"
+#undef LARGER
 }
 
 static const struct {

@@ -68,6 +68,14 @@ static const char **stream_names(Arena *arena, const EvalTerm *term)
     return names;
 }
 
+static bool larger_is_better(const char *name)
+{
+#define LARGER(metric, doc) if (!strcmp(name, #metric)) return true;
+#include "frontend/cli/metrics.def"
+#undef LARGER
+    return false;
+}
+
 /* The scalar program around an evaluation's terms; none where it is the one term itself. */
 static bool build_post(Run *r, const Evaluation *from, Build *out)
 {
@@ -98,11 +106,9 @@ static bool build_terms(Run *r, Graph **graphs)
             }
         }
         if (!build_post(r, from, &r->posts[e])) return false;
-        bool smaller = !strcmp(from->name, "loss") || !strcmp(from->name, "nll") || !strcmp(from->name, "ppl")
-                    || !strcmp(from->name, "perplexity");
         r->evaluations[e] = (RtEvaluation){
             .name = from->name, .terms = terms, .term_count = from->term_count, .post = r->posts[e].program,
-            .every = from->every, .better = smaller ? -1 : 1
+            .every = from->every, .better = larger_is_better(from->name) ? 1 : -1
         };
     }
     return true;

@@ -30,3 +30,16 @@ awk '{ value[$1] = $2 }
         near(value["valid_bits"], value["valid_loss"] / log(2), "bits")
         exit bad
     }' values || fail "$(cat values)"
+
+# Which value is the best one follows from the name: any loss by the smallest, an accuracy by the largest.
+best_step() {
+    sed "s/^  evaluate loss.*/  evaluate $1 = $2 * mean(nll(valid)), every = 10/; /^  evaluate [pbo][a-z]* = [^-0-9]/d" m.ptm >one.ptm
+    status 0 "$PTM" train one.ptm --out "$1" --quiet
+    best=$(sed 's/.*"best_step":"\([0-9]*\)".*/\1/; q' "$1/last.safetensors" | head -c 3)
+}
+best_step nats 1
+[ "$best" = 20 ] || fail "nats: the best step is $best"
+best_step accuracy 1
+[ "$best" = 10 ] || fail "accuracy: the best step is $best"
+status 0 "$PTM" help settings
+says "accuracy"
