@@ -1,6 +1,7 @@
 /* From forms to addresses: variables bound to loops, affine forms as scalars and lanes, masks, loads and stores. A form
  * is summed scope by scope, outermost first, so that an inner loop adds only what changes in it. */
 #include "codegen/emit.h"
+#include "runtime/core/program.h"
 
 #include <assert.h>
 
@@ -137,15 +138,15 @@ Value word_value(Emit *e, int word)
     return (Value){e->word[word], 0};
 }
 
-/* block << 56 | offset: the block's address plus the offset. */
+/* rt_at of runtime/core/program.h: the block's address plus the offset. */
 Value word_pointer(Emit *e, int word)
 {
     if (!e->word[word]) {
         const Unit *u = e->unit;
         LLVMValueRef packed = word_value(e, word).v;
         LLVMBuilderRef b = at(e, 0);
-        LLVMValueRef number = LLVMBuildLShr(b, packed, whole(u, 56), "");
-        LLVMValueRef offset = LLVMBuildAnd(b, packed, whole(u, ((int64_t)1 << 56) - 1), "");
+        LLVMValueRef number = LLVMBuildLShr(b, packed, whole(u, RT_OFFSET_BITS), "");
+        LLVMValueRef offset = LLVMBuildAnd(b, packed, whole(u, ((int64_t)1 << RT_OFFSET_BITS) - 1), "");
         LLVMValueRef slot = LLVMBuildInBoundsGEP2(b, u->pointer, e->blocks, &number, 1, "");
         LLVMValueRef block = LLVMBuildLoad2(b, u->pointer, slot, "");
         e->word[word] = LLVMBuildInBoundsGEP2(b, u->i8, block, &offset, 1, "");

@@ -1,6 +1,6 @@
-/* The memory certificate: what a step occupies, how near the plan is to its lower bound, and the largest tensors alive at the
- * peak. Everything in the arena is known before the first step; what stays outside is listed as such. */
-#include "frontend/cli/session.h"
+/* The memory certificate: what training occupies, evaluations included; how near the step's plan is to its lower bound, and the
+ * largest tensors alive at its peak. Everything in the arena is known before the first step; what stays outside is listed as such. */
+#include "frontend/cli/run.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +17,11 @@ static const char *amount(Arena *arena, int64_t bytes)
 static void line(FILE *out, Arena *arena, const char *what, int64_t bytes)
 {
     fprintf(out, "  %-22s %12s\n", what, amount(arena, bytes));
+}
+
+static void detail(FILE *out, Arena *arena, const char *what, int64_t bytes)
+{
+    fprintf(out, "    %-20s %12s\n", what, amount(arena, bytes));
 }
 
 static bool alive(const Buffer *b, int at)
@@ -88,28 +93,42 @@ static int64_t category_bytes(const Plan *plan, const char *category)
     return sum;
 }
 
-void certificate_print(FILE *out, const Plan *plan, const Program *program, const Code *code, int threads)
+/* The work arena: one for all programs, so as large as the neediest wants it; then what the step does with its part. */
+static int64_t print_work(FILE *out, Arena *arena, const Run *r, const RtMemory *memory)
+{
+    static const char *const parts[] = { "batch", "saved activations", "gradients", "scratch" };
+    const Plan *plan = r->train.plan;
+    int64_t initial = r->initial.program->block_bytes[BLOCK_work], arena_bytes = memory->step;
+    if (memory->evaluation > arena_bytes) arena_bytes = memory->evaluation;
+    line(out, arena, "work arena", arena_bytes);
+    detail(out, arena, "step", memory->step);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        fprintf(out, "      %-18s %12s  at the peak\n", parts[i], amount(arena, category_bytes(plan, parts[i])));
+    fprintf(out, "      %-18s %12s  (efficiency %.1f %%, order: %s)\n", "lower bound", amount(arena, plan->lower_bound),
+            memory->step ? 100.0 * (double)plan->lower_bound / (double)memory->step : 100.0, plan->order ? plan->order : "as built");
+    if (r->evaluation_count) detail(out, arena, "evaluations", memory->evaluation);
+    if (initial <= arena_bytes) return arena_bytes;
+    fprintf(out, "  %-22s %12s  (before the first step, in place of the arena)\n", "initial values", amount(arena, initial));
+    return initial;
+}
+
+void certificate_print(FILE *out, const Run *r, const RtMemory *memory)
 {
     Arena *arena = arena_new();
-    int64_t scratch = program->scratch_bytes * threads, work = program->block_bytes[BLOCK_work], total = scratch;
-    for (int i = 0; i < BLOCK_COUNT; i++) total += program->block_bytes[i];
-
-    CodeStatistics statistics = code_statistics(code);
-    fprintf(out, "one step: %d kernels, %d distinct functions, %.2f s of LLVM\nmemory of one step\n", program->step_count, statistics.functions,
-            statistics.llvm_seconds);
-    line(out, arena, "parameters", program->block_bytes[BLOCK_param]);
-    line(out, arena, "optimizer state", program->block_bytes[BLOCK_state]);
-    if (program->block_bytes[BLOCK_const]) line(out, arena, "tables", program->block_bytes[BLOCK_const]);
-    line(out, arena, "work arena", work);
-    static const char *const parts[] = { "batch", "saved activations", "gradients", "scratch" };
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        fprintf(out, "    %-20s %12s  at the peak\n", parts[i], amount(arena, category_bytes(plan, parts[i])));
-    fprintf(out, "    %-20s %12s  (efficiency %.1f %%, order: %s)\n", "lower bound", amount(arena, plan->lower_bound),
-            work ? 100.0 * (double)plan->lower_bound / (double)work : 100.0, plan->order ? plan->order : "as built");
-    fprintf(out, "  %-22s %12s  (%d threads)\n", "thread scratch", amount(arena, scratch), threads);
-    line(out, arena, "total", total);
+    const Layout *layout = r->layout;
+    CodeStatistics statistics = code_statistics(r->train.code);
+    int64_t scratch = rt_pool_scratch(r->pool);
+    fprintf(out, "one step: %d kernels, %d distinct functions, %.2f s of LLVM\nmemory of training\n",
+            r->train.program->step_count, statistics.functions, statistics.llvm_seconds);
+    line(out, arena, "parameters", layout->param_bytes);
+    line(out, arena, "optimizer state", layout->state_bytes);
+    if (memory->states) line(out, arena, "evaluation states", memory->states);
+    if (layout->const_bytes) line(out, arena, "tables", layout->const_bytes);
+    int64_t work = print_work(out, arena, r, memory);
+    fprintf(out, "  %-22s %12s  (%d threads)\n", "thread scratch", amount(arena, scratch), rt_pool_threads(r->pool));
+    line(out, arena, "total", layout->param_bytes + layout->state_bytes + memory->states + layout->const_bytes + work + scratch);
     fprintf(out, "outside: code %s, the data read, OpenBLAS (128 MiB of address space a thread), the compiler\n",
             amount(arena, statistics.code_bytes));
-    print_largest(out, arena, plan);
+    print_largest(out, arena, r->train.plan);
     arena_free(arena);
 }

@@ -16,7 +16,7 @@ static const RtValue *find_value(const RtValue *values, int count, const char *n
     return NULL;
 }
 
-static char *place_of(char *work, const RtValue *v) { return work + (v->place & (((int64_t)1 << 56) - 1)); }
+static char *place_of(char *work, const RtValue *v) { return work + rt_offset(v->place); }
 
 /* The system promises more memory than there is; this asks before believing it. */
 static bool enough_memory(int64_t bytes, Place place, Diagnostics *d)

@@ -21,8 +21,6 @@ typedef struct Generator {
     float       *weights;                /* of one draw: `vocabulary` of them */
 } Generator;
 
-static char *value_at(char *const *block, const RtValue *v) { return block[v->place >> 56] + (v->place & 0xFFFFFFFFFFFFFF); }
-
 static bool find_tokenizer(Generator *g)
 {
     Session *s = g->run->s;
@@ -85,8 +83,8 @@ static bool bind(Generator *g)
     memcpy(g->block, block, sizeof block);
     for (int i = 0; i < p->input_count; i++)
         if (!strcmp(p->inputs[i].name, g->logits.graph->inputs.at[0]->attr.text) || p->inputs[i].dtype == RT_i32)
-            g->ids = (int32_t *)value_at(g->block, &p->inputs[i]);
-    g->out = (const float *)value_at(g->block, out);
+            g->ids = (int32_t *)rt_at(g->block, p->inputs[i].place);
+    g->out = (const float *)rt_at(g->block, out->place);
     g->weights = arena_array(r->s->arena, float, g->vocabulary);
     return true;
 }

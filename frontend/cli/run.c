@@ -156,7 +156,7 @@ static void list_values(Run *r)
     r->params = arena_array(r->s->arena, RtValue, p->input_count + 1);
     r->states = arena_array(r->s->arena, RtValue, p->input_count + 1);
     for (int i = 0; i < p->input_count; i++) {
-        int block = (int)(p->inputs[i].place >> 56);
+        RtBlock block = rt_block(p->inputs[i].place);
         if (block == BLOCK_param) r->params[r->param_count++] = p->inputs[i];
         if (block == BLOCK_state) r->states[r->state_count++] = p->inputs[i];
     }
@@ -183,7 +183,7 @@ static void fill_tables(Run *r)
 {
     for (int i = 0; i < r->table_count; i++) {
         const RtValue *v = &r->tables[i];
-        char *to = r->constants + (v->place & 0xFFFFFFFFFFFFFF);
+        char *to = r->constants + rt_offset(v->place);
         if (v->bytes) memcpy(to, host_array(model_table(r->s->model, i))->data, (size_t)v->bytes);
     }
 }
@@ -195,8 +195,8 @@ static bool draw_initial(Run *r)
     if (!work) return session_fail(r->s, "not enough memory for the initial values") && false;
     const RtValue *seed = find_value(p->inputs, p->input_count, "seed");
     const RtValue *step = find_value(p->inputs, p->input_count, "step");
-    if (seed) *(int64_t *)(work + (seed->place & 0xFFFFFFFFFFFFFF)) = (int64_t)r->seed;
-    if (step) *(int64_t *)(work + (step->place & 0xFFFFFFFFFFFFFF)) = 0;
+    if (seed) *(int64_t *)(work + rt_offset(seed->place)) = (int64_t)r->seed;
+    if (step) *(int64_t *)(work + rt_offset(step->place)) = 0;
     char *block[BLOCK_COUNT] = { r->param, r->state, r->constants, work };
     RtFault fault = { 0 };
     int failed = rt_program_run(p, r->pool, block, &fault);
@@ -249,7 +249,7 @@ bool run_load(Run *r, const char *weights)
     RtTensors *tensors = saved_tensors(r->s->arena, weights, &error);
     bool good = tensors != NULL;
     for (int i = 0; good && i < r->param_count; i++)
-        good = rt_tensors_load(tensors, &r->params[i], r->param + (r->params[i].place & 0xFFFFFFFFFFFFFF), &error);
+        good = rt_tensors_load(tensors, &r->params[i], r->param + rt_offset(r->params[i].place), &error);
     if (tensors) rt_tensors_close(tensors);
     if (!good) session_fail(r->s, "%s", error.text);
     return good;

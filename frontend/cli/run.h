@@ -34,4 +34,7 @@ bool run_memory(Run *r, const Build *extra, int extra_count);
 /* Reads parameters by path from a run directory or a file. All that the model has must be there. */
 bool run_load(Run *r, const char *weights);
 
+/* Prints the memory certificate of training. memory: of the recipe. */
+void certificate_print(FILE *out, const Run *r, const RtMemory *memory);
+
 #endif

@@ -66,7 +66,4 @@ Layout *session_layout(Session *s, const StepSource *step, Graph *const *others,
 /* A program that gives every parameter (and every state of `states`, the step's graphs) its initial value from "seed". */
 bool build_initial(Session *s, const StepSource *step, const Layout *layout, Build *out);
 
-/* Prints the memory certificate of a step. */
-void certificate_print(FILE *out, const Plan *plan, const Program *program, const Code *code, int threads);
-
 #endif

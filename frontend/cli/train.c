@@ -135,12 +135,15 @@ static int train(Run *r)
 {
     const Options *o = r->s->options;
     if (!may_begin(r) || !run_open(r, r->s, true) || !run_memory(r, NULL, 0)) return EXIT_BAD_INPUT;
-    if (!o->quiet) printf("ready after %.2f s\n", session_seconds(r->s));
-    if (!o->quiet) certificate_print(stdout, r->train.plan, r->train.program, r->train.code, rt_pool_threads(r->pool));
-    fflush(stdout);
     Recipe recipe;
     RtError error = { 0 };
     make_recipe(r, &recipe);
+    RtMemory memory = rt_recipe_memory(&recipe);
+    if (!o->quiet) {
+        printf("ready after %.2f s\n", session_seconds(r->s));
+        certificate_print(stdout, r, &memory);
+    }
+    fflush(stdout);
     RtOutcome outcome = rt_train(&recipe, &error);
     return finish(r, &recipe, outcome, &error);
 }

@@ -267,6 +267,8 @@ Pool *rt_pool_new(int threads, int64_t scratch_bytes)
     return pool;
 }
 
+int64_t rt_pool_scratch(const Pool *pool) { return pool->scratch_bytes; }
+
 void rt_pool_free(Pool *pool)
 {
     if (!pool) return;

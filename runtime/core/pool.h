@@ -10,6 +10,7 @@
 Pool *rt_pool_new(int threads, int64_t scratch_bytes);
 void  rt_pool_free(Pool *pool);
 int   rt_pool_threads(const Pool *pool);
+int64_t rt_pool_scratch(const Pool *pool);                   /* bytes of all threads */
 
 /* Runs one step: tiles spread over the threads; returns when all are done. */
 void rt_pool_run(Pool *pool, const RtStep *step, char *const *block, RtFault *fault);

@@ -209,11 +209,6 @@ static Operand find_operand(int64_t rows, int64_t columns, int64_t row, int64_t 
     return (Operand){CblasNoTrans, 0, false};
 }
 
-static char *place_of(char *const *block, int64_t word)
-{
-    return block[word >> 56] + (word & (((int64_t)1 << 56) - 1));
-}
-
 /* The elements of C that one unit of the second step adds up: `count` adjacent ones of each part's result, from
  * `first` on. */
 typedef struct SumRange {
@@ -271,8 +266,8 @@ static SumRange find_sum_range(const RtProduct *p, int64_t unit)
     {                                                                                                                  \
         (void)scratch, (void)fault;                                                                                    \
         const RtProduct *p = (const RtProduct *)args;                                                                  \
-        const real *a = (const real *)place_of(block, p->a), *b = (const real *)place_of(block, p->b);                 \
-        real *c = (real *)place_of(block, p->parts > 1 ? p->partial : p->c);                                           \
+        const real *a = (const real *)rt_at(block, p->a), *b = (const real *)rt_at(block, p->b);                       \
+        real *c = (real *)rt_at(block, p->parts > 1 ? p->partial : p->c);                                              \
         for (int64_t unit = begin; unit < end; unit++) {                                                               \
             Tile tile = find_tile(p, unit);                                                                            \
             multiply_##suffix(p, &tile, a + tile.a, b + tile.b, c + tile.c);                                           \
@@ -302,7 +297,7 @@ static SumRange find_sum_range(const RtProduct *p, int64_t unit)
     {                                                                                                                  \
         (void)scratch, (void)fault;                                                                                    \
         const RtProduct *p = (const RtProduct *)args;                                                                  \
-        real *partial = (real *)place_of(block, p->partial), *c = (real *)place_of(block, p->c);                       \
+        real *partial = (real *)rt_at(block, p->partial), *c = (real *)rt_at(block, p->c);                             \
         for (int64_t unit = begin; unit < end; unit++) {                                                               \
             SumRange range = find_sum_range(p, unit);                                                                  \
             add_parts_##suffix(p, &range, partial + range.first, c + range.c);                                         \

@@ -5,14 +5,19 @@
 
 #include <stdint.h>
 
-/* Memory blocks. The caller owns every byte. An offset word of a kernel's arguments is (block << 56 | byte offset). */
+/* Memory blocks. The caller owns every byte. An offset word, in a kernel's arguments or as a value's place, has the block
+ * above RT_OFFSET_BITS and the byte offset below. */
 typedef enum RtBlock {
 #define BLOCK(name, doc) BLOCK_##name,
 #include "runtime/core/block.def"
 #undef BLOCK
     BLOCK_COUNT
 } RtBlock;
-#define RT_PLACE(block, offset) ((int64_t)(block) << 56 | (int64_t)(offset))
+enum { RT_OFFSET_BITS = 56 };
+#define RT_PLACE(block, offset) ((int64_t)(block) << RT_OFFSET_BITS | (int64_t)(offset))
+static inline RtBlock rt_block(int64_t place) { return (RtBlock)(place >> RT_OFFSET_BITS); }
+static inline int64_t rt_offset(int64_t place) { return place & (((int64_t)1 << RT_OFFSET_BITS) - 1); }
+static inline char *rt_at(char *const *block, int64_t place) { return block[rt_block(place)] + rt_offset(place); }
 
 enum { RT_MAX_RANK = 8, RT_MAX_THREADS = 64 };
 

@@ -29,7 +29,7 @@ struct Saver {
 static const char *value_bytes(const Recipe *r, const RtValue *v)
 {
     char *const block[BLOCK_COUNT] = {[BLOCK_param] = r->param, [BLOCK_state] = r->state, [BLOCK_const] = r->constants};
-    return block[v->place >> 56] + (v->place & (((int64_t)1 << 56) - 1));
+    return rt_at(block, v->place);
 }
 
 static RtTensor tensor_of(const Recipe *r, const RtValue *v, const char *name)

@@ -62,8 +62,8 @@ static void reset_state(const RtTerm *term, const Blocks *b)
     const Program *program = run_of(term, false)->program;
     for (int32_t i = 0; i < program->input_count; i++) {
         const RtValue *state = &program->inputs[i];
-        if (state->place >> 56 != BLOCK_state) continue;
-        char *to = value_in(b->evaluate, state);
+        if (rt_block(state->place) != BLOCK_state) continue;
+        char *to = rt_at(b->evaluate, state->place);
         if (term->state) memcpy(to, term->state + (to - b->evaluate[BLOCK_state]), (size_t)state->bytes);
         else memset(to, 0, (size_t)state->bytes);
     }
@@ -89,7 +89,7 @@ static bool combine(const Recipe *r, const Blocks *b, const Program *post, const
     for (int32_t i = 0; i < post->input_count; i++) {
         const RtValue *input = &post->inputs[i];
         assert(input->dtype == RT_f64 && input->rank == 0);
-        memcpy(value_in(b->evaluate, input), &terms[atoi(input->name)], sizeof *terms);
+        memcpy(rt_at(b->evaluate, input->place), &terms[atoi(input->name)], sizeof *terms);
     }
     RtFault fault = {0};
     if (rt_program_run(post, r->pool, b->evaluate, &fault) != 0) {

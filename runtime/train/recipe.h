@@ -92,6 +92,13 @@ RtOutcome rt_train(const Recipe *recipe, RtError *error);
 /* All evaluations on the parameters as they are; values: one for each. */
 bool rt_evaluate(const Recipe *recipe, double *values, RtError *error);
 
+/* Bytes that a verb takes beside the blocks of its recipe. step and evaluation share one work block. */
+typedef struct RtMemory {
+    int64_t step, evaluation;            /* work of a training step, and of the neediest evaluation */
+    int64_t states;                      /* of evaluations */
+} RtMemory;
+RtMemory rt_recipe_memory(const Recipe *recipe);
+
 /* "gpt.ptm:21:9 h.0: id 70 is outside the table's 65 rows" */
 void rt_fault_text(const Program *program, const RtFault *fault, RtError *error);
 

@@ -10,7 +10,7 @@
 
 double value_element(char *const *block, const RtValue *value, int64_t index)
 {
-    const void *bytes = value_in(block, value);
+    const void *bytes = rt_at(block, value->place);
     switch ((RtDtype)value->dtype) {
     case RT_f32: return ((const float *)bytes)[index];
     case RT_f64: return ((const double *)bytes)[index];
@@ -40,10 +40,10 @@ static void fill_ambient(const RtRun *run, char *const *block, uint64_t seed, in
     for (int32_t i = 0; i < run->program->input_count; i++) {
         const RtValue *input = &run->program->inputs[i];
         bool is_seed = strcmp(input->name, "seed") == 0, is_step = strcmp(input->name, "step") == 0;
-        if ((!is_seed && !is_step) || find_feed(run, input) || input->place >> 56 != BLOCK_work) continue;
+        if ((!is_seed && !is_step) || find_feed(run, input) || rt_block(input->place) != BLOCK_work) continue;
         int64_t number = is_seed ? (int64_t)seed : step;
         assert(input->dtype == RT_i64);
-        memcpy(value_in(block, input), &number, sizeof number);
+        memcpy(rt_at(block, input->place), &number, sizeof number);
     }
 }
 
@@ -53,7 +53,7 @@ void run_fill_step(const RtRun *run, char *const *block, uint64_t seed, int64_t 
     for (int i = 0; i < run->feed_count; i++) {
         const RtFeed *feed = &run->feeds[i];
         assert(feed->input->bytes == rt_stream_bytes(feed->stream));
-        rt_stream_batch(feed->stream, seed, step, value_in(block, feed->input));
+        rt_stream_batch(feed->stream, seed, step, rt_at(block, feed->input->place));
     }
 }
 
@@ -63,7 +63,7 @@ int64_t run_fill_pass(const RtRun *run, char *const *block, uint64_t seed, int64
     int64_t rows = 1;
     for (int i = 0; i < run->feed_count; i++) {
         const RtFeed *feed = &run->feeds[i];
-        rows = rt_stream_pass_batch(feed->stream, index, value_in(block, feed->input));
+        rows = rt_stream_pass_batch(feed->stream, index, rt_at(block, feed->input->place));
         assert(rows * feed->stream->row_bytes == feed->input->bytes);
     }
     return rows;
@@ -74,24 +74,41 @@ static void raise_to(int64_t *most, int64_t bytes)
     if (bytes > *most) *most = bytes;
 }
 
-static void need(Blocks *b, const Program *program)
+/* The bytes up to the end of the last state that a program reads; what lies behind is the optimizer's and not touched. */
+static int64_t state_bytes(const Program *program)
+{
+    int64_t most = 0;
+    for (int32_t i = 0; i < program->input_count; i++) {
+        const RtValue *input = &program->inputs[i];
+        if (rt_block(input->place) == BLOCK_state) raise_to(&most, rt_offset(input->place) + input->bytes);
+    }
+    return most;
+}
+
+static void add_evaluation(RtMemory *m, const Program *program)
 {
     if (!program) return;
-    raise_to(&b->work_bytes, program->block_bytes[BLOCK_work]);
-    raise_to(&b->state_bytes, program->block_bytes[BLOCK_state]);
+    raise_to(&m->evaluation, program->block_bytes[BLOCK_work]);
+    raise_to(&m->states, state_bytes(program));
+}
+
+RtMemory rt_recipe_memory(const Recipe *r)
+{
+    RtMemory m = {.step = r->train.program ? r->train.program->block_bytes[BLOCK_work] : 0};
+    for (int i = 0; i < r->evaluation_count; i++) {
+        for (int k = 0; k < r->evaluations[i].term_count; k++) {
+            add_evaluation(&m, r->evaluations[i].terms[k].full.program);
+            add_evaluation(&m, r->evaluations[i].terms[k].rest.program);
+        }
+        add_evaluation(&m, r->evaluations[i].post);
+    }
+    return m;
 }
 
 bool blocks_new(const Recipe *r, Blocks *b, RtError *e)
 {
-    *b = (Blocks){0};
-    for (int i = 0; i < r->evaluation_count; i++) {
-        for (int k = 0; k < r->evaluations[i].term_count; k++) {
-            need(b, r->evaluations[i].terms[k].full.program);
-            need(b, r->evaluations[i].terms[k].rest.program);
-        }
-        need(b, r->evaluations[i].post);
-    }
-    if (r->train.program) raise_to(&b->work_bytes, r->train.program->block_bytes[BLOCK_work]);
+    RtMemory m = rt_recipe_memory(r);
+    *b = (Blocks){.work_bytes = m.step > m.evaluation ? m.step : m.evaluation, .state_bytes = m.states};
     char *work = rt_memory_new(b->work_bytes), *state = rt_memory_new(b->state_bytes);
     char *train[BLOCK_COUNT] = {
         [BLOCK_param] = r->param, [BLOCK_state] = r->state, [BLOCK_const] = r->constants, [BLOCK_work] = work};

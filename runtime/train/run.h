@@ -4,12 +4,6 @@
 
 #include "runtime/train/recipe.h"
 
-/* Bytes of a program's value in these blocks. */
-static inline char *value_in(char *const *block, const RtValue *value)
-{
-    return block[value->place >> 56] + (value->place & (((int64_t)1 << 56) - 1));
-}
-
 /* A scalar or an element of any type but the 16-bit ones, as f64. */
 double value_element(char *const *block, const RtValue *value, int64_t index);
 

@@ -3,7 +3,7 @@
 model=$TESTS/../models/bow.ptm
 
 status 0 "$PTM" train "$model" --steps 30 --out whole --threads 1
-says "memory of one step"
+says "memory of training"
 status 1 "$PTM" train "$model" --steps 30 --out whole
 says "--resume"
 status 0 "$PTM" train "$model" --steps 30 --out threads --threads 3

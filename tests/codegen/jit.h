@@ -58,7 +58,7 @@ static inline void jit_free(Jit *j)
 
 static inline char *jit_bytes(const Jit *j, int64_t place)
 {
-    return j->block[place >> 56] + (place & (((int64_t)1 << 56) - 1));
+    return rt_at(j->block, place);
 }
 
 static inline const RtValue *jit_value(const RtValue *at, int count, const char *name)

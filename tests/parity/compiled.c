@@ -63,7 +63,7 @@ void compiled_close(Compiled *c)
 
 static char *bytes_at(const Compiled *c, int64_t place)
 {
-    return c->block[place >> 56] + (place & (((int64_t)1 << 56) - 1));
+    return rt_at(c->block, place);
 }
 
 static const RtValue *find(const RtValue *at, int count, const char *name)
