@@ -165,4 +165,12 @@ int         setting_count(void);
 const char *setting_name(int i);
 const char *setting_doc(int i);
 
+/* What a program can call, for help: the primitives, then the prelude file by file. */
+typedef struct FunctionDoc {
+    const char *group;                   /* "primitives", "prelude/nn.ptm" */
+    const char *signature;               /* "softmax(x; axis = -1)" */
+    const char *doc;                     /* one line, or "" */
+} FunctionDoc;
+const FunctionDoc *function_list(Arena *arena, int *count);
+
 #endif

@@ -32,10 +32,25 @@ static void help_settings(void)
 #undef LARGER
 }
 
+static void help_functions(void)
+{
+    int count;
+    Arena *arena = arena_new();
+    const FunctionDoc *at = function_list(arena, &count);
+    const char *group = "";
+    for (int i = 0; i < count; i++) {
+        if (strcmp(group, at[i].group)) printf("%s%s:\n", i ? "\n" : "", at[i].group);
+        group = at[i].group;
+        printf("  %s\n", at[i].signature);
+        if (*at[i].doc) printf("      %s\n", at[i].doc);
+    }
+    arena_free(arena);
+}
+
 static const struct {
     const char *name;
     void (*print)(void);
-} topics[] = { { "ops", help_ops }, { "passes", help_passes }, { "settings", help_settings }, { "sources", help_sources } };
+} topics[] = { { "functions", help_functions }, { "ops", help_ops }, { "passes", help_passes }, { "settings", help_settings }, { "sources", help_sources } };
 enum { TOPIC_COUNT = sizeof topics / sizeof *topics };
 
 int command_help(const Options *options)
