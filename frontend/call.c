@@ -287,8 +287,12 @@ static bool is_host_call(Elab *e, const char *name, const Callable *c, const Arg
 static bool is_unknown_call(const Elab *e, const Argument *args, int count)
 {
     if (e->mode != MODE_data || e->model->options.host) return false;
-    for (int i = 0; i < count; i++)
-        if (args[i].value.kind == VALUE_unknown) return true;
+    for (int i = 0; i < count; i++) {
+        const Value *v = &args[i].value;
+        if (v->kind == VALUE_unknown) return true;
+        for (int k = 0; v->kind == VALUE_list && k < v->list.count; k++)
+            if (v->list.at[k].kind == VALUE_unknown) return true;
+    }
     return false;
 }
 

@@ -259,7 +259,7 @@ static void test_without_data(void **state)
 {
     (void)state;
     const char *text = "data {\n const tok = chars(read(\"text\")), V = size(tok)\n ids = tok(read(\"text\"))\n n = counts(ids, V)\n"
-                       " const N = size(ids) - 1, top = max(n, axis = 0), t = sum(f32(n) / size(ids), axis = 0) + iota(3), k = two(n)[0]\n"
+                       " const N = size(ids) - 1, top = max(n, axis = 0), t = sum(f32(n) / size(ids), axis = 0) + iota(3), k = two(n)[0], c = concat([ids, iota(3)])\n"
                        " if V > 0 { x = 3 }\n}\n"
                        "fn two(n: i64[V]) { return [n, n] }\n"
                        "param w: f32[N] = 0\nfn f(x: f32[B]) -> f32[B] { return x * sum(w) + N }\n";
