@@ -228,8 +228,10 @@ static Value number_element(Elab *e, Op op, Value *args, int count, const char *
         real = real || args[i].real;
     }
     if (whole && !real && fabs(y) >= 0x1p53 && (op == OP_add || op == OP_mul || op == OP_pow))
-        return elab_error(e, place, "`%s` gives a whole number that is not below 2^53, where they are exact; write 1.0 for 1 to "
-                          "calculate with approximations", what);
+        return elab_error(e, place,
+                          "`%s` gives a whole number that is not below 2^53, where they are exact; write 1.0 for 1 to "
+                          "calculate with approximations",
+                          what);
     return (Value){ .kind = VALUE_number, .number = y, .real = real };
 }
 

@@ -94,7 +94,7 @@ static const char *place_text(Elab *e, Place place)
     return arena_copy_text(e->arena, line + place.column - 1, place.length);
 }
 
-/* " (the constant width)" when the dimension is the name of a constant or of a parameter that was given one, else "". */
+/* " (the constant width)" when the dimension is the name of a constant, or of a parameter that was given one; else "". */
 static const char *constant_behind(Elab *e, const Expr *x)
 {
     const char *name = x->kind == EXPR_name ? x->text : NULL;
@@ -116,8 +116,8 @@ bool elab_positive(Elab *e, const TypeExpr *type, const Type *found, const char 
         if (d->kind != DIMEXPR_value) continue;
         const Dim *dim = found->dim[axis++];
         if (!elab_known(dim, &value) || value >= 1) continue;
-        elab_error(e, d->place, "the parameter %s would be %s%s; a parameter has at least 1 element along each axis", path,
-                   type_text(e->arena, found), constant_behind(e, d->value));
+        elab_error(e, d->place, "the parameter %s would be %s%s; a parameter has at least 1 element along each axis",
+                   path, type_text(e->arena, found), constant_behind(e, d->value));
         return false;
     }
     return true;
@@ -141,7 +141,8 @@ bool elab_type(Elab *e, const TypeExpr *type, Type *out)
         int64_t literal;
         if (!dim) return false;
         if (dim_is_overflow(dim) || (dim_is_int(dim, &literal) && literal < 0)) {
-            elab_error(e, d->place, "this dimension would be %s%s", dim_text(e->arena, dim), constant_behind(e, d->value));
+            elab_error(e, d->place, "this dimension would be %s%s", dim_text(e->arena, dim),
+                       constant_behind(e, d->value));
             return false;
         }
         if (out->rank == MAX_RANK) return too_long(e, type);
@@ -366,8 +367,8 @@ static bool check_solved(Elab *e, const Equations *all)
         if (q->done) continue;
         walk_expr(q->declared->value, find_unbound, &u);
         if (!u.other) continue;
-        elab_error(e, q->declared->place, "cannot solve this dimension for %s and %s: give one of them an axis of its own",
-                   u.name, u.other);
+        elab_error(e, q->declared->place,
+                   "cannot solve this dimension for %s and %s: give one of them an axis of its own", u.name, u.other);
         return false;
     }
     return true;

@@ -137,7 +137,8 @@ static bool read_axis(Elab *e, const Value *v, const Type *type, int added, Plac
     if (!elab_whole(e, v, place, "an axis", &axis)) return false;
     int64_t counted = axis < 0 ? axis + rank : axis;
     if (counted < 0 || counted >= rank) {
-        const char *axes = rank == 1 ? "axis 0" : arena_print(e->arena, "axes 0 %s %d", rank == 2 ? "and" : "to", rank - 1);
+        const char *axes = arena_print(e->arena, "axes 0 %s %d", rank == 2 ? "and" : "to", rank - 1);
+        if (rank == 1) axes = "axis 0";
         elab_error(e, place, "there is no axis %lld: %s %s%s", (long long)axis, type_text(e->arena, type),
                    added ? "with one more has " : "has ", rank ? axes : "none");
         return false;

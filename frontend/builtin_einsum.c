@@ -1,5 +1,5 @@
-/* einsum: of any number of operands, written with `...` and letters that only one of them has; the operator takes two and
- * wants neither. */
+/* einsum: of any number of operands, written with `...` and letters that only one of them has; the operator takes two
+ * and wants neither. */
 #include "frontend/builtin.h"
 
 #include <ctype.h>
@@ -101,10 +101,11 @@ static const char *wrong_term(Elab *e, const Term *term)
 static const char *wrong_operand(Elab *e, const char *from, const char *at, const Term *term, const Node *n)
 {
     int length = (int)strcspn(from, ",-");
-    if (!at || *at != from[length]) return arena_print(e->arena, "the term %.*s is not letters with at most one ...", length, from);
+    if (!at || *at != from[length])
+        return arena_print(e->arena, "the term %.*s is not letters with at most one ...", length, from);
     if (term->count == n->type.rank) return wrong_term(e, term);
-    return arena_print(e->arena, "the term %.*s has %d letters, and %s has %d axes", length, from, letter_count(from, at),
-                       type_text(e->arena, &n->type), n->type.rank);
+    return arena_print(e->arena, "the term %.*s has %d letters, and %s has %d axes", length, from,
+                       letter_count(from, at), type_text(e->arena, &n->type), n->type.rank);
 }
 
 static int comma_count(const char *text)
@@ -115,7 +116,8 @@ static int comma_count(const char *text)
 }
 
 /* The operands' terms and the result's; why not, or NULL. */
-static const char *read_equation(Elab *e, const char *equation, Node *const *nodes, int count, Term *terms, Term *result)
+static const char *read_equation(Elab *e, const char *equation, Node *const *nodes, int count, Term *terms,
+                                 Term *result)
 {
     char spare[MAX_RANK + 1];
     int widest = 0, given = comma_count(equation) + 1;
@@ -123,7 +125,8 @@ static const char *read_equation(Elab *e, const char *equation, Node *const *nod
     spare_letters(equation, spare);
     if (!arrow) return "the -> before the letters of the result is missing";
     if (given != count)
-        return arena_print(e->arena, "it has %d term%s for %d tensor%s", given, given == 1 ? "" : "s", count, count == 1 ? "" : "s");
+        return arena_print(e->arena, "it has %d term%s for %d tensor%s", given, given == 1 ? "" : "s", count,
+                           count == 1 ? "" : "s");
     const char *from = equation;
     for (int i = 0; i < count; i++) {
         const char *end = from + strcspn(from, ",-");
@@ -139,7 +142,8 @@ static const char *read_equation(Elab *e, const char *equation, Node *const *nod
     for (int k = 0; k < result->count; k++) {
         bool found = false;
         for (int i = 0; i < count; i++) found = found || strchr(terms[i].text, result->text[k]);
-        if (!found) return arena_print(e->arena, "the letter %c of the result is in no term before the ->", result->text[k]);
+        if (!found)
+            return arena_print(e->arena, "the letter %c of the result is in no term before the ->", result->text[k]);
     }
     return wrong_term(e, result);
 }

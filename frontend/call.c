@@ -61,8 +61,8 @@ static int param_count(const FnDecl *fn)
 const char *elab_own_keyword(const char *word)
 {
     static const char *const words[][2] = {
-        { "dim", "axis" }, { "dims", "axes" }, { "keepdim", "keep" }, { "keepdims", "keep" }, { "label_smoothing", "smooth" },
-        { "weight_decay", "decay" }, { "learning_rate", "lr" }, { "size", "shape" }, { "bias", "plain" },
+        { "dim", "axis" }, { "dims", "axes" }, { "keepdim", "keep" }, { "keepdims", "keep" }, { "size", "shape" },
+        { "label_smoothing", "smooth" }, { "weight_decay", "decay" }, { "learning_rate", "lr" }, { "bias", "plain" },
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (!strcmp(words[i][0], word)) return words[i][1];

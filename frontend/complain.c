@@ -159,7 +159,8 @@ static const char *foreign(const char *word)
 static const char *near_keyword(const char *word)
 {
     static const char *const words[] = {
-        "import", "fn", "module", "param", "const", "data", "train", "return", "for", "if", "update", "state", "scan", "emit",
+        "import", "fn", "module", "param", "const", "data", "train",
+        "return", "for", "if", "update", "state", "scan", "emit",
     };
     return suggest(word, words, sizeof words / sizeof *words);
 }
@@ -215,8 +216,8 @@ static bool usual_slip(Parser *p, const char *const *expected, int count)
     const char *advice = p->statement.kind == T_NAME ? foreign(p->statement.value.text) : NULL;
     bool in_target = p->statement.kind == T_NAME && among(expected, count, "=") && among(expected, count, "+=") &&
                      !among(expected, count, "==");
-    const char *near = p->statement.kind == T_NAME && found->kind != '=' && !block_word(&p->statement) && same_token(before, &p->statement)
-                           ? near_keyword(p->statement.value.text) : NULL;
+    bool second = p->statement.kind == T_NAME && same_token(before, &p->statement) && found->kind != '=';
+    const char *near = second && !block_word(&p->statement) ? near_keyword(p->statement.value.text) : NULL;
     bool chained = !among(expected, count, "==") && among(expected, count, "and");
 
     if (found->kind == T_ELSE && before->kind == T_NL)

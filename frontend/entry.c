@@ -135,7 +135,8 @@ static bool check_batch(Elab *e, const FnDecl *fn)
         const char *types = "";
         for (int k = 0; k < f->names.count; k++)
             if (f->names.at[k].param && f->names.at[k].value.kind == VALUE_tensor)
-                types = arena_print(e->arena, "%s%s%s", types, *types ? ", " : "", value_text(e->arena, &f->names.at[k].value));
+                types = arena_print(e->arena, "%s%s%s", types, *types ? ", " : "",
+                                    value_text(e->arena, &f->names.at[k].value));
         diag_error(e->d, fn->place, "%s is %lld in %s, whose batch is %s%s: there is nothing to learn from", b->name,
                    (long long)value, fn->name, types, small_constant(e->model));
         return false;

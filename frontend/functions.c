@@ -1,5 +1,5 @@
-/* The list of what a program can call: the rows of builtin.def, then the fns and modules of the prelude as they are written,
- * each with the first line of the comment above it. */
+/* The list of what a program can call: the rows of builtin.def, then the fns and modules of the prelude as they are
+ * written, each with the first line of the comment above it. */
 #include "frontend/builtin.h"
 #include "frontend/prelude.h"
 
@@ -55,7 +55,8 @@ static const char *head_text(Arena *arena, const char *from)
 {
     int depth = 0;
     const char *end = from;
-    for (; *end && !(*end == '{' && !depth); end++) depth += (*end == '(' || *end == '[') - (*end == ')' || *end == ']');
+    for (; *end && !(*end == '{' && !depth); end++)
+        depth += (*end == '(' || *end == '[') - (*end == ')' || *end == ']');
     while (end > from && end[-1] == ' ') end--;
     char *text = arena_copy_text(arena, from, (size_t)(end - from)), *out = text;
     for (const char *c = text; *c; c++) {
@@ -86,7 +87,8 @@ static void add_prelude_file(Arena *arena, const PreludeFile *p, FunctionDocs *o
     for (const FnDecl *fn = ast ? ast->fns : NULL; fn; fn = fn->next) {
         const char *at = line_start(p->text, fn->place.line) + fn->place.column - 1;
         const char *head = head_text(arena, at), *doc = first_comment(arena, p->text, fn->place.line);
-        vec_push(arena, out, ((FunctionDoc){ p->name, fn->module ? arena_print(arena, "module %s", head) : head, doc }));
+        if (fn->module) head = arena_print(arena, "module %s", head);
+        vec_push(arena, out, ((FunctionDoc){ p->name, head, doc }));
     }
 }
 

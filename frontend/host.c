@@ -86,7 +86,8 @@ Value elab_host_call(Elab *e, const char *name, const Argument *args, int count,
         if (!elab_to_host(e, &settled.list.at[i], args[i].place, &given[i])) return value_error();
         given[i].name = args[i].keyword;
     }
-    const char *file = count == 1 && given[0].kind == ARG_text ? arena_print(e->arena, "%s %s", name, given[0].text) : NULL;
+    bool reads = count == 1 && given[0].kind == ARG_text;
+    const char *file = reads ? arena_print(e->arena, "%s %s", name, given[0].text) : NULL;
     if (file && map_get(e->model->unread, file)) return value_error();
     if (!host->call(host->context, name, given, count, place, e->arena, e->dims, e->d, results, &result_count)) {
         const Origin *origin = elab_origin(e, place);

@@ -82,7 +82,7 @@ Value elab_error(Elab *e, Place place, const char *format, ...)
 
 /* frames */
 
-/* Whether the calls from `first` on have been reported as a circle; from now on they have, whichever of them begins it. */
+/* Whether the calls from `first` on have been reported as a circle; from now on they have, whichever begins it. */
 static bool known_cycle(Elab *e, const Frame *first)
 {
     bool known = false;

@@ -182,12 +182,14 @@ static void run_check(Elab *e, const Stmt *s)
     if (!elab_values(e, s->values, &values, &count)) return;
     if (count <= first || values[first].kind != VALUE_string) {
         if (count <= first || values[first].kind != VALUE_error)
-            elab_error(e, s->place, first ? "check takes a condition and what to say where it does not hold: check(n > 0, \"…\")"
-                                          : "fail takes what to say: fail(\"…\")");
+            elab_error(e, s->place,
+                       first ? "check takes a condition and what to say where it does not hold: check(n > 0, \"…\")"
+                             : "fail takes what to say: fail(\"…\")");
         return;
     }
     const char *text = values[first].text;
-    for (int i = first + 1; i < count; i++) text = arena_print(e->arena, "%s %s", text, value_text(e->arena, &values[i]));
+    for (int i = first + 1; i < count; i++)
+        text = arena_print(e->arena, "%s %s", text, value_text(e->arena, &values[i]));
     Frame *f = e->frame;
     f->broken = true;
     if (!f->call || !f->caller) {
