@@ -198,7 +198,8 @@ static bool wants_value(int kind)
 static bool missing_value(Parser *p, const char *const *expected, int count)
 {
     const Token *t = &p->current, *before = &p->previous;
-    bool none = t->first_on_line && t->kind != ')' && t->kind != ']' && wants_value(before->kind) && among(expected, count, "a whole number");
+    bool closes = t->kind == ')' || t->kind == ']';
+    bool none = t->first_on_line && !closes && wants_value(before->kind) && among(expected, count, "a whole number");
     bool taken = before->first_on_line && before->kind == T_NAME && wants_value(p->earlier.kind) &&
                  p->earlier.place.line < before->place.line &&
                  (t->kind == '=' || t->kind == '{' || t->kind == ':' || t->kind == T_NAME);
