@@ -264,6 +264,15 @@ static Value eval_gather(Emit *e, const Node *node, const Affine *index, Mask ma
     return choose(e, present, v, zero);
 }
 
+static LLVMValueRef draw_range(const Unit *u, LLVMValueRef low, LLVMValueRef high)
+{
+    LLVMBuilderRef b = u->builder;
+    LLVMValueRef most = splat_whole(u->i64, (int64_t)1 << 32), range = LLVMBuildSub(b, high, low, "");
+    LLVMValueRef large = LLVMBuildICmp(b, LLVMIntUGT, range, most, "");
+    LLVMValueRef none = LLVMBuildICmp(b, LLVMIntSLE, high, low, "");
+    return LLVMBuildSelect(b, none, splat_whole(u->i64, 1), LLVMBuildSelect(b, large, most, range, ""), "");
+}
+
 static Value eval_draw(Emit *e, const Node *node, const Affine *index, Mask mask)
 {
     const Unit *u = e->unit;
@@ -289,10 +298,10 @@ static Value eval_draw(Emit *e, const Node *node, const Affine *index, Mask mask
             LLVMBuildFMul(b, LLVMBuildSIToFP(b, top, lanes_of(lane), ""), splat_float(lane, 0x1p-24), "");
         return (Value){cast_round(u, dtype, unit), depth};
     }
-    /* low + (word * (high - low) >> 32) */
+    /* low + (word * (high - low) >> 32), high - low clamped to 1 .. 2^32 */
     LLVMValueRef low = cast_code(u, dtype, DT_i64, range[0].v), high = cast_code(u, dtype, DT_i64, range[1].v);
     LLVMValueRef wide = LLVMBuildZExt(b, word, lanes_of(u->i64), "");
-    LLVMValueRef product = LLVMBuildMul(b, wide, LLVMBuildSub(b, high, low, ""), "");
+    LLVMValueRef product = LLVMBuildMul(b, wide, draw_range(u, low, high), "");
     LLVMValueRef drawn = LLVMBuildAdd(b, low, LLVMBuildLShr(b, product, splat_whole(u->i64, 32), ""), "");
     return (Value){cast_code(u, DT_i64, dtype, drawn), depth};
 }

@@ -77,6 +77,15 @@ static Node *bound(Elab *e, const Value *v, Place place)
     return n ? make_cast(e->graph, n, DT_i32) : NULL;
 }
 
+/* What is known now must leave something to draw; what is known later is drawn as if high were low + 1. */
+static bool check_range(Elab *e, const Node *low, const Node *high, Place place)
+{
+    if (low->op != OP_const || high->op != OP_const || low->attr.i < high->attr.i) return true;
+    elab_error(e, place, "integers draws from low up to high - 1: found low %lld and high %lld, expected low < high",
+               (long long)low->attr.i, (long long)high->attr.i);
+    return false;
+}
+
 Value builtin_integers(Elab *e, const Value *a, Place place)
 {
     Type type;
@@ -84,6 +93,7 @@ Value builtin_integers(Elab *e, const Value *a, Place place)
     if (!e->graph) return elab_error(e, place, "no random numbers here: they are drawn in data or in a fn");
     if (!draw_shape(e, &a[2], DT_i32, place, &type)) return value_error();
     Node *low = bound(e, &a[0], place), *high = low ? bound(e, &a[1], place) : NULL;
+    if (high && !check_range(e, low, high, place)) return value_error();
     Node *n = high ? draw(e, OP_integers, &type, low, high, place) : NULL;
     return n ? value_tensor(n) : value_error();
 }

@@ -143,13 +143,20 @@ const char *eval_uniform(const Node *node, Tensor *const *args, Tensor *out, Are
     return NULL;
 }
 
+/* How many numbers there are to draw from: at least one, at most what a word tells apart. */
+static uint64_t draw_range(int64_t low, int64_t high)
+{
+    uint64_t range = high <= low ? 1 : (uint64_t)high - (uint64_t)low;
+    return range > (uint64_t)1 << 32 ? (uint64_t)1 << 32 : range;
+}
+
 const char *eval_integers(const Node *node, Tensor *const *args, Tensor *out, Arena *arena)
 {
     (void)arena;
     const Tensor *low = args[2], *high = args[3];
+    uint64_t range = draw_range(low->i[0], high->i[0]);
     for (int64_t k = 0; k < out->count; k++) {
-        uint64_t least = (uint64_t)low->i[low->count == 1 ? 0 : k], most = (uint64_t)high->i[high->count == 1 ? 0 : k];
-        uint64_t value = least + ((uint64_t)draw_word(node, args, k) * (most - least) >> 32);
+        uint64_t value = (uint64_t)low->i[0] + ((uint64_t)draw_word(node, args, k) * range >> 32);
         out->i[k] = wrap_to_dtype(node->type.dtype, (int64_t)value);
     }
     return NULL;

@@ -184,6 +184,13 @@ static void draws_are_the_evaluators(void **state)
     result(&l, "turned", worked(&l, make_permute(l.g, w, turn)));
     result(&l, "sum", sum(&l, w, 1));
     result(&l, "k", node(&l, OP_integers, four, 4, (Attr){.text = graph_text(l.g, "c")}, &whole_type));
+    static const int64_t ranges[][2] = {{7, 7}, {7, -9}, {0, (int64_t)1 << 32}, {INT64_MIN, INT64_MAX}, {-5, INT64_MAX}};
+    Type long_type = shape(&l, DT_i64, DIMS(35));
+    for (int k = 0; k < 5; k++) {
+        Node *bounds[] = {seed, step, make_whole(l.g, DT_i64, ranges[k][0]), make_whole(l.g, DT_i64, ranges[k][1])};
+        result(&l, arena_print(l.arena, "range %d", k),
+               node(&l, OP_integers, bounds, 4, (Attr){.text = graph_text(l.g, "d")}, &long_type));
+    }
     Tensor *inputs[] = {tensor_new(l.arena, seed->type), tensor_new(l.arena, step->type)};
     inputs[0]->i[0] = 0x123456789abcdef;
     inputs[1]->i[0] = 77;

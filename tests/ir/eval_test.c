@@ -243,6 +243,9 @@ static void test_draws(void **state)
         seen[numbers->i[k] + 3]++;
     }
     for (int k = 0; k < 7; k++) assert_in_range(seen[k], 100, 190);       /* 143 expected, deviation 11 */
+    args[3] = make_whole(b.g, DT_i32, -3);
+    numbers = run(&b, graph_node(b.g, OP_integers, args, 4, &(Attr){.text = "none"}, &whole, &why));
+    for (int k = 0; k < 1000; k++) assert_int_equal(numbers->i[k], -3);
     arena_free(b.arena);
 }
 
