@@ -61,11 +61,31 @@ Node *build_place(Graph *g, Node *x, int axis, const Dim *before, const Dim *len
     return make_pad(g, x, befores, type);
 }
 
+Node *build_three(Graph *g, Node *x, int axis)
+{
+    Type type = type_of(x->type.dtype, 3, (const Dim *[]){dim_int(g->dims, 1), x->type.dim[axis], dim_int(g->dims, 1)});
+    for (int k = 0; k < x->type.rank; k++) {
+        const Dim **side = k < axis ? &type.dim[0] : &type.dim[2];
+        if (k != axis) *side = dim_mul(g->dims, *side, x->type.dim[k]);
+    }
+    return make_reshape(g, x, type);
+}
+
+/* Through [outer, n, inner], for tensors of the highest rank. */
+static Node *dilate_flat(Graph *g, Node *x, int axis, int64_t gap)
+{
+    Node *wide = build_dilate(g, build_three(g, x, axis), 1, gap);
+    Type type = x->type;
+    type.dim[axis] = wide->type.dim[1];
+    return make_reshape(g, wide, type);
+}
+
 /* [.., n, ..] as [.., n, 1, ..], padded to [.., n, gap, ..], flattened, and the last gap - 1 zeros cut off. */
 Node *build_dilate(Graph *g, Node *x, int axis, int64_t gap)
 {
-    if (gap == 1) return x;
     const Dim *one = dim_int(g->dims, 1), *wide = dim_int(g->dims, gap), *n = x->type.dim[axis];
+    if (gap == 1 || dim_is(n, 1)) return x;
+    if (x->type.rank == MAX_RANK) return dilate_flat(g, x, axis, gap);
     Type split = x->type, flat = x->type;
     split.rank++;
     for (int k = split.rank - 1; k > axis + 1; k--) split.dim[k] = split.dim[k - 1];

@@ -11,6 +11,8 @@ Node *build_splat(Graph *g, Type type, int64_t value);       /* of an integer ty
 
 Type type_with(Type type, DType dtype);                      /* the same shape of another element type */
 
+/* [.., n, ..] as [outer, n, inner]. */
+Node *build_three(Graph *g, Node *x, int axis);
 /* [.., n, ..] read backwards along the axis. */
 Node *build_flip(Graph *g, Node *x, int axis);
 /* [.., n, ..] to [.., (n - 1)*gap + 1, ..]: gap - 1 zeros between neighbours. */

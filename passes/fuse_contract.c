@@ -1,6 +1,6 @@
 /* Which products are rounded once with what they feed: a * b + c, and sums of a * b. A multiply-add has other bits
  * than a multiplication and an addition, and a value may be computed in several kernels, which must agree to the bit;
- * so this is settled here, once for a node and before kernels are cut, and never by what a kernel computes beside it. */
+ * so this is settled here, once for a node and before kernels are cut, never by what a kernel computes beside it. */
 #include "passes/fuse.h"
 
 /* Neither stored nor asked for by anything else. */

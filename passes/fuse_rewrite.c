@@ -124,11 +124,63 @@ static const Dim *letter_dim(const Product *p, char letter)
     return p->y->type.dim[term_find(&p->b, letter)];
 }
 
+/* The letters by what they do; every one is in both operands or in the result, or in both of these. */
+typedef struct Groups {
+    Term batch, m, n, k;
+} Groups;
+
+static Groups find_groups(const Product *p)
+{
+    Groups found = {0};
+    for (int i = 0; i < p->out.count; i++) {
+        char c = p->out.letter[i];
+        bool in_a = term_has(&p->a, c), in_b = term_has(&p->b, c);
+        term_add(in_a && in_b ? &found.batch : in_a ? &found.m : &found.n, c);
+    }
+    for (int i = 0; i < p->a.count; i++)
+        if (!term_has(&p->out, p->a.letter[i])) term_add(&found.k, p->a.letter[i]);
+    return found;
+}
+
+static Term join(const Term *x, const Term *y, const Term *z)
+{
+    Term all = *x;
+    for (int i = 0; i < y->count; i++) term_add(&all, y->letter[i]);
+    for (int i = 0; i < z->count; i++) term_add(&all, z->letter[i]);
+    return all;
+}
+
+static const Dim *group_dim(Graph *g, const Product *p, const Term *group)
+{
+    const Dim *n = dim_int(g->dims, 1);
+    for (int i = 0; i < group->count; i++) n = dim_mul(g->dims, n, letter_dim(p, group->letter[i]));
+    return n;
+}
+
+/* The same with each group of letters as one axis: the space [batch, m, n, k] has room for any einsum. */
+static Node *multiply_and_sum_groups(Graph *g, const Product *p)
+{
+    Groups l = find_groups(p);
+    Term a = join(&l.batch, &l.m, &l.k), b = join(&l.batch, &l.n, &l.k), out = join(&l.batch, &l.m, &l.n);
+    const Dim *batch = group_dim(g, p, &l.batch), *m = group_dim(g, p, &l.m), *n = group_dim(g, p, &l.n),
+              *k = group_dim(g, p, &l.k);
+    DType dtype = p->x->type.dtype;
+    Node *x = make_reshape(g, reorder(g, p->x, &p->a, &a), type_of(dtype, 3, (const Dim *[]){batch, m, k})),
+         *y = make_reshape(g, reorder(g, p->y, &p->b, &b), type_of(dtype, 3, (const Dim *[]){batch, n, k}));
+    Type space = type_of(dtype, 4, (const Dim *[]){batch, m, n, k}), type = {.dtype = dtype, .rank = out.count};
+    Node *product = make_binary(g, OP_mul, make_expand(g, x, (const int8_t[MAX_RANK]){0, 1, 3}, space),
+                                make_expand(g, y, (const int8_t[MAX_RANK]){0, 2, 3}, space));
+    for (int i = 0; i < out.count; i++) type.dim[i] = letter_dim(p, out.letter[i]);
+    Node *sum = make_cast(g, make_reduce(g, OP_sum, product, 1u << 3), dtype);
+    return reorder(g, make_reshape(g, sum, type), &out, &p->out);
+}
+
 static Node *multiply_and_sum(Graph *g, const Product *p)
 {
     Term space = p->out;
     for (int k = 0; k < p->a.count; k++)
         if (!term_has(&p->out, p->a.letter[k])) term_add(&space, p->a.letter[k]);
+    if (space.count > MAX_RANK) return multiply_and_sum_groups(g, p);
     Type type = {.dtype = p->x->type.dtype, .rank = space.count};
     uint32_t axes = 0;
     for (int k = 0; k < space.count; k++) {
@@ -144,19 +196,8 @@ static Node *multiply_and_sum(Graph *g, const Product *p)
  * it. */
 static Node *ordered_product(Graph *g, const Product *p)
 {
-    Term a = {0}, b = {0}, out = {0}, m = {0}, n = {0}, k = {0};
-    for (int i = 0; i < p->out.count; i++) {
-        char c = p->out.letter[i];
-        bool in_a = term_has(&p->a, c), in_b = term_has(&p->b, c);
-        if (in_a && in_b) term_add(&out, c);
-        else term_add(in_a ? &m : &n, c);
-    }
-    for (int i = 0; i < p->a.count; i++)
-        if (!term_has(&p->out, p->a.letter[i])) term_add(&k, p->a.letter[i]);
-    a = b = out;
-    for (int i = 0; i < m.count; i++) term_add(&a, m.letter[i]), term_add(&out, m.letter[i]);
-    for (int i = 0; i < k.count; i++) term_add(&a, k.letter[i]), term_add(&b, k.letter[i]);
-    for (int i = 0; i < n.count; i++) term_add(&b, n.letter[i]), term_add(&out, n.letter[i]);
+    Groups l = find_groups(p);
+    Term a = join(&l.batch, &l.m, &l.k), b = join(&l.batch, &l.k, &l.n), out = join(&l.batch, &l.m, &l.n);
     const char *text =
         arena_print(g->arena, "%.*s,%.*s->%.*s", a.count, a.letter, b.count, b.letter, out.count, out.letter);
     Node *product = make_einsum(g, text, reorder(g, p->x, &p->a, &a), reorder(g, p->y, &p->b, &b));
@@ -220,10 +261,9 @@ static Node *rewrite_reduce(Graph *g, const Node *old, Node *const *args)
 }
 
 /* result[.., j, ..] = sum over i of (i <= j ? x[.., i, ..] : 0), with i as a new last axis. */
-static Node *rewrite_cumsum(Graph *g, const Node *old, Node *const *args)
+static Node *masked_sums(Graph *g, Node *x, int axis)
 {
-    Node *x = args[0];
-    int axis = old->attr.axis, rank = x->type.rank;
+    int rank = x->type.rank;
     assert(rank > 0 && rank < MAX_RANK);
     int8_t order[MAX_RANK] = {0}, map[MAX_RANK] = {0};
     Type wide = x->type;
@@ -235,7 +275,13 @@ static Node *rewrite_cumsum(Graph *g, const Node *old, Node *const *args)
     Type index = type_with(wide, DT_i32);
     Node *later = make_binary(g, OP_lt, make_iota(g, index, axis), make_iota(g, index, rank));
     Node *terms = make_where(g, later, make_full(g, wide, 0.0), make_expand(g, make_permute(g, x, order), map, wide));
-    return make_cast(g, make_reduce(g, OP_sum, terms, 1u << rank), old->type.dtype);
+    return make_cast(g, make_reduce(g, OP_sum, terms, 1u << rank), x->type.dtype);
+}
+
+static Node *rewrite_cumsum(Graph *g, const Node *old, Node *const *args)
+{
+    if (old->type.rank < MAX_RANK) return masked_sums(g, args[0], old->attr.axis);
+    return make_reshape(g, masked_sums(g, build_three(g, args[0], old->attr.axis), 1), old->type);
 }
 
 /* ---- scatter ---- */

@@ -218,6 +218,21 @@ static void reductions_of_every_type(void **state)
     }
 }
 
+/* Eight axes leave no room for another one. */
+static void operators_of_the_highest_rank(void **state)
+{
+    (void)state;
+    Lab l = lab_new();
+    Node *x = input(&l, "x", DT_f32, DIMS(2, 1, 3, 2, 2, 1, 2, 3)), *i = input(&l, "i", DT_i32, DIMS(2, 1, 3, 2, 2, 1, 2, 3));
+    for (int axis = 0; axis < 8; axis++)
+        result(&l, arena_print(l.arena, "running %d", axis), make_cumsum(l.g, x, axis));
+    Node *j = input(&l, "j", DT_i32, DIMS(3, 5)), *k = input(&l, "k", DT_i32, DIMS(2, 4, 3, 3, 5));
+    result(&l, "one", make_einsum(l.g, "abcdefgh,hi->abcdefgi", i, j));
+    result(&l, "two", make_einsum(l.g, "abcdefgh,dyhcz->fzdyabge", i, k));
+    jit_check_some(&l, 2, 1e-6);
+    arena_free(l.arena);
+}
+
 static void maxima_of_nan(void **state)
 {
     (void)state;
@@ -308,6 +323,7 @@ int main(void)
         cmocka_unit_test(scatters_set_and_add_in_order),
         cmocka_unit_test(draws_are_the_evaluators),
         cmocka_unit_test(reductions_of_every_type),
+        cmocka_unit_test(operators_of_the_highest_rank),
         cmocka_unit_test(maxima_of_nan),
         cmocka_unit_test(softmax_and_norm_over_odd_rows),
         cmocka_unit_test(values_without_elements),

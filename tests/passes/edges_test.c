@@ -103,12 +103,44 @@ static void gradient_of_a_power_at_zero(void **state)
     arena_free(arena);
 }
 
+/* Every second element of an axis that has as many neighbours as a tensor can have, and of an axis of one. */
+static void gradient_of_steps_at_the_highest_rank(void **state)
+{
+    (void)state;
+    Arena *arena = arena_new();
+    for (int axis = 0; axis < 8; axis++)
+        for (int n = 1; n <= 5; n += 2) {
+            Graph *g = new_graph(arena);
+            Type type = SHAPE(g, DT_f64, 2, 1, 2, 2, 1, 2, 1, 3);
+            type.dim[axis] = dim_int(g->dims, n);
+            Node *x = param(g, "x", type);
+            const Dim *start[MAX_RANK];
+            int64_t step[MAX_RANK];
+            for (int k = 0; k < 8; k++) start[k] = dim_int(g->dims, 0), step[k] = k == axis ? 1000000 : 1;
+            if (n > 1) step[axis] = 2;
+            type.dim[axis] = dim_int(g->dims, (n + 1) / 2);
+            Node *part = make_slice(g, x, start, step, type);
+            graph_output(g, OUTPUT_result, "loss", make_reduce(g, OP_sum, part, 255));
+            PassOptions options = options_for(arena, g);
+            Graph *gradient = pass_grad(arena, g, &options, diag_new(arena));
+            Tensor *input = random_inputs(arena, g, 1, 2, 1)[0];
+            const Tensor *d = output_value(arena, gradient, &input, "d x");
+            int64_t inner = 1;
+            for (int k = axis + 1; k < 8; k++) inner *= dim_value(x->type.dim[k]);
+            for (int64_t k = 0; k < d->count; k++) assert_true(d->f[k] == (k / inner % n % 2 == 0));
+            for (int k = 0; k < gradient->nodes.count; k++)
+                assert_true(type_value_elements(&gradient->nodes.at[k]->type) <= 2 * type_value_elements(&x->type));
+        }
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(powers_of_special_numbers),
         cmocka_unit_test(factors_that_leave_the_range),
         cmocka_unit_test(gradient_of_a_power_at_zero),
+        cmocka_unit_test(gradient_of_steps_at_the_highest_rank),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
