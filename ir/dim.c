@@ -304,9 +304,9 @@ const Dim *dim_floordiv(Dims *t, const Dim *a, int64_t k)
     if (a->overflow || k == 1) return a;
     Poly whole = {0}, rest = {0};
     for (int i = 0; i < a->count; i++) {
-        int64_t quotient = floor_divide(a->term[i].coefficient, k);
-        poly_add(&whole, quotient, a->term[i].monomial);
-        poly_add(&rest, a->term[i].coefficient - quotient * k, a->term[i].monomial);
+        int64_t left = a->term[i].coefficient % k;           /* quotient * k may lie below all integers */
+        poly_add(&whole, floor_divide(a->term[i].coefficient, k), a->term[i].monomial);
+        poly_add(&rest, left < 0 ? left + k : left, a->term[i].monomial);
     }
     const Dim *quotient = dim_of(t, &whole);
     return rest.count ? dim_add(t, quotient, floor_of_rest(t, &rest, k)) : quotient;
