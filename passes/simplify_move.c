@@ -103,6 +103,19 @@ static bool is_whole_slice(const Node *node)
     return type_equal(&node->args[0]->type, &node->type);
 }
 
+/* A step from a single element leads nowhere: 1, so that equal slices are one node. NULL when all are. */
+static Node *slice_with_plain_steps(Simplify *s, const Node *node)
+{
+    int64_t step[MAX_RANK];
+    bool same = true;
+    for (int k = 0; k < node->type.rank; k++) {
+        step[k] = dim_is(node->type.dim[k], 1) ? 1 : node->attr.step[k];
+        same = same && step[k] == node->attr.step[k];
+    }
+    return same ? NULL : emit_normal(s, make_slice(s->g, node->args[0], node->attr.start, step, node->type));
+}
+
+/* NULL when the product of two steps does not fit. */
 static Node *slice_of_slice(Simplify *s, const Node *node)
 {
     const Node *inner = node->args[0];
@@ -112,7 +125,7 @@ static Node *slice_of_slice(Simplify *s, const Node *node)
     for (int k = 0; k < node->type.rank; k++) {
         const Dim *skipped = dim_mul(dims, node->attr.start[k], dim_int(dims, inner->attr.step[k]));
         start[k] = dim_add(dims, inner->attr.start[k], skipped);
-        step[k] = inner->attr.step[k] * node->attr.step[k];
+        if (__builtin_mul_overflow(inner->attr.step[k], node->attr.step[k], &step[k])) return NULL;
     }
     return emit_normal(s, make_slice(s->g, inner->args[0], start, step, node->type));
 }
@@ -120,6 +133,8 @@ static Node *slice_of_slice(Simplify *s, const Node *node)
 Node *simplify_slice(Simplify *s, Node *node)
 {
     Node *x = node->args[0];
+    Node *plain = slice_with_plain_steps(s, node);
+    if (plain) return plain;
     if (is_whole_slice(node)) return x;
     return x->op == OP_slice ? slice_of_slice(s, node) : spread_again(s, node);
 }

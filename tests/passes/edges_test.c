@@ -134,6 +134,25 @@ static void gradient_of_steps_at_the_highest_rank(void **state)
     arena_free(arena);
 }
 
+/* Steps of 2^32 one after the other: their product is no step. */
+static void steps_that_multiply_beyond_all_integers(void **state)
+{
+    (void)state;
+    Arena *arena = arena_new();
+    Graph *g = new_graph(arena);
+    int64_t step = (int64_t)1 << 32, one = 1;
+    const Dim *zero = dim_int(g->dims, 0);
+    Type two = type_of(DT_f32, 1, (const Dim *[]){dim_int(g->dims, 2)}), single = SHAPE(g, DT_f32, 1);
+    Node *x = data(g, "x", type_of(DT_f32, 1, (const Dim *[]){dim_int(g->dims, step + 1)}));
+    Node *ends = make_slice(g, x, &zero, &step, two), *first = make_slice(g, ends, &zero, &step, single);
+    graph_output(g, OUTPUT_result, "0", make_slice(g, first, &zero, &step, single));
+    graph_output(g, OUTPUT_result, "1", make_slice(g, x, &zero, &one, single));
+    PassOptions options = {0};
+    g = pass_simplify(arena, g, &options, diag_new(arena));
+    assert_ptr_equal(g->outputs.at[0].node, g->outputs.at[1].node);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +160,7 @@ int main(void)
         cmocka_unit_test(factors_that_leave_the_range),
         cmocka_unit_test(gradient_of_a_power_at_zero),
         cmocka_unit_test(gradient_of_steps_at_the_highest_rank),
+        cmocka_unit_test(steps_that_multiply_beyond_all_integers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
