@@ -234,10 +234,10 @@ static void stop_workers(Pool *pool)
     for (int i = 1; i < pool->threads; i++) pthread_join(pool->worker[i].thread, NULL);
 }
 
-static bool start_workers(Pool *pool)
+/* pool->threads counts those that run, so that a pool can be freed at any point. */
+static bool start_workers(Pool *pool, int wanted)
 {
-    int wanted = pool->threads;
-    for (pool->threads = 1; pool->threads < wanted; pool->threads++) {
+    for (; pool->threads < wanted; pool->threads++) {
         Worker *worker = &pool->worker[pool->threads];
         *worker = (Worker){.pool = pool, .index = pool->threads};
         if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) return false;
@@ -252,7 +252,7 @@ Pool *rt_pool_new(int threads, int64_t scratch_bytes)
     if (threads > RT_MAX_THREADS) threads = RT_MAX_THREADS;
     Pool *pool = aligned_alloc(CACHE_LINE, (sizeof *pool + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
     if (!pool) return NULL;
-    *pool = (Pool){.threads = threads, .spin_ns = threads > available ? SPIN_CROWDED_NS : SPIN_NS};
+    *pool = (Pool){.threads = 1, .spin_ns = threads > available ? SPIN_CROWDED_NS : SPIN_NS};
     pool->scratch_stride = (scratch_bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE + CACHE_LINE;
     pool->scratch_bytes = pool->scratch_stride * threads;
     pool->scratch = rt_memory_new(pool->scratch_bytes);
@@ -260,7 +260,7 @@ Pool *rt_pool_new(int threads, int64_t scratch_bytes)
     pthread_cond_init(&pool->work, NULL);
     pthread_cond_init(&pool->done, NULL);
     pin_openblas();
-    if (!pool->scratch || !start_workers(pool) || !warm_up_openblas(pool)) {
+    if (!pool->scratch || !start_workers(pool, threads) || !warm_up_openblas(pool)) {
         rt_pool_free(pool);
         return NULL;
     }

@@ -173,12 +173,19 @@ static void memory_is_guarded(void **state)
     assert_null(rt_memory_new(-1));
 }
 
+/* More scratch than there are addresses: no pool, and no thread to wait for. */
+static void a_pool_without_memory_is_none(void **state)
+{
+    (void)state;
+    assert_null(rt_pool_new(4, (int64_t)1 << 46));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_tile_once),     cmocka_unit_test(sleepers_wake),
         cmocka_unit_test(many_steps_in_order), cmocka_unit_test(fault_ends_the_run),
-        cmocka_unit_test(memory_is_guarded),
+        cmocka_unit_test(memory_is_guarded),   cmocka_unit_test(a_pool_without_memory_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
