@@ -142,6 +142,9 @@ Value  eval(Emit *e, const Node *node, const Affine *index, Mask mask);
  * it is there. */
 Mask   eval_row(Emit *e, const Node *node, const Node *ids, const Affine *index, int64_t bound, Mask mask, Affine *row);
 
+/* fault.c: records a bad id and goes on. bad: i1; value: i64; site: a word */
+void   emit_fault(Emit *e, int depth, int site, LLVMValueRef bad, LLVMValueRef value, int64_t bound);
+
 /* element.c, cast.c, draw.c: built where the builder stands */
 LLVMValueRef element_code(const Unit *u, Op op, DType dtype, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);
 LLVMValueRef element_multiply_add(const Unit *u, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);

@@ -162,27 +162,6 @@ static const KnownRow *find_row(const Emit *e, const Node *ids, const Affine *in
     return NULL;
 }
 
-/* Records the first bad id of a run and goes on; the caller reads row 0 instead. bad: i1; value: i64. */
-static void emit_fault(Emit *e, int depth, int site, LLVMValueRef bad, LLVMValueRef value, int64_t bound)
-{
-    const Unit *u = e->unit;
-    LLVMBasicBlockRef record = LLVMAppendBasicBlockInContext(u->context, e->function, "fault");
-    LLVMBasicBlockRef first = LLVMAppendBasicBlockInContext(u->context, e->function, "first_fault");
-    LLVMBasicBlockRef next = LLVMAppendBasicBlockInContext(u->context, e->function, "checked");
-    LLVMValueRef place = word_value(e, site).v;
-    LLVMBuildCondBr(at(e, depth), bad, record, next);
-    LLVMPositionBuilderAtEnd(u->builder, record);
-    LLVMValueRef swap = LLVMBuildAtomicCmpXchg(u->builder, e->fault, whole(u, 0), place, LLVMAtomicOrderingMonotonic,
-                                               LLVMAtomicOrderingMonotonic, false);
-    LLVMBuildCondBr(u->builder, LLVMBuildExtractValue(u->builder, swap, 1, ""), first, next);
-    LLVMPositionBuilderAtEnd(u->builder, first);
-    LLVMValueRef one = whole(u, 1), two = whole(u, 2);
-    LLVMBuildStore(u->builder, value, LLVMBuildInBoundsGEP2(u->builder, u->i64, e->fault, &one, 1, ""));
-    LLVMBuildStore(u->builder, whole(u, bound), LLVMBuildInBoundsGEP2(u->builder, u->i64, e->fault, &two, 1, ""));
-    LLVMBuildBr(u->builder, next);
-    branch_done(e, depth, next);
-}
-
 /* Ids as lanes of i64: in range, or absent (-1), or recorded as a fault. Returns the lanes that are in range. */
 static LLVMValueRef check_ids(Emit *e, const Node *node, LLVMValueRef id, int depth, int64_t bound, Mask mask,
                               bool uniform)

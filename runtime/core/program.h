@@ -22,14 +22,15 @@ static inline char *rt_at(char *const *block, int64_t place) { return block[rt_b
 enum { RT_MAX_RANK = 8, RT_MAX_THREADS = 64 };
 
 /* One kernel over the units [begin, end) of its grid. args: offset words, then whatever numbers it was compiled to read.
- * scratch: this thread's own bytes (64-byte aligned, Program.scratch_bytes of them). fault: written at most once per run by an
- * index out of range (see RtFault); never NULL. */
+ * scratch: this thread's own bytes (64-byte aligned, Program.scratch_bytes of them). fault: never NULL; see RtFault. */
 typedef struct RtFault RtFault;
 typedef void RtKernel(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch, RtFault *fault);
 
-/* The first bad index of a run. `place` indexes Program.places; 0 means no fault. Written with a compare-and-swap of place. */
+/* A bad index: of those that the first step with any has met, the one with the lowest place, then value, then bound, so that
+ * the message does not depend on threads. `place` indexes Program.places; 0 means no fault. A kernel holds `lock` (0: free)
+ * while it compares and writes. */
 struct RtFault {
-    int64_t place, value, bound;
+    int64_t place, value, bound, lock;
 };
 
 typedef struct RtStep {

@@ -311,6 +311,35 @@ static void an_id_out_of_range_is_a_fault(void **state)
     }
 }
 
+/* Of many bad ids the same one is reported, whoever meets them first. */
+static void a_fault_does_not_depend_on_threads(void **state)
+{
+    (void)state;
+    Lab l = lab_new();
+    enum { IDS = 40000 };
+    Node *table = input(&l, "table", DT_f32, DIMS(11)), *i = input(&l, "i", DT_i32, DIMS(IDS));
+    result(&l, "out", worked(&l, make_gather(l.g, table, &i, 1, 0)));
+    Tensor *bad = ids(&l, i, 11);
+    for (int k = 5; k < IDS; k += 16) bad->i[k] = 100 + k;
+    for (int threads = 1; threads <= 8; threads++) {
+        Jit j = jit_new(&l, threads);
+        jit_set(&j, "i", bad);
+        jit_set(&j, "table", jit_some(l.arena, table, 1));
+        for (int k = 0; k < 5; k++) {
+            assert_int_equal(jit_run(&j), 1);
+            assert_int_equal(j.fault.value, 105);           
+            assert_int_equal(j.fault.lock, 0);
+        }
+        bad->i[IDS - 16] = -77;
+        jit_set(&j, "i", bad);
+        assert_int_equal(jit_run(&j), 1);
+        assert_int_equal(j.fault.value, -77);
+        bad->i[IDS - 16] = 0;
+        jit_free(&j);
+    }
+    arena_free(l.arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +357,7 @@ int main(void)
         cmocka_unit_test(softmax_and_norm_over_odd_rows),
         cmocka_unit_test(values_without_elements),
         cmocka_unit_test(an_id_out_of_range_is_a_fault),
+        cmocka_unit_test(a_fault_does_not_depend_on_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
