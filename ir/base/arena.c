@@ -1,6 +1,7 @@
 /* The arena: chunks of zeroed memory in a list, handed out from the front. Nothing is freed before the arena is. */
 #include "ir/base/arena.h"
 
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,13 @@ void *arena_alloc(Arena *arena, size_t bytes)
     return memory;
 }
 
+void *arena_items(Arena *arena, size_t item, size_t count)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(item, count, &bytes)) out_of_memory(SIZE_MAX);
+    return arena_alloc(arena, bytes);
+}
+
 char *arena_copy_text(Arena *arena, const char *text, size_t length)
 {
     char *copy = arena_alloc(arena, length + 1);
@@ -111,8 +119,9 @@ char *arena_print(Arena *arena, const char *format, ...)
 void vec_reserve_(Arena *arena, void **at, int count, int *capacity, size_t item)
 {
     if (count < *capacity) return;
+    if (count > INT_MAX / 2) out_of_memory(SIZE_MAX);
     int larger = *capacity ? *capacity * 2 : 8;
-    void *memory = arena_alloc(arena, item * (size_t)larger);
+    void *memory = arena_items(arena, item, (size_t)larger);
     if (count) memcpy(memory, *at, item * (size_t)count);
     *at = memory;
     *capacity = larger;

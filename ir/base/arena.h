@@ -10,12 +10,13 @@ typedef struct Arena Arena;
 Arena *arena_new(void);
 void   arena_free(Arena *arena);                             /* NULL is allowed */
 void  *arena_alloc(Arena *arena, size_t bytes);              /* zeroed, 16-byte aligned; on exhaustion says so and exits 1 */
+void  *arena_items(Arena *arena, size_t item, size_t count);            /* the same; a product that does not fit is exhaustion */
 char  *arena_copy_text(Arena *arena, const char *text, size_t length);   /* zero-terminated copy */
 char  *arena_print(Arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 char  *arena_vprint(Arena *arena, const char *format, va_list args);
 
 #define arena_new_of(arena, T)       ((T *)arena_alloc((arena), sizeof(T)))
-#define arena_array(arena, T, count) ((T *)arena_alloc((arena), sizeof(T) * (size_t)(count)))
+#define arena_array(arena, T, count) ((T *)arena_items((arena), sizeof(T), (size_t)(count)))
 
 /* A growing array in an arena: `Vec(int) v = {0}; vec_push(arena, &v, 7); v.at[0]; v.count`. */
 #define Vec(T) struct { T *at; int count, capacity; }

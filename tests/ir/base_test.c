@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 static void arena_is_zeroed_and_aligned(void **state)
@@ -31,6 +33,25 @@ static void vectors_grow(void **state)
     assert_int_equal(v.count, 1000);
     for (int i = 0; i < 1000; i++) assert_int_equal(v.at[i], i * i);
     arena_free(arena);
+}
+
+/* A number of items whose bytes do not fit is more memory than there is, not a small block. */
+static void impossible_arrays_end_the_program(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (!freopen("/dev/null", "w", stderr)) _exit(2);
+        Arena *arena = arena_new();
+        int64_t count = INT64_MAX / 4 + 2;                   /* times 8: 8, after the overflow */
+        arena_array(arena, int64_t, count)[0] = 1;
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
 }
 
 static void maps_keep_their_order(void **state)
@@ -185,7 +206,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_is_zeroed_and_aligned), cmocka_unit_test(vectors_grow),
-        cmocka_unit_test(maps_keep_their_order),       cmocka_unit_test(messages_are_sorted_and_said_once),
+        cmocka_unit_test(maps_keep_their_order),       cmocka_unit_test(impossible_arrays_end_the_program),
+        cmocka_unit_test(messages_are_sorted_and_said_once),
         cmocka_unit_test(a_flood_of_messages_ends),
         cmocka_unit_test(long_lines_are_cut),          cmocka_unit_test(control_bytes_and_missing_lines_are_harmless),
         cmocka_unit_test(chains_leave_the_prelude_out), cmocka_unit_test(suggestions),
