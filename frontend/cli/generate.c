@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CONTEXT_LIMIT = 1 << 24 };
+
 /* The model's `logits` on one window of tokens, ready to run. */
 typedef struct Generator {
     Run         *run;
@@ -41,8 +43,12 @@ static bool find_context(Generator *g)
     HostArg context;
     bool known = model_constant(s->model, "context", &context, s->diagnostics);
     if (diag_error_count(s->diagnostics)) return session_report(s);
-    if (!known || context.kind != ARG_number || context.number < 1) {
+    if (!known || context.kind != ARG_number) {
         session_fail(s, "the model does not say how many tokens it sees: `const context = 64`");
+        return false;
+    }
+    if (context.number < 1 || context.number > CONTEXT_LIMIT || context.number != floor(context.number)) {
+        session_fail(s, "context = %.10g: the model sees a whole number of tokens from 1 to %d", context.number, CONTEXT_LIMIT);
         return false;
     }
     g->context = (int64_t)context.number;
@@ -66,25 +72,32 @@ static bool compile_logits(Generator *g)
     return build_graph(s, graph, &passes, &g->logits);
 }
 
+/* logits: f32[1, context, V], a number for each of the tokenizer's pieces at each place. */
+static bool check_logits(const Generator *g)
+{
+    const Program *p = g->logits.program;
+    const RtValue *out = p->outputs;
+    int64_t size = rt_tokenizer_size(g->tokenizer);
+    if (p->output_count == 1 && out->rank == 3 && out->dtype == RT_f32 && out->shape[0] == 1 && out->shape[1] == g->context
+        && out->shape[2] == size) return true;
+    session_fail(g->run->s, "logits must be one f32[B, T, V] with V = %lld, the tokenizer's size", (long long)size);
+    return false;
+}
+
 static bool bind(Generator *g)
 {
     Run *r = g->run;
     const Program *p = g->logits.program;
-    const RtValue *out = &p->outputs[0];
-    int64_t size = rt_tokenizer_size(g->tokenizer);
-    g->vocabulary = out->shape[out->rank - 1];
-    if (p->output_count != 1 || out->rank != 3 || g->vocabulary != size) {
-        session_fail(r->s, "logits must be f32[B, T, V] with V = %lld, the tokenizer's size", (long long)size);
-        return false;
-    }
+    const char *ids = model_entry_parameter(r->s->model, "logits", 0);
+    g->vocabulary = p->outputs[0].shape[2];
     char *work = rt_memory_new(p->block_bytes[BLOCK_work]);
     if (!work) return session_fail(r->s, "not enough memory") && false;
     char *block[BLOCK_COUNT] = { r->param, r->state, r->constants, work };
     memcpy(g->block, block, sizeof block);
     for (int i = 0; i < p->input_count; i++)
-        if (!strcmp(p->inputs[i].name, g->logits.graph->inputs.at[0]->attr.text) || p->inputs[i].dtype == RT_i32)
-            g->ids = (int32_t *)rt_at(g->block, p->inputs[i].place);
-    g->out = (const float *)rt_at(g->block, out->place);
+        if (!strcmp(p->inputs[i].name, ids)) g->ids = (int32_t *)rt_at(g->block, p->inputs[i].place);
+    if (!g->ids) return session_fail(r->s, "logits does not depend on %s", ids) && false;
+    g->out = (const float *)rt_at(g->block, p->outputs[0].place);
     g->weights = arena_array(r->s->arena, float, g->vocabulary);
     return true;
 }
@@ -189,7 +202,7 @@ static int generate(Generator *g)
 {
     Run *r = g->run;
     if (!r->s->options->weights) return session_fail(r->s, "which weights? --weights DIR or FILE is missing");
-    if (!find_tokenizer(g) || !find_context(g) || !compile_logits(g)) return EXIT_BAD_INPUT;
+    if (!find_tokenizer(g) || !find_context(g) || !compile_logits(g) || !check_logits(g)) return EXIT_BAD_INPUT;
     if (!run_memory(r, &g->logits, 1) || !bind(g)) return EXIT_BAD_INPUT;
     return generate_text(g);
 }
