@@ -3,6 +3,7 @@
 #include "frontend/cli/compute.h"
 #include "frontend/cli/saved.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,11 @@ HostData *host_data_new(Arena *arena, const Pairs *data, const char *saved, int 
     h->threads = threads;
     h->saved = saved ? saved_open(arena, saved) : NULL;
     h->runtime = rt_data_new();
-    for (int i = 0; i < data->count; i++) rt_data_bind(h->runtime, data->at[i].name, data->at[i].value);
+    for (int i = 0; i < data->count; i++) {
+        bool bound = rt_data_bind(h->runtime, data->at[i].name, data->at[i].value);
+        assert(bound && "the command line has every name once");
+        (void)bound;
+    }
     return h;
 }
 

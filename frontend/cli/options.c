@@ -1,6 +1,7 @@
 /* Reading the command line. */
 #include "frontend/cli/options.h"
 #include "ir/base/source.h"
+#include "runtime/core/program.h"
 
 #include <errno.h>
 #include <math.h>
@@ -14,17 +15,22 @@ const Command commands[] = {
     { 0 },
 };
 
+/* Limits of numbers that nothing else limits: beyond them, arithmetic on steps or the memory for tokens would. */
+#define FLAG_MANY   INT64_C(1000000000000)
+#define FLAG_TOKENS INT64_C(1000000000)
+
 typedef enum FlagKind { FLAG_YES, FLAG_TEXT, FLAG_WHOLE, FLAG_REAL, FLAG_PAIRS } FlagKind;
 
 typedef struct Flag {
     const char *spelling;
     FlagKind    kind;
+    int64_t     most;                    /* of a whole number */
     const char *value, *doc;
     size_t      offset;                  /* of the field in Options */
 } Flag;
 
 static const Flag flags[] = {
-#define FLAG(field, spelling, kind, value, doc) { spelling, FLAG_##kind, value, doc, offsetof(Options, field) },
+#define FLAG(field, spelling, kind, most, value, doc) { spelling, FLAG_##kind, most, value, doc, offsetof(Options, field) },
 #include "frontend/cli/flags.def"
 #undef FLAG
 };
@@ -87,43 +93,63 @@ static const char *nearest_flag(const Command *command, const char *spelling)
     return suggest(spelling, names, count);
 }
 
-static bool read_number(const char *text, FlagKind kind, void *field)
+static bool read_whole(const Command *command, const Flag *flag, const char *text, int64_t *out)
 {
     char *end;
     errno = 0;
-    if (kind == FLAG_WHOLE) {
-        long long v = strtoll(text, &end, 10);
-        if (*end || end == text || errno || v < 0) return false;
-        *(int64_t *)field = v;
-    } else {
-        double v = strtod(text, &end);
-        if (*end || end == text || errno || !isfinite(v) || v < 0) return false;
-        *(double *)field = v;
+    long long value = strtoll(text, &end, 10);
+    if (!*end && end != text && value >= 0 && value <= flag->most && !errno) {
+        *out = value;
+        return true;
     }
+    if (flag->most == INT64_MAX)
+        fprintf(stderr, "ptm %s: --%s wants a whole number, 0 or more, not \"%s\"\n", command->name, flag->spelling, text);
+    else
+        fprintf(stderr, "ptm %s: --%s wants a whole number from 0 to %lld, not \"%s\"\n", command->name, flag->spelling,
+                (long long)flag->most, text);
+    return false;
+}
+
+static bool read_real(const Command *command, const Flag *flag, const char *text, double *out)
+{
+    char *end;
+    errno = 0;
+    *out = strtod(text, &end);
+    if (!*end && end != text && !errno && isfinite(*out) && *out >= 0) return true;
+    fprintf(stderr, "ptm %s: --%s wants a number, 0 or more, not \"%s\"\n", command->name, flag->spelling, text);
+    return false;
+}
+
+/* A name twice is a mistake: one of the two values would do nothing. */
+static bool read_pair(const Command *command, const Flag *flag, const char *text, Arena *arena, Pairs *out)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals || equals == text) {
+        fprintf(stderr, "ptm %s: --%s wants %s, not \"%s\"\n", command->name, flag->spelling, flag->value, text);
+        return false;
+    }
+    Pair pair = { arena_copy_text(arena, text, (size_t)(equals - text)), equals + 1 };
+    for (int i = 0; i < out->count; i++) {
+        if (strcmp(out->at[i].name, pair.name)) continue;
+        fprintf(stderr, "ptm %s: --%s says %s twice: %s and %s\n", command->name, flag->spelling, pair.name, out->at[i].value,
+                pair.value);
+        return false;
+    }
+    vec_push(arena, out, pair);
     return true;
 }
 
 static bool read_value(const Command *command, const Flag *flag, const char *value, Options *out)
 {
     void *field = (char *)out + flag->offset;
-    if (flag->kind == FLAG_TEXT) {
-        *(const char **)field = value;
-        return true;
+    switch (flag->kind) {
+    case FLAG_YES: break;
+    case FLAG_TEXT: *(const char **)field = value; return true;
+    case FLAG_WHOLE: return read_whole(command, flag, value, field);
+    case FLAG_REAL: return read_real(command, flag, value, field);
+    case FLAG_PAIRS: return read_pair(command, flag, value, out->arena, field);
     }
-    if (flag->kind != FLAG_PAIRS) {
-        if (read_number(value, flag->kind, field)) return true;
-        fprintf(stderr, "ptm %s: --%s wants %s, not \"%s\"\n", command->name, flag->spelling,
-                flag->kind == FLAG_WHOLE ? "a whole number, 0 or more" : "a number, 0 or more", value);
-        return false;
-    }
-    const char *equals = strchr(value, '=');
-    if (!equals || equals == value) {
-        fprintf(stderr, "ptm %s: --%s wants %s, not \"%s\"\n", command->name, flag->spelling, flag->value, value);
-        return false;
-    }
-    Pair pair = { arena_copy_text(out->arena, value, (size_t)(equals - value)), equals + 1 };
-    vec_push(out->arena, (Pairs *)field, pair);
-    return true;
+    return false;
 }
 
 static void set_absent(Options *out)

@@ -27,6 +27,16 @@ status 1 "$PTM" eval "$model"
 says "--weights"
 "$PTM" check "$model" >/dev/full 2>err && fail "a full disk is not success"
 grep -q "cannot write the output" err || fail "no word about the full disk"
+status 2 "$PTM" train "$model" --threads 65
+says "--threads wants a whole number from 0 to 64"
+status 2 "$PTM" train "$model" --steps 9000000000000000000
+status 2 "$PTM" generate "$model" --length 4611686018427387904
+says "--length wants a whole number from 0 to"
+status 2 "$PTM" train "$model" --data train=a.tsv --data train=b.tsv
+says "--data says train twice: a.tsv and b.tsv"
+status 2 "$PTM" check "$model" --set penalty=1 --set penalty=1
+status 2 "$PTM" check "$model" --dim N=1 --dim N=2
+says "--dim says N twice"
 status 2 "$PTM" dump "$model" --stage fuze
 says "did you mean fuse?"
 status 1 "$PTM" check "$model" --set penalti=1
