@@ -2,6 +2,7 @@
  * path is taken relative to the importing file first, then in the search directories. A file that is imported twice
  * is read once. */
 #include "frontend/layout.h"
+#include "ir/base/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -73,19 +74,14 @@ static char *file_bytes(Loader *l, const char *path, Place place, size_t *size)
     return bytes;
 }
 
-/* The offset of the first byte that is not UTF-8, or size. Overlong forms are let through: nothing depends on them. */
+/* The offset of the first byte that is not UTF-8, or size. */
 static size_t valid_utf8(const char *text, size_t size)
 {
     size_t i = 0;
     while (i < size) {
-        unsigned char c = (unsigned char)text[i];
-        int more = c < 0x80 ? 0 : c < 0xc2 ? -1 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf5 ? 3 : -1;
-        if (more < 0 || i + (size_t)more >= size)
-            return i;
-        for (int k = 1; k <= more; k++)
-            if (((unsigned char)text[i + (size_t)k] & 0xc0) != 0x80)
-                return i;
-        i += (size_t)more + 1;
+        size_t bytes = utf8_character(text + i, size - i);
+        if (!bytes) return i;
+        i += bytes;
     }
     return size;
 }

@@ -37,7 +37,7 @@ static void print_array(Session *s, const HostValue *value)
     const DataArray *a = host_array(value);
     int64_t count = data_array_count(a);
     printf("%s", type_text(s->arena, &value->type));
-    for (int64_t i = 0; i < count && i < PIECES_SHOWN; i++) printf(i ? " %.6g" : ": %.6g", host_element(a, i));
+    for (int64_t i = 0; i < count && i < PIECES_SHOWN; i++) printf(i ? " %.6g" : ": %.6g", rt_element(a->data, a->dtype, i));
     puts(count > PIECES_SHOWN ? " ..." : "");
 }
 
@@ -53,24 +53,10 @@ static void print_constant(Session *s, const char *name, const HostArg *value)
     else puts("a value of the data phase");
 }
 
-static double element(const void *bytes, int32_t dtype, int64_t i)
-{
-    switch (dtype) {
-    case RT_i32: return ((const int32_t *)bytes)[i];
-    case RT_i64: return (double)((const int64_t *)bytes)[i];
-    case RT_f32: return ((const float *)bytes)[i];
-    case RT_f64: return ((const double *)bytes)[i];
-    case RT_u8:
-    case RT_bool: return ((const uint8_t *)bytes)[i];
-    case RT_i8: return ((const int8_t *)bytes)[i];
-    default: return 0;
-    }
-}
-
 static void print_row(const RtStream *stream, const char *row, int64_t per_row)
 {
     printf("  [");
-    for (int64_t i = 0; i < per_row && i < VALUES_SHOWN; i++) printf(i ? " %g" : "%g", element(row, stream->dtype, i));
+    for (int64_t i = 0; i < per_row && i < VALUES_SHOWN; i++) printf(i ? " %g" : "%g", rt_element(row, stream->dtype, i));
     fputs(per_row > VALUES_SHOWN ? " ...]" : "]", stdout);
     if (stream->tokenizer && stream->dtype == RT_i32) {
         int64_t size;

@@ -150,16 +150,6 @@ static bool call(void *context, const char *name, const HostArg *args, int arg_c
 HostArg host_arg(HostData *data, Dims *dims, const DataValue *value) { return from_data(data, dims, value); }
 const DataArray *host_array(const HostValue *value) { return &((const DataValue *)value->handle)->array; }
 
-double host_element(const DataArray *a, int64_t i)
-{
-    Arena *arena = arena_new();
-    Type type = type_scalar((DType)a->dtype);
-    const Tensor *t = tensor_from_bytes(arena, type, (const char *)a->data + i * dtype_bytes(type.dtype));
-    double x = t->f ? t->f[0] : (double)t->i[0];
-    arena_free(arena);
-    return x;
-}
-
 static bool saved(void *context, const char *name, Dims *dims, HostArg *out)
 {
     HostData *h = context;
@@ -182,7 +172,7 @@ static DataValue new_array(HostData *h, const Type *type)
 /* A result without axes is a number, unless it is a whole one that numbers do not reach. */
 static HostArg result_arg(HostData *h, Dims *dims, const DataValue *v)
 {
-    double x = v->array.rank ? 0 : host_element(&v->array, 0);
+    double x = v->array.rank ? 0 : rt_element(v->array.data, v->array.dtype, 0);
     bool inexact = v->array.dtype == RT_i64 && (x > 0x1p53 || x < -0x1p53);
     if (v->array.rank || inexact) return from_data(h, dims, v);
     return (HostArg){ .kind = v->array.dtype == RT_bool ? ARG_bool : ARG_number, .number = x };

@@ -20,8 +20,6 @@ Host      host_make(HostData *data);
 HostArg   host_arg(HostData *data, Dims *dims, const DataValue *value);
 /* The array behind a value of the elaborator. */
 const DataArray *host_array(const HostValue *value);
-/* One element of an array, of any type. */
-double    host_element(const DataArray *array, int64_t index);
 
 /* The --data name that no reader asked for, or NULL. */
 const char *host_data_unused(const HostData *data);

@@ -1,6 +1,7 @@
 /* Diagnostics: collected in any order, printed in the order of the places they point to, each with its source line and
  * a caret line below it. */
 #include "ir/base/source.h"
+#include "ir/base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -155,23 +156,11 @@ static const char *find_line(const Source *source, uint32_t line, size_t *length
     return at;
 }
 
-/* Bytes of the UTF-8 character at `text`, of which `left` bytes remain; 0 when it is not one. */
-static size_t character_bytes(const char *text, size_t left)
-{
-    unsigned char first = (unsigned char)*text;
-    size_t bytes = first < 0x80 ? 1 : first >= 0xC2 && first < 0xE0 ? 2 : first >= 0xE0 && first < 0xF0 ? 3
-                 : first >= 0xF0 && first < 0xF5 ? 4 : 0;
-    if (!bytes || bytes > left) return 0;
-    for (size_t i = 1; i < bytes; i++)
-        if (((unsigned char)text[i] & 0xC0) != 0x80) return 0;
-    return bytes;
-}
-
 /* Prints the part of a line from byte `from` to byte `to`; what a terminal could take for a command shows as '?'. */
 static void print_text(const char *line, size_t from, size_t to, FILE *out)
 {
     for (size_t i = from, bytes; i < to; i += bytes ? bytes : 1) {
-        bytes = character_bytes(line + i, to - i);
+        bytes = utf8_character(line + i, to - i);
         bool control = bytes == 1 && ((unsigned char)line[i] < ' ' || line[i] == 0x7F) && line[i] != '\t';
         if (!bytes || control) {
             fputc('?', out);
@@ -185,7 +174,7 @@ static void print_text(const char *line, size_t from, size_t to, FILE *out)
 static void print_blank(const char *line, size_t from, size_t to, char fill, FILE *out)
 {
     for (size_t i = from, bytes; i < to; i += bytes ? bytes : 1) {
-        bytes = character_bytes(line + i, to - i);
+        bytes = utf8_character(line + i, to - i);
         fputc(line[i] == '\t' && fill == ' ' ? '\t' : fill, out);
     }
 }
@@ -209,7 +198,7 @@ static void print_excerpt(const Place *place, FILE *out)
     fputc('^', out);
     size_t width = place->length ? place->length : 1;
     size_t end = width > to - caret ? to : caret + width;
-    size_t first = caret < length ? character_bytes(line + caret, length - caret) : 0;
+    size_t first = caret < length ? utf8_character(line + caret, length - caret) : 0;
     print_blank(line, caret + (first ? first : 1), end, '~', out);
     fputc('\n', out);
 }

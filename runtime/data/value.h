@@ -73,6 +73,7 @@ typedef struct DataValue {
 const char *data_kind_words(DataKind kind);
 int64_t     rt_dtype_bytes(int32_t dtype);
 const char *rt_dtype_name(int32_t dtype);
+double      rt_element(const void *packed, int32_t dtype, int64_t index);       /* an element of any type; of i64 the nearest f64 */
 int64_t     data_array_count(const DataArray *a);            /* elements in all */
 
 DataValue data_number(double x);

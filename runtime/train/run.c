@@ -10,21 +10,7 @@
 
 double value_element(char *const *block, const RtValue *value, int64_t index)
 {
-    const void *bytes = rt_at(block, value->place);
-    switch ((RtDtype)value->dtype) {
-    case RT_f32: return ((const float *)bytes)[index];
-    case RT_f64: return ((const double *)bytes)[index];
-    case RT_i64: return (double)((const int64_t *)bytes)[index];
-    case RT_i32: return ((const int32_t *)bytes)[index];
-    case RT_i8: return ((const int8_t *)bytes)[index];
-    case RT_u8: return ((const uint8_t *)bytes)[index];
-    case RT_bool: return ((const uint8_t *)bytes)[index] != 0;
-    case RT_bf16:
-    case RT_f16:
-    case RT_DTYPE_COUNT: break;
-    }
-    assert(!"results are not of a 16-bit type");
-    return 0;
+    return rt_element(rt_at(block, value->place), value->dtype, index);
 }
 
 static const RtFeed *find_feed(const RtRun *run, const RtValue *input)

@@ -4,7 +4,7 @@
 
 #include "runtime/train/recipe.h"
 
-/* A scalar or an element of any type but the 16-bit ones, as f64. */
+/* A scalar or an element, as f64. */
 double value_element(char *const *block, const RtValue *value, int64_t index);
 
 /* The batch of training step `step`, and the ambient numbers. */

@@ -15,6 +15,14 @@ printf 'fn f\000' >binary.ptm
 one_error binary.ptm "is no text"
 printf 'fn f \377' >latin.ptm
 one_error latin.ptm "is no UTF-8 text"
+# Strictly: no overlong slash, no surrogate, nothing above U+10FFFF, no character cut off; real ones pass.
+for wrong in '\300\257' '\340\200\257' '\355\240\200' '\364\220\200\200' '\342\202'; do
+    # shellcheck disable=SC2059
+    printf "# $wrong" >bytes.ptm
+    one_error bytes.ptm "is no UTF-8 text: byte 2 is"
+done
+printf '# \342\202\254 \360\237\231\202\nfn f(x: f32) -> f32 { return x }\n' >bytes.ptm
+status 0 "$PTM" check bytes.ptm
 mkdir directory.ptm
 one_error directory.ptm "a directory"
 truncate -s 20M huge.ptm

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -415,6 +416,25 @@ static void test_arguments_are_checked_against_the_signature(void **state)
     rt_data_free(d);
 }
 
+static void test_elements_of_every_type(void **state)
+{
+    (void)state;
+    float f32[] = {0, -1.5f};
+    double f64[] = {0, 1e300};
+    uint16_t bf16[] = {0x3F80, 0xC040}, f16[] = {0x0001, 0xFBFF, 0x7C00, 0x3C00};
+    int64_t i64[] = {0, -(INT64_C(1) << 52)};
+    int32_t i32[] = {0, INT32_MIN};
+    int8_t i8[] = {0, -128};
+    uint8_t u8[] = {0, 255}, truth[] = {0, 2};
+    assert_true(rt_element(f32, RT_f32, 1) == -1.5 && rt_element(f64, RT_f64, 1) == 1e300);
+    assert_true(rt_element(bf16, RT_bf16, 0) == 1 && rt_element(bf16, RT_bf16, 1) == -3);
+    assert_true(rt_element(f16, RT_f16, 0) == 0x1p-24 && rt_element(f16, RT_f16, 1) == -65504);
+    assert_true(isinf(rt_element(f16, RT_f16, 2)) && rt_element(f16, RT_f16, 3) == 1);
+    assert_true(rt_element(i64, RT_i64, 1) == -0x1p52 && rt_element(i32, RT_i32, 1) == -0x1p31);
+    assert_true(rt_element(i8, RT_i8, 1) == -128 && rt_element(u8, RT_u8, 1) == 255);
+    assert_true(rt_element(truth, RT_bool, 0) == 0 && rt_element(truth, RT_bool, 1) == 1);
+}
+
 static void test_every_reader_is_documented(void **state)
 {
     (void)state;
@@ -445,6 +465,7 @@ int main(void)
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_batches_advance_together),
         cmocka_unit_test(test_arguments_are_checked_against_the_signature),
+        cmocka_unit_test(test_elements_of_every_type),
         cmocka_unit_test(test_every_reader_is_documented),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
