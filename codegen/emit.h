@@ -68,7 +68,8 @@ typedef struct Emit {
     Scope scope[MAX_DEPTH];
     int   depth, serials;
     Var  *part[MAX_PARTS];               /* of the loops that are open */
-    Vec(Known *) known;                  /* values built so far, to be used again while their scope is open */
+    /* by canonical number: values built so far, the last one first, to be used again while their scope is open */
+    const Known **known;
     Vec(KnownMask *) known_masks;
     Vec(KnownRow *) known_rows;
     /* by canonical number: the row's value of a reduction; v NULL before it is known */

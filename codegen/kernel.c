@@ -45,6 +45,7 @@ LLVMValueRef emit_kernel(Unit *u, Arena *arena, const Signature *s, const Nest *
     *e = (Emit){.unit = u, .arena = arena, .s = s, .kernel = s->kernel, .nest = nest, .grid = grid};
     e->indexer = (Indexer){.arena = arena, .divide = emit_divide, .context = e};
     e->word = arena_array(arena, LLVMValueRef, s->words.count + 1);
+    e->known = arena_array(arena, const Known *, count);
     e->reduced = arena_array(arena, Value, count);
     e->held = arena_array(arena, int64_t, count);
     e->held_state = arena_array(arena, HeldState, count);

@@ -6,7 +6,7 @@
 #include <assert.h>
 
 struct Known {
-    const Node  *node;
+    const Known *before;                 /* of the same node */
     LLVMValueRef tail, when;
     Value        value;
     int          serial;
@@ -50,9 +50,8 @@ static Affine *copy_index(Emit *e, const Affine *index, int rank)
 /* A value built for all lanes serves any mask. */
 static const Known *find_known(const Emit *e, const Node *node, const Affine *index, Mask mask)
 {
-    for (int k = e->known.count - 1; k >= 0; k--) {
-        const Known *known = e->known.at[k];
-        if (known->node != node || !scope_is_open(e, known->value.depth, known->serial)) continue;
+    for (const Known *known = e->known[signature_member(e->s, node)->number]; known; known = known->before) {
+        if (!scope_is_open(e, known->value.depth, known->serial)) continue;
         bool all_lanes = !known->tail && !known->when;
         if (!all_lanes && (known->tail != mask.tail || known->when != mask.when)) continue;
         if (same_index(known->index, index, node->type.rank)) return known;
@@ -62,10 +61,11 @@ static const Known *find_known(const Emit *e, const Node *node, const Affine *in
 
 static void remember(Emit *e, const Node *node, const Affine *index, Mask mask, Value value)
 {
+    const Known **last = &e->known[signature_member(e->s, node)->number];
     Known *known = arena_new_of(e->arena, Known);
-    *known =
-        (Known){node, mask.tail, mask.when, value, e->scope[value.depth].serial, copy_index(e, index, node->type.rank)};
-    vec_push(e->arena, &e->known, known);
+    *known = (Known){*last, mask.tail, mask.when, value, e->scope[value.depth].serial,
+                     copy_index(e, index, node->type.rank)};
+    *last = known;
 }
 
 static Value eval_constant(Emit *e, const Node *node)

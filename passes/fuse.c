@@ -51,20 +51,33 @@ static Fusion fusion_new(Arena *arena, const Graph *graph)
     return f;
 }
 
-static void order_unit(Fusion *f, Unit *u, UnitList *order)
+/* Depth first; `next` is the place among u->from where the walk goes on. */
+static void order_unit(Fusion *f, Unit *root, int *next, UnitList *order)
 {
-    if (u->mark == f->stamp) return;
-    u->mark = f->stamp;
-    for (int k = 0; k < u->from.count; k++) order_unit(f, u->from.at[k], order);
-    vec_push(f->arena, order, u);
+    if (root->mark == f->stamp) return;
+    root->mark = f->stamp;
+    vec_push(f->arena, &f->stack, root);
+    while (f->stack.count) {
+        Unit *u = f->stack.at[f->stack.count - 1];
+        if (next[u->id] == u->from.count) {
+            vec_push(f->arena, order, u);
+            f->stack.count--;
+            continue;
+        }
+        Unit *before = u->from.at[next[u->id]++];
+        if (before->mark == f->stamp) continue;
+        before->mark = f->stamp;
+        vec_push(f->arena, &f->stack, before);
+    }
 }
 
 /* By age, but what a unit reads before it: a unit may have taken in anchors younger than its readers. */
 static UnitList order_units(Fusion *f)
 {
     UnitList order = {0};
+    int *next = arena_array(f->arena, int, f->units.count + 1);
     f->stamp++;
-    for (int k = 0; k < f->units.count; k++) order_unit(f, f->units.at[k], &order);
+    for (int k = 0; k < f->units.count; k++) order_unit(f, f->units.at[k], next, &order);
     return order;
 }
 

@@ -42,7 +42,7 @@ struct Unit {
     int    id;
     Space  space;
     int    level;                        /* length of the longest path of units before it */
-    int    reductions;
+    int    reductions, nodes;            /* nodes: that its anchors' expressions have; shared ones may count again */
     Vec(Node *) anchors;                 /* by rising id */
     Vec(Node *) sources;                 /* inputs and anchors of other units that it reads, each once */
     Vec(Unit *) from, to;                /* producers and consumers, each once */
@@ -69,6 +69,7 @@ typedef struct Fusion {
     int    stamp;                        /* of the latest walk or search */
     bool  *stored;                       /* anchors that get a buffer: known once all units are */
     int   *slot;                         /* place in the kernel that is being built */
+    UnitList stack;                      /* of a walk over units */
 } Fusion;
 
 /* fuse_store.c: fills `role`. Also what one element of a node costs when it is computed from anchors and inputs:

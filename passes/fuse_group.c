@@ -12,7 +12,8 @@ enum {
     LEVELS_APART = 40,   /* what is further apart in the graph stays apart, for lifetimes and for time */
     SEARCH_AT_MOST = 96, /* units visited by a search for a cycle */
     MUCH_LARGER = 4,
-    SIBLINGS_AT_MOST = 8 /* latest readers of a value that are tried */
+    SIBLINGS_AT_MOST = 8, /* latest readers of a value that are tried */
+    NODES_AT_MOST = 320  /* of a kernel: walks over it and its code are as deep as its longest chain */
 };
 
 /* What an anchor reads, seen from a unit that it might join. */
@@ -21,6 +22,7 @@ typedef struct Join {
     Unit   *unit;
     Space   space;
     Vec(Node *) sources;                 /* from outside the unit, bases, possibly more than once */
+    int     nodes;                       /* of the anchor's own expression */
     const char *refusal;
 } Join;
 
@@ -37,10 +39,17 @@ static bool join_leaf(void *context, Node *leaf, Stand stand)
     return true;
 }
 
+static void join_inner(void *context, Node *node, Stand stand)
+{
+    (void)node, (void)stand;
+    ((Join *)context)->nodes++;
+}
+
 static bool find_sources(Join *j, const Node *anchor)
 {
-    Walk w = {j->f, j->unit, j->space, j, join_leaf, NULL};
+    Walk w = {j->f, j->unit, j->space, j, join_leaf, join_inner};
     j->sources.count = 0;
+    j->nodes = 1;
     return fuse_walk(&w, anchor);
 }
 
@@ -150,26 +159,34 @@ static const char *refuse_join(Join *j, const Node *anchor)
     if (fuse_is_reduction(anchor) && u->reductions >= REDUCTIONS_AT_MOST) return "as many reductions as a kernel takes";
     if (starves_threads(j->f, u, &j->space, anchor)) return "too few rows to share among threads";
     if (!find_sources(j, anchor)) return j->refusal;
+    if (u->nodes + j->nodes > NODES_AT_MOST) return "as many operators as a kernel takes";
     if (exceeds_values(j)) return "as many inputs and outputs as a kernel takes";
     if (holds_up(j)) return "would keep a large value for longer";
     if (may_close_cycle(j)) return "needs what other kernels make of this one";
     return NULL;
 }
 
-static void raise_level(Unit *u, int level)
+/* Puts whatever comes after `from`, directly or not, above it. */
+static void raise_levels(Fusion *f, Unit *from)
 {
-    if (u->level >= level) return;
-    u->level = level;
-    for (int k = 0; k < u->to.count; k++) raise_level(u->to.at[k], level + 1);
+    vec_push(f->arena, &f->stack, from);
+    while (f->stack.count) {
+        const Unit *u = f->stack.at[--f->stack.count];
+        for (int k = 0; k < u->to.count; k++) {
+            if (u->to.at[k]->level > u->level) continue;
+            u->to.at[k]->level = u->level + 1;
+            vec_push(f->arena, &f->stack, u->to.at[k]);
+        }
+    }
 }
 
-static void link_units(Arena *arena, Unit *from, Unit *to)
+static void link_units(Fusion *f, Unit *from, Unit *to)
 {
     for (int k = to->from.count - 1; k >= 0; k--)
         if (to->from.at[k] == from) return;
-    vec_push(arena, &to->from, from);
-    vec_push(arena, &from->to, to);
-    raise_level(to, from->level + 1);
+    vec_push(f->arena, &to->from, from);
+    vec_push(f->arena, &from->to, to);
+    if (to->level <= from->level) raise_levels(f, from);
 }
 
 static void add_anchor(Join *j, Node *anchor)
@@ -178,6 +195,7 @@ static void add_anchor(Join *j, Node *anchor)
     Unit *u = j->unit;
     u->space = j->space;
     u->reductions += fuse_is_reduction(anchor);
+    u->nodes += j->nodes;
     vec_push(f->arena, &u->anchors, anchor);
     f->unit[anchor->id] = u;
     for (int k = 0; k < j->sources.count; k++) {
@@ -185,7 +203,7 @@ static void add_anchor(Join *j, Node *anchor)
         if (has_source(u, source)) continue;
         vec_push(f->arena, &u->sources, source);
         vec_push(f->arena, &f->readers[source->id], u);
-        if (f->unit[source->id]) link_units(f->arena, f->unit[source->id], u);
+        if (f->unit[source->id]) link_units(f, f->unit[source->id], u);
     }
 }
 

@@ -234,7 +234,8 @@ static void wish_few(Fusion *f, const Node *gather)
 static void mark_wishes(Fusion *f)
 {
     int *owner = find_owners(f);
-    int *reads = arena_array(f->arena, int, f->count + 1);   /* at least as many as the expression reads */
+    /* at least as many as the expression reads, and has nodes */
+    int *reads = arena_array(f->arena, int, f->count + 1), *nodes = arena_array(f->arena, int, f->count + 1);
     for (int k = 0; k < f->count; k++) {
         const Node *n = f->graph->nodes.at[k];
         if (!f->live[k]) continue;
@@ -242,11 +243,17 @@ static void mark_wishes(Fusion *f)
         if (n->op == OP_gather) wish_few(f, n);
         if (f->role[k] == ROLE_inside && owner[k] == OWNER_many && f->user_count[k] > 1 && is_dear_to_repeat(f, n))
             wish(f, n);
-        for (int j = 0; j < n->arg_count; j++)
-            reads[k] += f->role[n->args[j]->id] == ROLE_inside ? reads[n->args[j]->id] : 1;
-        if (f->role[k] != ROLE_inside || reads[k] <= READS_AT_MOST) continue;
+        nodes[k] = 1;
+        for (int j = 0; j < n->arg_count; j++) {
+            uint32_t a = n->args[j]->id;
+            bool inside = f->role[a] == ROLE_inside;
+            reads[k] += inside ? reads[a] : 1;
+            nodes[k] += inside ? nodes[a] : 0;
+        }
+        if (f->role[k] != ROLE_inside || (reads[k] <= READS_AT_MOST && nodes[k] <= EXPENSE_NODES)) continue;
         Expense e = fuse_expense(f, n);
         reads[k] = e.reads;
+        nodes[k] = e.nodes + 1;
         if (e.reads > READS_AT_MOST || e.nodes > EXPENSE_NODES) wish(f, n);
     }
 }

@@ -18,6 +18,7 @@ typedef struct Schedule {
     int   *waits;                        /* by kernel: how many kernels must come before */
     int   *mark;                         /* stamps of searches */
     int    stamp;
+    IntList stack;                       /* of a search */
 } Schedule;
 
 static Buffer *buffer_at(const Schedule *s, const Node *n) { return s->p->buffer_of[n->id]; }
@@ -81,12 +82,18 @@ static void find_dependences(Schedule *s)
 /* Whether some kernel after `from` (itself excepted) is marked with the goal's stamp. */
 static bool reaches(Schedule *s, int from, int goal)
 {
-    for (int i = 0; i < s->after[from].count; i++) {
-        int next = s->after[from].at[i];
-        if (s->mark[next] == goal) return true;
-        if (s->mark[next] == s->stamp) continue;
-        s->mark[next] = s->stamp;
-        if (reaches(s, next, goal)) return true;
+    IntList *stack = &s->stack;
+    stack->count = 0;
+    vec_push(s->arena, stack, from);
+    while (stack->count) {
+        const IntList *after = &s->after[stack->at[--stack->count]];
+        for (int i = 0; i < after->count; i++) {
+            int next = after->at[i];
+            if (s->mark[next] == goal) return true;
+            if (s->mark[next] == s->stamp) continue;
+            s->mark[next] = s->stamp;
+            vec_push(s->arena, stack, next);
+        }
     }
     return false;
 }
