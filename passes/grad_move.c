@@ -58,7 +58,20 @@ Node *grad_concat(Graph *g, Node *node, Node *d, int k)
     return build_part(g, d, axis, start, node->args[k]->type.dim[axis]);
 }
 
-/* Windows that touch without overlap are a reshape; others are w shifted copies, added. */
+enum { SHIFTED_COPIES = 16 };
+
+/* Row i, column j of the windows came from i * step + j. */
+static Node *add_where_read(Graph *g, const Node *node, Node *d, const Type *from)
+{
+    int axis = node->attr.axis;
+    Type places = type_of(dim_value(from->dim[axis]) <= INT32_MAX ? DT_i32 : DT_i64, 2, &node->type.dim[axis]);
+    Node *first = make_binary(g, OP_mul, make_iota(g, places, 0), build_splat(g, places, node->attr.step[0]));
+    Node *index = make_binary(g, OP_add, first, make_iota(g, places, 1));
+    return make_scatter(g, make_full(g, *from, 0.0), d, &index, 1, axis, true);
+}
+
+/* Windows that touch without overlap are a reshape; narrow ones are w shifted copies, added; wide ones are added up
+ * place by place. */
 Node *grad_window(Graph *g, Node *node, Node *d, int k)
 {
     int axis = node->attr.axis;
@@ -70,6 +83,7 @@ Node *grad_window(Graph *g, Node *node, Node *d, int k)
         row.dim[axis] = dim_mul(g->dims, n, node->type.dim[axis + 1]);
         return build_place(g, make_reshape(g, d, row), axis, dim_int(g->dims, 0), length);
     }
+    if (width > SHIFTED_COPIES) return add_where_read(g, node, d, from);
     row.dim[axis] = n;
     Node *sum = NULL;
     for (int64_t j = 0; j < width; j++) {

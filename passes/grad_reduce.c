@@ -24,6 +24,14 @@ Node *grad_sum(Graph *g, Node *node, Node *d, int k)
     return spread(g, node, make_cast(g, d, node->args[k]->type.dtype));
 }
 
+static int64_t reduced_elements(const Node *node)
+{
+    int64_t total = 1;
+    for (int k = 0; k < node->args[0]->type.rank; k++)
+        if (node->attr.axes >> k & 1) total *= dim_value(node->args[0]->type.dim[k]);
+    return total;
+}
+
 /* The row-major number of each element within the reduced axes, counted down to 0: the first element has the
  * largest. */
 static Node *count_down(Graph *g, const Node *node, Type type)
@@ -44,7 +52,7 @@ static Node *count_down(Graph *g, const Node *node, Type type)
 Node *grad_reduce_max(Graph *g, Node *node, Node *d, int k)
 {
     Node *x = node->args[k];
-    Type number = type_with(x->type, DT_i32);
+    Type number = type_with(x->type, reduced_elements(node) <= INT32_MAX ? DT_i32 : DT_i64);
     Node *attains = make_binary(g, OP_eq, x, spread(g, node, node));
     Node *rank = make_where(g, attains, count_down(g, node, number), build_splat(g, number, -1));
     Node *best = spread(g, node, make_reduce(g, OP_reduce_max, rank, node->attr.axes));

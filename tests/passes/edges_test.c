@@ -153,6 +153,50 @@ static void steps_that_multiply_beyond_all_integers(void **state)
     arena_free(arena);
 }
 
+/* The gradient of a maximum numbers the elements, even more of them than 32 bits count. */
+static void maxima_of_more_elements_than_i32(void **state)
+{
+    (void)state;
+    Arena *arena = arena_new();
+    for (int large = 0; large < 2; large++) {
+        Graph *g = new_graph(arena);
+        Node *x = param(g, "x", SHAPE(g, DT_f32, 2, large ? 1 << 30 : 3));
+        graph_output(g, OUTPUT_result, "loss", make_reduce(g, OP_reduce_max, x, 3));
+        PassOptions options = options_for(arena, g);
+        g = pass_grad(arena, g, &options, diag_new(arena));
+        for (int k = 0; k < g->nodes.count; k++)
+            if (g->nodes.at[k]->op == OP_iota)
+                assert_int_equal(g->nodes.at[k]->type.dtype, large ? DT_i64 : DT_i32);
+    }
+    arena_free(arena);
+}
+
+/* As many nodes for a window of a thousand columns as for one of twenty. */
+static void gradient_of_wide_windows(void **state)
+{
+    (void)state;
+    Arena *arena = arena_new();
+    int nodes[2];
+    for (int k = 0; k < 2; k++) {
+        int width = k ? 1000 : 20;
+        Graph *g = new_graph(arena);
+        Node *x = param(g, "x", SHAPE(g, DT_f64, 2000, 2));
+        Node *w = make_window(g, x, 0, 1, SHAPE(g, DT_f64, 2001 - width, width, 2));
+        graph_output(g, OUTPUT_result, "loss", make_reduce(g, OP_sum, w, 7));
+        PassOptions options = options_for(arena, g);
+        g = pass_grad(arena, g, &options, diag_new(arena));
+        nodes[k] = g->nodes.count;
+        Tensor *input = random_inputs(arena, g, 1, 2, 1)[0];
+        const Tensor *d = output_value(arena, g, &input, "d x");
+        for (int i = 0; i < 2000; i++) {
+            int before = i < width - 1 ? i + 1 : width, after = i > 2000 - width ? 2000 - i : width;
+            assert_true(d->f[2 * i] == (before < after ? before : after));
+        }
+    }
+    assert_int_equal(nodes[0], nodes[1]);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +205,8 @@ int main(void)
         cmocka_unit_test(gradient_of_a_power_at_zero),
         cmocka_unit_test(gradient_of_steps_at_the_highest_rank),
         cmocka_unit_test(steps_that_multiply_beyond_all_integers),
+        cmocka_unit_test(maxima_of_more_elements_than_i32),
+        cmocka_unit_test(gradient_of_wide_windows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -209,6 +209,7 @@ static Node *sample_window(Graph *g) { return windowed(g, 7, 1, 5, 3); }
 static Node *sample_window_step(Graph *g) { return windowed(g, 8, 2, 3, 3); }
 static Node *sample_window_apart(Graph *g) { return windowed(g, 8, 3, 2, 3); }
 static Node *sample_window_gaps(Graph *g) { return windowed(g, 11, 4, 3, 2); }
+static Node *sample_window_wide(Graph *g) { return windowed(g, 23, 2, 3, 18); }
 
 static Node *index_of(Graph *g, const char *name, int rank, const int *extent)
 {
@@ -256,6 +257,7 @@ static const Sample samples[] = {
     {OP_slice, "slice_one", sample_slice_one}, {OP_pad, "pad", sample_pad}, {OP_concat, "concat", sample_concat},
     {OP_window, "window", sample_window}, {OP_window, "window_step", sample_window_step},
     {OP_window, "window_apart", sample_window_apart}, {OP_window, "window_gaps", sample_window_gaps},
+    {OP_window, "window_wide", sample_window_wide},
     {OP_gather, "gather", sample_gather}, {OP_gather, "gather_inner", sample_gather_inner},
     {OP_scatter, "scatter_add", sample_scatter_add}, {OP_scatter, "scatter_set", sample_scatter_set},
     {OP_scatter, "scatter_pairs", sample_scatter_pairs},
