@@ -122,7 +122,6 @@ void loop_close(Emit *e, Loop *loop, LLVMValueRef *carried);
 
 /* place.c: variables, forms, addresses, memory */
 void   bind_axis(Emit *e, int axis, LLVMValueRef base, int64_t stride);  /* at depth e->depth */
-Value  affine_scalar(Emit *e, const Affine *a);              /* i64 in lane 0 */
 Value  affine_lanes(Emit *e, const Affine *a, LLVMTypeRef lane);         /* lane: i32 or i64 */
 void   emit_divide(void *emit, const Affine *of, int64_t by, Var *quotient, Var *rest);      /* Indexer.divide */
 bool   scope_is_open(const Emit *e, int depth, int serial);
@@ -162,7 +161,6 @@ void  span_flat(Emit *e, SpanBody *body, void *context);                 /* a fl
 /* The loop over units; their axes are bound. Returns the chunk of the lane axis that this unit is. */
 LLVMValueRef span_units(Emit *e, Loop *loop);
 void  span_chunk(Emit *e, LLVMValueRef chunk, SpanBody *body, void *context);    /* part of a long lane axis */
-Mask  lane_zero_only(const Emit *e);
 
 void  block_bind(Emit *e, LLVMValueRef chunk, Block *block);
 void  block_bind_row(Emit *e);                               /* e->row, when the grid says that the row is short */
@@ -174,7 +172,6 @@ void emit_copy(Emit *e);
 void emit_rows(Emit *e);
 void emit_columns(Emit *e);
 void emit_scatter(Emit *e);
-void emit_outputs(Emit *e, bool spanning, unsigned groups, Mask mask);   /* computes all, then stores all */
 
 /* reduce.c */
 typedef struct Reduction {

@@ -134,9 +134,9 @@ static const Quotient *make_quotient(Indexer *x, const Affine *of, int64_t by)
     return q;
 }
 
-/* Terms that the divisor divides go to the quotient; the others stay, and if their range lies between two multiples of
+/* value = by * quotient + rest, 0 <= rest < by. Terms that the divisor divides go to the quotient; the others stay, and if their range lies between two multiples of
  * the divisor nothing is left to compute. */
-void index_divide(Indexer *x, const Affine *value, int64_t by, Affine *quotient, Affine *rest)
+static void index_divide(Indexer *x, const Affine *value, int64_t by, Affine *quotient, Affine *rest)
 {
     Affine whole = {0}, part = {.constant = value->constant};
     for (int k = 0; k < value->count; k++) {
@@ -160,7 +160,8 @@ void index_divide(Indexer *x, const Affine *value, int64_t by, Affine *quotient,
     *rest = affine_var(q->rest);
 }
 
-Affine index_flat(const int64_t *extent, int rank, const Affine *index)
+/* The row-major position. */
+static Affine index_flat(const int64_t *extent, int rank, const Affine *index)
 {
     Affine flat = affine_constant(0);
     for (int k = 0; k < rank; k++) {

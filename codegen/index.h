@@ -66,11 +66,7 @@ typedef struct Indexer {
 
 Var *index_var(Indexer *x, int64_t low, int64_t high, int depth);        /* regular, stride 0 */
 
-/* value = by * quotient + rest, 0 <= rest < by. */
-void index_divide(Indexer *x, const Affine *value, int64_t by, Affine *quotient, Affine *rest);
-
-/* Row-major position, and back. extent: `rank` extents. */
-Affine index_flat(const int64_t *extent, int rank, const Affine *index);
+/* From a row-major position to the index, and back. extent: `rank` extents. */
 void   index_unflat(Indexer *x, const Affine *flat, const int64_t *extent, int rank, Affine *index);
 Affine index_flat_of(const Type *type, const Affine *index);
 

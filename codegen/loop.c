@@ -9,7 +9,8 @@ static bool held_in_output(const Emit *e, const Node *node)
     return member->keep && e->held_state[member->number] == HELD_before;
 }
 
-void emit_outputs(Emit *e, bool spanning, unsigned groups, Mask mask)
+/* Computes all, then stores all. */
+static void emit_outputs(Emit *e, bool spanning, unsigned groups, Mask mask)
 {
     const Kernel *kernel = e->kernel;
     Value *values = arena_array(e->arena, Value, kernel->outputs.count + 1);

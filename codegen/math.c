@@ -43,7 +43,7 @@ LLVMValueRef math_at_most(const Math *m, LLVMValueRef x, double limit)
     return LLVMBuildSelect(m->b, LLVMBuildFCmp(m->b, LLVMRealOGT, x, most, ""), most, x, "");
 }
 
-LLVMValueRef math_at_least(const Math *m, LLVMValueRef x, double limit)
+static LLVMValueRef math_at_least(const Math *m, LLVMValueRef x, double limit)
 {
     LLVMValueRef least = math_number(m, limit);
     return LLVMBuildSelect(m->b, LLVMBuildFCmp(m->b, LLVMRealOLT, x, least, ""), least, x, "");

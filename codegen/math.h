@@ -45,7 +45,6 @@ LLVMValueRef math_polynomial(const Math *m, LLVMValueRef x, const double *c, int
 LLVMValueRef math_magnitude(const Math *m, LLVMValueRef x);
 LLVMValueRef math_copy_sign(const Math *m, LLVMValueRef magnitude, LLVMValueRef sign);
 LLVMValueRef math_at_most(const Math *m, LLVMValueRef x, double limit);  /* NaN passes */
-LLVMValueRef math_at_least(const Math *m, LLVMValueRef x, double limit);
 /* The whole number nearest to x, |x| < 2^22 (f32) or 2^51; *bits: its low bits as an integer. */
 LLVMValueRef math_nearest(const Math *m, LLVMValueRef x, LLVMValueRef *bits);
 

@@ -120,7 +120,8 @@ static void visit(Walk *w, const Node *node, const Affine *index)
     }
 }
 
-unsigned nest_result_groups(const Kernel *kernel)
+/* The groups along which a reduction's result and an element of the last pass lie. */
+static unsigned nest_result_groups(const Kernel *kernel)
 {
     return kernel->c_rank > 0 ? 1u << GROUP_a | 1u << GROUP_c : 1u << GROUP_a;
 }

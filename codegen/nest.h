@@ -44,8 +44,6 @@ void nest_operand(Indexer *x, const Nest *nest, Var *const *part, const Node *re
                   Affine *operand);
 /* Row-major position in the dimensions of some groups. */
 Affine nest_flat(const Nest *nest, Var *const *part, unsigned groups);
-/* The groups along which a reduction's result and an element of the last pass lie. */
-unsigned nest_result_groups(const Kernel *kernel);
 
 /* rows: whether an output has a value for every element of the row, not one for the row. */
 bool     nest_spans(const Signature *s, const Node *output);

@@ -70,7 +70,8 @@ static LLVMValueRef scope_sum(Emit *e, const Affine *a, int depth)
     return sum;
 }
 
-Value affine_scalar(Emit *e, const Affine *a)
+/* i64 in lane 0. */
+static Value affine_scalar(Emit *e, const Affine *a)
 {
     Value sum = {whole(e->unit, a->constant), 0};
     for (int depth = 0; depth <= affine_depth(a); depth++) {

@@ -8,7 +8,7 @@ static Mask first_lanes(const Emit *e, int64_t count)
     return (Mask){.tail = LLVMConstVector(lanes, LANES)};
 }
 
-Mask lane_zero_only(const Emit *e) { return first_lanes(e, 1); }
+static Mask lane_zero_only(const Emit *e) { return first_lanes(e, 1); }
 
 /* The lanes of a vector at `base` that lie below `limit`. */
 static Mask lanes_below(Emit *e, LLVMValueRef base, LLVMValueRef limit)

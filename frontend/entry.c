@@ -181,15 +181,6 @@ static bool input_types(Model *m, const Callable *c, const EntryArg *args, int c
     return true;
 }
 
-Type model_entry_type(Model *m, const char *name, int i)
-{
-    const Callable *c = find_fn(m, name);
-    Type *types = arena_array(m->arena, Type, c ? entry_input_count(c->fn) + 1 : 1);
-    Diagnostics *silent = diag_new(m->arena);
-    if (!c || !input_types(m, c, NULL, -1, false, silent, types)) return (Type){0};
-    return types[i];
-}
-
 /* elaboration */
 
 /* Static arguments that `train` gives the entry. */

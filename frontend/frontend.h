@@ -100,7 +100,6 @@ typedef struct EntryArg {
 Graph *model_entry(Model *m, const char *name, const EntryArg *args, int arg_count, bool training, Diagnostics *d);
 int         model_entry_parameters(const Model *m, const char *name);    /* number of tensor parameters; -1 when there is no such fn */
 const char *model_entry_parameter(const Model *m, const char *name, int i);
-Type        model_entry_type(Model *m, const char *name, int i);         /* declared, symbolic */
 
 /* The model's parameters, in order of first reach, over all entries elaborated so far. */
 typedef struct Param {

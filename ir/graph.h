@@ -151,8 +151,6 @@ const char *op_name(Op op);
 const char *op_doc(Op op);
 bool        op_find(const char *name, Op *out);
 int         op_arity(Op op);                                             /* -1: any number */
-const char *op_kind(Op op);                                              /* "element", or the row's kind */
-const char *op_attrs(Op op);                                             /* the row's column; "none" for elements */
 bool        op_is_element(Op op);
 bool        op_is_movement(Op op);                                       /* reshape permute expand slice pad concat window */
 

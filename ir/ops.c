@@ -26,10 +26,6 @@ const char *op_name(Op op) { return ROWS[op].name; }
 
 const char *op_doc(Op op) { return ROWS[op].doc; }
 
-const char *op_kind(Op op) { return ROWS[op].kind; }
-
-const char *op_attrs(Op op) { return ROWS[op].attrs; }
-
 int op_arity(Op op) { return ROWS[op].arity; }
 
 bool op_is_element(Op op) { return !strcmp(ROWS[op].kind, "element"); }

@@ -41,7 +41,8 @@ static bool reads_back(DType dtype, const char *text, double value)
     return dtype == DT_f32 ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value;
 }
 
-const char *text_float(Arena *arena, DType dtype, double value)
+/* The number with the fewest digits that reads back as the same value of the type: "0.1", "1.0", "-inf". */
+static const char *text_float(Arena *arena, DType dtype, double value)
 {
     if (isnan(value)) return "nan";
     if (isinf(value)) return value < 0 ? "-inf" : "inf";

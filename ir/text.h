@@ -7,9 +7,6 @@
 /* The attributes as they stand between arguments and type: ` start=[0, 1] step=[1, 1]`; "" when there are none. */
 const char *text_attrs(Arena *arena, const Node *node);
 
-/* The number with the fewest digits that reads back as the same value of the type: "0.1", "1.0", "-inf". */
-const char *text_float(Arena *arena, DType dtype, double value);
-
 /* A string literal with escapes, and the inverse. */
 const char *text_quoted(Arena *arena, const char *text);
 

@@ -72,16 +72,9 @@ typedef struct Fusion {
     UnitList stack;                      /* of a walk over units */
 } Fusion;
 
-/* fuse_store.c: fills `role`. Also what one element of a node costs when it is computed from anchors and inputs:
- * operations, loads of values about as large as the node, different values read. Counting stops above EXPENSE_NODES
- * nodes. */
-enum { EXPENSE_NODES = 160 };
-typedef struct Expense {
-    int cost, loads, reads, nodes;
-} Expense;
-void    fuse_mark_stored(Fusion *f);
-Expense fuse_expense(Fusion *f, const Node *node);
-int     fuse_node_cost(const Node *node);
+/* fuse_store.c: fills `role`; the cost of one element of a node, its arguments at hand. */
+void fuse_mark_stored(Fusion *f);
+int  fuse_node_cost(const Node *node);
 
 /* fuse_contract.c: fills `contracted`, once roles are known. */
 void fuse_contract(Fusion *f);

@@ -42,6 +42,14 @@ int fuse_node_cost(const Node *node)
 
 /* ---- expense ---- */
 
+enum { EXPENSE_NODES = 160 };            /* where counting stops */
+
+/* What one element of a node costs when it is computed from anchors and inputs: operations, loads of values about as large
+ * as the node, different values read. */
+typedef struct Expense {
+    int cost, loads, reads, nodes;
+} Expense;
+
 typedef struct Count {
     Fusion *f;
     int64_t large;                       /* elements from which on a value read counts as a load */
@@ -70,7 +78,7 @@ static void count_node(Count *c, const Node *node)
         count_node(c, node->args[k]);
 }
 
-Expense fuse_expense(Fusion *f, const Node *node)
+static Expense expense_of(Fusion *f, const Node *node)
 {
     f->stamp++;
     Count c = {.f = f, .large = (f->elements[node->id] + 3) / 4};
@@ -159,7 +167,7 @@ static void store_around_scatter(Fusion *f, const Node *scatter)
     if (!fuse_is_filled(scatter->args[0])) store(f, fuse_base(scatter->args[0]));
     for (int k = 1; k < scatter->arg_count; k++) {
         Node *x = fuse_base(scatter->args[k]);
-        if (f->role[x->id] == ROLE_inside && fuse_expense(f, x).cost > RECOMPUTE_COST) store(f, x);
+        if (f->role[x->id] == ROLE_inside && expense_of(f, x).cost > RECOMPUTE_COST) store(f, x);
     }
 }
 
@@ -205,7 +213,7 @@ static int *find_owners(const Fusion *f)
 /* Recomputing in two kernels what reads n large values costs 2n loads; storing it costs n, one store and one load. */
 static bool is_dear_to_repeat(Fusion *f, const Node *node)
 {
-    Expense e = fuse_expense(f, node);
+    Expense e = expense_of(f, node);
     return e.loads > 1 || e.cost > RECOMPUTE_COST || e.nodes > EXPENSE_NODES;
 }
 
@@ -220,7 +228,7 @@ static void wish_spread(Fusion *f, const Node *node)
 {
     Node *x = fuse_base(node->args[0]);
     bool many = f->elements[node->id] >= SPREAD_FACTOR * f->elements[x->id] || node->op == OP_gather;
-    if (f->role[x->id] == ROLE_inside && many && fuse_expense(f, x).cost > SPREAD_COST) wish(f, x);
+    if (f->role[x->id] == ROLE_inside && many && expense_of(f, x).cost > SPREAD_COST) wish(f, x);
 }
 
 /* A few elements of a large value: stored, they let go of it. */
@@ -251,7 +259,7 @@ static void mark_wishes(Fusion *f)
             nodes[k] += inside ? nodes[a] : 0;
         }
         if (f->role[k] != ROLE_inside || (reads[k] <= READS_AT_MOST && nodes[k] <= EXPENSE_NODES)) continue;
-        Expense e = fuse_expense(f, n);
+        Expense e = expense_of(f, n);
         reads[k] = e.reads;
         nodes[k] = e.nodes + 1;
         if (e.reads > READS_AT_MOST || e.nodes > EXPENSE_NODES) wish(f, n);

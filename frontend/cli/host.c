@@ -36,7 +36,6 @@ void host_data_free(HostData *data)
 }
 
 RtData *host_data_runtime(HostData *data) { return data->runtime; }
-Arena *host_data_arena(HostData *data) { return data->arena; }
 const char *host_data_unused(const HostData *data) { return rt_data_unused(data->runtime); }
 
 const RtStream *host_stream(const HostValue *value) { return ((const DataValue *)value->handle)->stream; }

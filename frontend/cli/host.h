@@ -13,7 +13,6 @@ typedef struct HostData HostData;
 HostData *host_data_new(Arena *arena, const Pairs *data, const char *saved, int threads);
 void      host_data_free(HostData *data);
 RtData   *host_data_runtime(HostData *data);
-Arena    *host_data_arena(HostData *data);
 Host      host_make(HostData *data);
 
 /* A value for the elaborator. dims: may be NULL when it is no array. */

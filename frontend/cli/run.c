@@ -224,6 +224,19 @@ static int64_t most_scratch(const Run *r, const Build *extra, int extra_count)
     return most;
 }
 
+/* Reads parameters by path from a run directory or a file. All that the model has must be there. */
+static bool load(Run *r, const char *weights)
+{
+    RtError error;
+    RtTensors *tensors = saved_tensors(r->s->arena, weights, &error);
+    bool good = tensors != NULL;
+    for (int i = 0; good && i < r->param_count; i++)
+        good = rt_tensors_load(tensors, &r->params[i], r->param + rt_offset(r->params[i].place), &error);
+    if (tensors) rt_tensors_close(tensors);
+    if (!good) session_fail(r->s, "%s", error.text);
+    return good;
+}
+
 bool run_memory(Run *r, const Build *extra, int extra_count)
 {
     Session *s = r->s;
@@ -240,17 +253,5 @@ bool run_memory(Run *r, const Build *extra, int extra_count)
         return false;
     }
     fill_tables(r);
-    return draw_initial(r) && (!s->options->weights || run_load(r, s->options->weights));
-}
-
-bool run_load(Run *r, const char *weights)
-{
-    RtError error;
-    RtTensors *tensors = saved_tensors(r->s->arena, weights, &error);
-    bool good = tensors != NULL;
-    for (int i = 0; good && i < r->param_count; i++)
-        good = rt_tensors_load(tensors, &r->params[i], r->param + rt_offset(r->params[i].place), &error);
-    if (tensors) rt_tensors_close(tensors);
-    if (!good) session_fail(r->s, "%s", error.text);
-    return good;
+    return draw_initial(r) && (!s->options->weights || load(r, s->options->weights));
 }

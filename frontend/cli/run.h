@@ -24,15 +24,11 @@ typedef struct Run {
 
 /* Compiles what the command needs. `training`: the step with its optimizer; always: every evaluation. */
 bool run_open(Run *r, Session *s, bool training);
-/* Adds an entry that is neither: generate's. Call before run_memory. */
 void run_close(Run *r);
 
 /* Allocates the blocks and fills them: tables from `data`; parameters and states drawn from the seed, then read from --weights where given. `extra` are
  * graphs of further entries. */
 bool run_memory(Run *r, const Build *extra, int extra_count);
-
-/* Reads parameters by path from a run directory or a file. All that the model has must be there. */
-bool run_load(Run *r, const char *weights);
 
 /* Prints the memory certificate of training. memory: of the recipe. */
 void certificate_print(FILE *out, const Run *r, const RtMemory *memory);

@@ -1,7 +1,6 @@
 /* Blocks of memory from the system, one mapping each: guard page, whole pages of data, guard page. */
 #include "runtime/core/memory.h"
 
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -39,12 +38,4 @@ void rt_memory_free(char *memory, int64_t bytes)
     if (!memory) return;
     int64_t page = page_bytes();
     munmap(memory - page, (size_t)(data_bytes(bytes) + 2 * page));
-}
-
-void rt_memory_paint(char *memory, int64_t bytes)
-{
-    static const uint32_t word = 0x7FF5A5A5u;
-    int64_t whole = bytes / (int64_t)sizeof word;
-    for (int64_t i = 0; i < whole; i++) memcpy(memory + i * (int64_t)sizeof word, &word, sizeof word);
-    memset(memory + whole * (int64_t)sizeof word, 0xA5, (size_t)(bytes % (int64_t)sizeof word));
 }

@@ -9,8 +9,4 @@
 char *rt_memory_new(int64_t bytes);
 void  rt_memory_free(char *memory, int64_t bytes);
 
-/* Fills memory with a word that is NaN as f32 and f64 and outside every table as i32: reads of what was never
- * written show. */
-void rt_memory_paint(char *memory, int64_t bytes);
-
 #endif

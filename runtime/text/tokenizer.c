@@ -279,11 +279,6 @@ int32_t rt_tokenizer_find(const RtTokenizer *t, RtText piece)
     return vocabulary_find(&t->vocabulary, piece);
 }
 
-int32_t rt_tokenizer_unknown(const RtTokenizer *t)
-{
-    return t->unknown;
-}
-
 int32_t rt_tokenizer_nearest(const RtTokenizer *t, RtText piece)
 {
     int64_t best = piece.size / 3 + 2;   /* a suggestion with more edits than this helps nobody */

@@ -59,7 +59,6 @@ int32_t       rt_tokenizer_size(const RtTokenizer *t);
 RtText        rt_tokenizer_piece(const RtTokenizer *t, int32_t id);          /* id in 0 .. size-1 */
 int32_t       rt_tokenizer_find(const RtTokenizer *t, RtText piece);         /* id of exactly this piece, or -1 */
 int32_t       rt_tokenizer_nearest(const RtTokenizer *t, RtText piece);      /* the piece most like it, or -1: for suggestions */
-int32_t       rt_tokenizer_unknown(const RtTokenizer *t);                    /* id of the unknown word, or -1 */
 
 /* A growing list of ids. Begins as zeros; rt_ids_free releases it. */
 typedef struct RtIds {

@@ -8,6 +8,7 @@
 #include "codegen/codegen.h"
 #include "ir/eval.h"
 #include "runtime/core/memory.h"
+#include "tests/paint.h"
 #include "runtime/core/pool.h"
 
 #include <math.h>
@@ -38,7 +39,7 @@ static inline Jit jit_new_with(Lab *l, int threads, CodeOptions options)
     for (int b = 0; b < BLOCK_COUNT; b++) {
         j.block[b] = rt_memory_new(j.program->block_bytes[b]);
         assert_non_null(j.block[b]);
-        rt_memory_paint(j.block[b], j.program->block_bytes[b]);
+        paint(j.block[b], j.program->block_bytes[b]);
     }
     return j;
 }

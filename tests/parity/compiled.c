@@ -2,6 +2,7 @@
 #include "tests/parity/compiled.h"
 
 #include "runtime/core/memory.h"
+#include "tests/paint.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +48,7 @@ const char *compiled_open(Compiled *c, Arena *arena, Graph *graph, PassOptions p
     for (int b = 0; b < BLOCK_COUNT; b++) {
         c->block[b] = rt_memory_new(c->program->block_bytes[b]);
         if (!c->block[b]) return "no memory";
-        rt_memory_paint(c->block[b], c->program->block_bytes[b]);
+        paint(c->block[b], c->program->block_bytes[b]);
     }
     return c->pool ? NULL : "no memory";
 }

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "runtime/core/memory.h"
+#include "tests/paint.h"
 #include "runtime/core/pool.h"
 
 enum { MOST_UNITS = 1000 };
@@ -156,7 +157,7 @@ static void memory_is_guarded(void **state)
     assert_non_null(memory);
     assert_int_equal((uintptr_t)memory % (uintptr_t)page, 0);
     for (int64_t i = 0; i < bytes; i++) assert_int_equal(memory[i], 0);
-    rt_memory_paint(memory, bytes);
+    paint(memory, bytes);
     float number;
     double wide;
     memcpy(&number, memory + 64, sizeof number);

@@ -117,7 +117,6 @@ static void test_words_with_limits_and_marks(void **state)
                                                                  .lower = true });
     assert_int_equal(rt_tokenizer_size(t), 5);               /* <s> </s> <unk> a b */
     assert_string_equal(ids_of(t, text("B A c z </s>")), "4 3 2 2 1");
-    assert_int_equal(rt_tokenizer_unknown(t), 2);
     rt_tokenizer_free(t);
     t = words("a a b b c", (WordOptions){ .min_count = 2 });
     assert_int_equal(rt_tokenizer_size(t), 2);
