@@ -54,6 +54,8 @@ void graph_output(Graph *g, OutputKind kind, const char *name, Node *node)
     vec_push(g->arena, &g->outputs, output);
 }
 
+bool graph_input_stays(const Node *node) { return node->op == OP_input && node->attr.storage != STORE_data; }
+
 Node *graph_find_input(const Graph *g, const char *name) { return map_get(g->tables->inputs, name); }
 
 /* origins */

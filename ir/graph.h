@@ -48,7 +48,7 @@ typedef enum Op {
 
 /* What an input of a graph is, and so in which memory block it lies and who fills it. */
 typedef enum Storage {
-    STORE_data,          /* a batch, an argument */
+    STORE_data,          /* a batch, an argument: filled before every run, gone after its last use */
     STORE_param,         /* the model's; saved */
     STORE_state,         /* a session's: hidden state, optimizer moments; saved for resume */
     STORE_const,         /* a table from `data`; read-only, saved */
@@ -108,6 +108,8 @@ const char *graph_text(Graph *g, const char *text);                     /* inter
 /* A second output of the same kind and name replaces the first. */
 void   graph_output(Graph *g, OutputKind kind, const char *name, Node *node);
 Node  *graph_find_input(const Graph *g, const char *name);              /* NULL when absent */
+/* An input that a later run finds as it was, or as it was updated. Those of storage `data` are filled before every run. */
+bool   graph_input_stays(const Node *node);
 
 /* Makes a node, or returns the equal one made before (with g->origin added to its origins). The shape rule of the row checks
  * types and attributes and computes the result type; `type` gives what the row says it must (dtype of a cast, shape of a

@@ -185,8 +185,10 @@ static const char *check_place(const Proof *v, const Buffer *b)
     int writer = v->writer[b->id], end = v->p->kernels.count;
     if (b->first > writer || b->last < writer || b->last < v->last_read[b->id])
         return say_buffer(v, b, "is used outside of its lifetime");
-    bool stays = b->node->op == OP_input && v->copied[b->id] >= 0;
-    if (stays && b->last < end) return say_buffer(v, b, "an input that is copied to does not live to the end");
+    int storage = b->node->attr.storage;
+    bool stays = b->node->op == OP_input &&
+                 (storage == STORE_ambient || storage == STORE_const || v->copied[b->id] >= 0);
+    if (stays && b->last < end) return say_buffer(v, b, "an input that stays does not live to the end");
     return NULL;
 }
 

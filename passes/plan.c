@@ -24,7 +24,7 @@ static void find_lifetimes(Placing *w)
         }
     }
     for (int b = 0; b < p->buffers.count; b++)
-        if (p->buffers.at[b]->node->op == OP_input) p->buffers.at[b]->last = end;
+        if (graph_input_stays(p->buffers.at[b]->node)) p->buffers.at[b]->last = end;
     for (int k = 0; k < p->graph->outputs.count; k++) {
         const Output *o = &p->graph->outputs.at[k];
         Buffer *b = p->buffer_of[o->node->id];

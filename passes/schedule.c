@@ -325,7 +325,7 @@ static Schedule schedule_new(Arena *arena, Plan *p)
     s.mark = arena_array(arena, int, kernels + 1);
     for (int b = 0; b < buffers; b++) {
         s.writer[b] = -1;
-        s.pinned[b] = p->buffers.at[b]->node->op == OP_input;
+        s.pinned[b] = graph_input_stays(p->buffers.at[b]->node);
     }
     for (int k = 0; k < g->outputs.count; k++)
         if (g->outputs.at[k].kind == OUTPUT_result) s.pinned[buffer_at(&s, g->outputs.at[k].node)->id] = true;

@@ -55,7 +55,9 @@ typedef struct Program {
     const char    *entry;
     int32_t        step_count, input_count, output_count, name_count, place_count;
     const RtStep  *steps;
-    const RtValue *inputs;               /* data, ambient ("seed", "step"), tables; parameters and states are listed too */
+    /* data, ambient ("seed", "step"), tables; parameters and states are listed too. A run may use the bytes of data for
+     * something else: they are filled before every run. What is ambient or a table stays */
+    const RtValue *inputs;
     const RtValue *outputs;              /* results only: updates land in their parameter or state */
     const char *const *names;            /* kernel names */
     const char *const *places;           /* "gpt.ptm:21:9 h.0.attn"; places[0] is "" */

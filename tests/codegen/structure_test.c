@@ -305,6 +305,7 @@ static void an_id_out_of_range_is_a_fault(void **state)
         assert_int_equal(j.fault.bound, which == 1 ? 20 : 11);
         assert_true(j.fault.place > 0 && j.fault.place < j.program->place_count);
         jit_set(&j, "i", ids(&l, i, 11));
+        jit_set(&j, "table", jit_some(l.arena, table, 1));
         assert_int_equal(jit_run(&j), 0);
         jit_free(&j);
         arena_free(l.arena);

@@ -105,6 +105,24 @@ static void a_reader_after_the_writer_forces_a_copy(void **state)
     arena_free(l.arena);
 }
 
+/* The bytes of a batch are free after its last use; the seed stays for the next run. */
+static void data_dies_after_its_last_use(void **state)
+{
+    (void)state;
+    Lab l = lab_new();
+    Node *x = DATA(&l, "x", "T", "D"), *w = PARAM(&l, "w", "D", "D");
+    Node *step = make_input(l.g, STORE_ambient, "step", type_scalar(DT_i64));
+    Node *rate = make_cast(l.g, step, DT_f32), *h = mul(&l, make_einsum(l.g, "td,de->te", x, w),
+                                                        make_broadcast(l.g, rate, x->type));
+    for (int k = 0; k < 3; k++) h = make_einsum(l.g, "td,de->te", h, w);
+    result(&l, "h", h);
+    lower(&l);
+    assert_true(l.p->block_bytes[MEMORY_work] <= 2 * type_value_bytes(&x->type) + 64);
+    assert_int_equal(l.p->buffer_of[graph_find_input(l.p->graph, "step")->id]->last, l.p->kernels.count);
+    compare_with_graph(l.arena, l.p, l.g);
+    arena_free(l.arena);
+}
+
 /* ---- tampering ---- */
 
 typedef void Tamper(Lab *l);
@@ -130,6 +148,7 @@ static void swap_kernels(Lab *l)
     l->p->kernels.at[0] = l->p->kernels.at[1];
     l->p->kernels.at[1] = first;
 }
+static void forget_seed(Lab *l) { l->p->buffer_of[graph_find_input(l->p->graph, "seed")->id]->last = 0; }
 static void forget_input(Lab *l) { l->p->kernels.at[1]->inputs.count--; }
 static void write_twice(Lab *l) { vec_push(l->arena, &l->p->kernels, l->p->kernels.at[0]); }
 
@@ -161,6 +180,7 @@ static void tampered_plans_do_not_verify(void **state)
         {"forget kernel", forget_kernel, "not computed"},
         {"swap kernels", swap_kernels, "before it is written"},
         {"forget input", forget_input, "neither read nor computed"},
+        {"forget seed", forget_seed, "does not live to the end"},
         {"write twice", write_twice, "is written twice"},
         {"astray", take_over_what_is_read_astray, "at other elements"},
         {"later", take_over_what_is_read_later, "takes over"},
@@ -170,6 +190,7 @@ static void tampered_plans_do_not_verify(void **state)
         Node *x = DATA(&l, "x", "B", "T", "D"), *w = PARAM(&l, "w", "D", "D");
         Node *h = make_einsum(l.g, "btd,de->bte", x, w);
         Node *r = add(&l, h, softmax(&l, h));
+        make_input(l.g, STORE_ambient, "seed", type_scalar(DT_i64));
         result(&l, "z", add(&l, h, make_einsum(l.g, "btd,de->bte", r, w)));
         lower(&l);
         cases[k].tamper(&l);
@@ -235,6 +256,7 @@ int main(void)
         cmocka_unit_test(states_can_change_places),
         cmocka_unit_test(a_turned_state_is_copied),
         cmocka_unit_test(a_reader_after_the_writer_forces_a_copy),
+        cmocka_unit_test(data_dies_after_its_last_use),
         cmocka_unit_test(tampered_plans_do_not_verify),
         cmocka_unit_test(values_have_categories),
         cmocka_unit_test(attention_saves_one_matrix),
