@@ -2,7 +2,7 @@
 # The tests that are text files. usage: run.sh GROUP PTM [--bless] [FILE ...]
 #
 #   golden  golden/STAGE/x.ptm: `ptm dump --stage STAGE x.ptm` prints x.STAGE beside it; a comment `# dump: FLAGS` adds flags.
-#           --bless writes what is printed as what is wanted.
+#           --bless writes what is printed as what is wanted. x.text is a graph's text in place of a model.
 #   errors  errors/x.ptm: `ptm check x.ptm` prints exactly the messages that comments `# error: TEXT` and `# warning: TEXT` on the
 #           faulty lines want (TEXT is a part of the message), and `# note: TEXT` where a note is to be checked too.
 #   readme  every block ```ptm of the READMEs, in the same way: without such comments it passes `ptm check` silently.
@@ -28,7 +28,7 @@ fail() {
 
 golden() {
     stage=$(basename "$(dirname "$1")")
-    wanted=${1%.ptm}.$stage
+    wanted=${1%.*}.$stage
     flags=$(sed -n 's/^# dump: *//p' "$1")
     # The dump names the file as the command line did: run beside it.
     # shellcheck disable=SC2086
@@ -118,7 +118,7 @@ cli() {
 
 if [ $# -eq 0 ]; then
     case $group in
-    golden) set -- "$tests"/golden/*/*.ptm ;;
+    golden) set -- "$tests"/golden/*/*.ptm "$tests"/golden/*/*.text ;;
     errors) set -- "$tests"/errors/*.ptm ;;
     readme) set -- "$tests"/../README.md "$tests"/../*/README.md ;;
     cli) set -- "$tests"/cli/*.sh ;;

@@ -1,5 +1,5 @@
 /* ptm dump: the program after any stage or pass. */
-#include "frontend/cli/session.h"
+#include "frontend/cli/dump.h"
 
 #include <string.h>
 
@@ -77,28 +77,48 @@ static int unvalued(Session *s, const Graph *graph)
     return EXIT_GOOD;
 }
 
-static int dump_model(Session *s, const char *stage, bool after)
+static int dump_source(Session *s, StepSource *source, const char *stage, bool after)
 {
-    StepSource source;
-    if (!source_of(s, &source)) return EXIT_BAD_INPUT;
     if (!strcmp(stage, "graph")) {
-        if (s->options->dot) graph_print_dot(source.graph, stdout);
-        else graph_print(source.graph, stdout);
+        if (s->options->dot) graph_print_dot(source->graph, stdout);
+        else graph_print(source->graph, stdout);
         return EXIT_GOOD;
     }
-    if (unvalued(s, source.graph)) return EXIT_BAD_INPUT;
-    source.passes.layout = session_layout(s, source.passes.loss ? &source : NULL, &source.graph, 1);
-    source.passes.verify = true;
-    if (!strcmp(stage, "llvm") || !strcmp(stage, "asm")) return compile_and_show(s, &source, stage[0] == 'a');
+    if (unvalued(s, source->graph)) return EXIT_BAD_INPUT;
+    if (s->model) source->passes.layout = session_layout(s, source->passes.loss ? source : NULL, &source->graph, 1);
+    source->passes.verify = true;
+    if (!strcmp(stage, "llvm") || !strcmp(stage, "asm")) return compile_and_show(s, source, stage[0] == 'a');
 
     Wanted wanted = { stage, after, s->options->dot, false };
-    source.passes.observe = show;
-    source.passes.context = &wanted;
-    source.passes.stop_after = stage;
-    passes_run(s->arena, source.graph, &source.passes, s->diagnostics);
+    source->passes.observe = show;
+    source->passes.context = &wanted;
+    source->passes.stop_after = stage;
+    passes_run(s->arena, source->graph, &source->passes, s->diagnostics);
     if (!session_report(s)) return EXIT_BAD_INPUT;
     if (!wanted.shown) return session_fail(s, "this entry does not go through %s (it belongs to the training step)", stage);
     return EXIT_GOOD;
+}
+
+static int dump_ast(Session *s, const Options *options)
+{
+    if (!session_parse(s, options)) return EXIT_BAD_INPUT;
+    ast_print(s->ast, stdout);
+    return EXIT_GOOD;
+}
+
+static int dump_model(Session *s, const Options *options, const char *stage, bool after)
+{
+    StepSource source;
+    if (!session_open(s, options) || !source_of(s, &source)) return EXIT_BAD_INPUT;
+    return dump_source(s, &source, stage, after);
+}
+
+static int dump_text(Session *s, const Options *options, const char *stage, bool after)
+{
+    StepSource source;
+    if (!graph_text_open(s, options, &source)) return EXIT_BAD_INPUT;
+    if (!strcmp(stage, "ast")) return session_fail(s, "%s is a graph's text, which has no ast", options->argument);
+    return dump_source(s, &source, stage, after);
 }
 
 int command_dump(const Options *options)
@@ -115,15 +135,10 @@ int command_dump(const Options *options)
     if (!front && !is_pass(stage)) return unknown_stage(options, flag, stage);
 
     Session s;
-    int status = EXIT_BAD_INPUT;
-    if (!strcmp(stage, "ast")) {
-        if (session_parse(&s, options)) {
-            ast_print(s.ast, stdout);
-            status = EXIT_GOOD;
-        }
-    } else if (session_open(&s, options)) {
-        status = dump_model(&s, stage, !options->before);
-    }
+    bool after = !options->before;
+    int status = graph_text_is(options->argument) ? dump_text(&s, options, stage, after)
+               : !strcmp(stage, "ast")            ? dump_ast(&s, options)
+                                                  : dump_model(&s, options, stage, after);
     session_close(&s);
     return status;
 }

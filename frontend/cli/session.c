@@ -49,7 +49,7 @@ static Pairs copy_pairs(Arena *arena, const Pairs *pairs)
     return out;
 }
 
-/* The value that `data` has given a dimension, or -1. */
+/* The value that a dimension has already, or -1. */
 static int64_t value_of(const Dims *dims, const char *name)
 {
     for (int i = 0; i < dims_symbol_count(dims); i++)
@@ -57,9 +57,8 @@ static int64_t value_of(const Dims *dims, const char *name)
     return -1;
 }
 
-static bool bind_dimension(Session *s, const Pair *pair)
+static bool bind_dimension(const Session *s, Dims *dims, const Pair *pair)
 {
-    Dims *dims = model_dims(s->model);
     char *end;
     errno = 0;
     long long value = strtoll(pair->value, &end, 10);
@@ -69,17 +68,18 @@ static bool bind_dimension(Session *s, const Pair *pair)
     }
     int64_t bound = value_of(dims, pair->name);
     if (bound >= 0 && bound != value) {
-        session_fail(s, "--dim %s=%lld: %s comes from data (%lld)", pair->name, value, pair->name, (long long)bound);
+        session_fail(s, "--dim %s=%lld: %s comes from %s (%lld)", pair->name, value, pair->name,
+                     s->model ? "data" : s->options->argument, (long long)bound);
         return false;
     }
     dim_symbol(dims, pair->name, value);
     return true;
 }
 
-static bool bind_dimensions(Session *s)
+bool session_bind_dimensions(const Session *s, Dims *dims)
 {
     for (int i = 0; i < s->options->dim.count; i++)
-        if (!bind_dimension(s, &s->options->dim.at[i])) return false;
+        if (!bind_dimension(s, dims, &s->options->dim.at[i])) return false;
     return true;
 }
 
@@ -118,7 +118,7 @@ bool session_open(Session *s, const Options *options)
         session_report(s);
         return false;
     }
-    return bind_dimensions(s);
+    return session_bind_dimensions(s, model_dims(s->model));
 }
 
 void session_close(Session *s)

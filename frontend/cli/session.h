@@ -30,6 +30,9 @@ bool session_open(Session *s, const Options *options);
 bool session_parse(Session *s, const Options *options);
 void session_close(Session *s);
 
+/* Gives dimensions the values of --dim. False after saying which has another one already. */
+bool session_bind_dimensions(const Session *s, Dims *dims);
+
 /* Prints the diagnostics to standard error; true when there is no error among them. */
 bool session_report(Session *s);
 

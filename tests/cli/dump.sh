@@ -17,3 +17,36 @@ says "digraph"
 status 1 "$PTM" dump "$model" --stage graph --entry logit
 says "did you mean logits?"
 status 2 "$PTM" dump "$model" --stage grad --after fuse
+
+# A graph's text reads back in, and the passes do with it what they do with the model.
+for model in "$TESTS/../models/bow.ptm" "$TESTS/../models/gpt.ptm"; do
+    status 0 "$PTM" dump "$model" --stage graph
+    cp out loss.graph
+    status 0 "$PTM" dump loss.graph --stage graph
+    cmp out loss.graph
+    status 0 "$PTM" dump "$model" --stage grad
+    cp out wanted
+    status 0 "$PTM" dump loss.graph --stage grad --training
+    cmp out wanted
+    status 0 "$PTM" dump "$model" --stage simplify
+    cp out step.graph
+    status 0 "$PTM" dump "$model" --stage fuse
+    cp out wanted
+    status 0 "$PTM" dump step.graph --stage fuse
+    cmp out wanted
+    status 0 "$PTM" dump step.graph --stage llvm
+done
+status 1 "$PTM" dump loss.graph --stage ast
+says "a graph's text, which has no ast"
+status 1 "$PTM" dump loss.graph --stage simplify --dim B=5
+says "B comes from loss.graph (12)"
+printf '# of a hand\n\ngraph f\ndim N\n%%0 = input "x" data : f32[N]\nresult "0" %%0\n' >f.graph
+status 1 "$PTM" dump f.graph --stage simplify
+says "this stage needs values: give --dim N=N"
+status 0 "$PTM" dump f.graph --stage plan --dim N=7
+says "28 bytes"
+status 1 "$PTM" dump f.graph --stage grad --training --dim N=7
+says "is no loss"
+printf 'graph f\n%%0 = input "x" data : f32[3\n' >f.graph
+status 1 "$PTM" dump f.graph --stage graph
+says "f.graph:2:"
