@@ -56,8 +56,8 @@ typedef struct Product {
 } Product;
 Product product_of(const Plan *plan, const Kernel *kernel);
 
-/* table.c: the Program. functions[k] and signatures[k] belong to plan->kernels.at[k]; NULL for contractions and for what
- * writes no element. */
+/* table.c: the Program. functions[k] and signatures[k] belong to plan->kernels.at[k]; NULL for contractions and for
+ * what writes no element. */
 void table_build(Arena *arena, const Plan *plan, const char *entry, Function *const *functions,
                  Signature *const *signatures, Program *out);
 

@@ -134,8 +134,8 @@ static const Quotient *make_quotient(Indexer *x, const Affine *of, int64_t by)
     return q;
 }
 
-/* value = by * quotient + rest, 0 <= rest < by. Terms that the divisor divides go to the quotient; the others stay, and if their range lies between two multiples of
- * the divisor nothing is left to compute. */
+/* value = by * quotient + rest, 0 <= rest < by. Terms that the divisor divides go to the quotient; the others stay, and
+ * if their range lies between two multiples of the divisor nothing is left to compute. */
 static void index_divide(Indexer *x, const Affine *value, int64_t by, Affine *quotient, Affine *rest)
 {
     Affine whole = {0}, part = {.constant = value->constant};

@@ -39,8 +39,8 @@ static const char *own_type(const char *word)
     static const char *const words[][2] = {
         { "float", "f32" }, { "float32", "f32" }, { "double", "f64" }, { "float64", "f64" }, { "half", "f16" },
         { "float16", "f16" }, { "bfloat16", "bf16" }, { "int", "i32" }, { "int32", "i32" }, { "long", "i64" },
-        { "int64", "i64" }, { "int8", "i8" }, { "uint8", "u8" }, { "byte", "u8" }, { "boolean", "bool" }, { "str", "text" },
-        { "string", "text" }, { "Tensor", "f32" }, { "tensor", "f32" },
+        { "int64", "i64" }, { "int8", "i8" }, { "uint8", "u8" }, { "byte", "u8" }, { "boolean", "bool" },
+        { "str", "text" }, { "string", "text" }, { "Tensor", "f32" }, { "tensor", "f32" },
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (!strcmp(words[i][0], word)) return words[i][1];
@@ -94,7 +94,8 @@ static const char *place_text(Elab *e, Place place)
     return arena_copy_text(e->arena, line + place.column - 1, place.length);
 }
 
-/* " (the constant width)" when the dimension is the name of a constant, or of a parameter that was given one; else "". */
+/* " (the constant width)" when the dimension is the name of a constant, or of a parameter that was given one; else
+ * "". */
 static const char *constant_behind(Elab *e, const Expr *x)
 {
     const char *name = x->kind == EXPR_name ? x->text : NULL;

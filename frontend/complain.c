@@ -206,7 +206,8 @@ static bool missing_value(Parser *p, const char *const *expected, int count)
     if (none)
         complain(p, before->place, "a value is missing after %s", shown(p, before));
     else if (taken)
-        complain(p, p->earlier.place, "a value is missing after %s; the next line was read as it", shown(p, &p->earlier));
+        complain(p, p->earlier.place, "a value is missing after %s; the next line was read as it",
+                 shown(p, &p->earlier));
     return none || taken;
 }
 

@@ -1,5 +1,5 @@
-/* The elaborator's inside: an interpreter of the syntax tree whose tensors are nodes of the graph being built. Calls are
- * inlined, so every fn is a template; statics vanish. Shared by the files of this room only. */
+/* The elaborator's inside: an interpreter of the syntax tree whose tensors are nodes of the graph being built. Calls
+ * are inlined, so every fn is a template; statics vanish. Shared by the files of this room only. */
 #ifndef PTM_ELAB_H
 #define PTM_ELAB_H
 
@@ -26,8 +26,8 @@ typedef struct Binding {
 } Binding;
 typedef Vec(Binding) Bindings;
 
-/* A line `names = value` of `data`, or one binding of a `const`. Evaluated when first asked for. A `for` in data makes lines of its own
- * in each round. */
+/* A line `names = value` of `data`, or one binding of a `const`. Evaluated when first asked for. A `for` in data makes
+ * lines of its own in each round. */
 typedef struct Item {
     const Stmt *stmt;
     const Name *names;
@@ -100,7 +100,8 @@ struct Model {
     Map          *param_index;           /* path -> Param */
     Map          *unread;                /* function and file name -> itself: what the host could not read */
     Map          *circles;               /* file and fn -> a frame: those reported for calling themselves */
-    Map          *checked;               /* the same for elaborations that only check, whose initial values are checked once */
+    Map          *checked;               /* the same for elaborations that only check, whose initial values are checked
+                                            once */
     Vec(Param *)  params;
     Map          *states;                /* name -> Param: states of optimizers */
     Vec(ItemName *) host_constants;
@@ -182,7 +183,8 @@ typedef struct Elab {
 } Elab;
 
 Elab *elab_new(Model *m, ElabMode mode, Graph *graph, Diagnostics *d);
-Elab *elab_new_data(Model *m, const char *line, Diagnostics *d);   /* the same for a line of data, with a graph of its own */
+Elab *elab_new_data(Model *m, const char *line, Diagnostics *d);   /* the same for a line of data, with a graph of its
+                                                                      own */
 
 /* scope.c */
 Frame   *elab_push(Elab *e, const FnDecl *fn, File *file, const char *path, Place call);
@@ -246,10 +248,11 @@ bool elab_type(Elab *e, const TypeExpr *type, Type *out);    /* false after repo
 bool elab_positive(Elab *e, const TypeExpr *type, const Type *found, const char *path);
 bool elab_is_host_type(const TypeExpr *type);
 bool elab_is_host_fn(const FnDecl *fn);                      /* has text or a ragged axis in its signature */
-bool elab_unify(Elab *e);                                    /* the parameters of the current frame against their types */
+bool elab_unify(Elab *e);                                    /* the parameters of the current frame against their
+                                                                types */
 /* The results of a host fn, whose types may bind names as well; the values become what the types say. */
 bool elab_unify_results(Elab *e, const TypeExpr *types, Value *values, int count, Place place);
-Value elab_fit(Elab *e, Value v, const TypeExpr *type, Place place, const char *what);   /* asserts, or fills a static */
+Value elab_fit(Elab *e, Value v, const TypeExpr *type, Place place, const char *what);  /* asserts, or fills a static */
 bool elab_binds(Elab *e, const char *name);                  /* would this name bind in a parameter type? */
 
 /* arith.c */
@@ -258,11 +261,13 @@ Value elab_binary(Elab *e, Operator op, Value a, Value b, Place place);
 Value elab_negate(Elab *e, Value v, Place place);
 Value elab_not(Elab *e, Value v, Place place);
 Node *elab_number_node(Elab *e, const Value *v, DType dtype, Place place);   /* a scalar; NULL after reporting */
-Node *elab_tensor(Elab *e, const Value *v, Place place, const char *what);   /* a tensor, statics alone as real or bool */
+/* A tensor, statics alone as real or bool. */
+Node *elab_tensor(Elab *e, const Value *v, Place place, const char *what);
 Node *elab_node(Elab *e, Op op, Node *const *args, int count, const Attr *attr, const Type *type, Place place);
 bool  elab_known(const Dim *dim, int64_t *value);   /* its symbols all have values */
 DType elab_real(const Elab *e);
-/* The broadcast of the shapes, aligned at the end: only a literal 1 and absent axes stretch. False without reporting. */
+/* The broadcast of the shapes, aligned at the end: only a literal 1 and absent axes stretch. False without
+ * reporting. */
 bool  elab_broadcast(const Elab *e, const Type *const *types, int count, Type *out);
 Node *elab_expand_to(Elab *e, Node *a, const Type *shape, Place place);   /* keeps a's dtype */
 
@@ -282,13 +287,15 @@ typedef struct AxisSub {
 } AxisSub;
 /* Up to 2 * MAX_RANK entries in order of the subscripts; -1 after reporting. */
 int elab_read_subscripts(Elab *e, const Type *type, const Expr *subs, AxisSub *out, Place place);
-/* The index tensors of a subscript, broadcast against each other, and the axis of the first; their number, -1 after reporting. */
+/* The index tensors of a subscript, broadcast against each other, and the axis of the first; their number, -1 after
+ * reporting. */
 int   elab_index_tensors(Elab *e, const AxisSub *subs, int count, Node **out, int *axis, Place place);
 /* The slices and new axes of a subscript; axes of index tensors stay whole. */
 Node *elab_apply_slices(Elab *e, Node *x, const AxisSub *subs, int count, Place place);
 
 /* label.c */
-const char *elab_label_path(Elab *e, const Expr *label);     /* "h.0" below the current instance; NULL after reporting */
+const char *elab_label_path(Elab *e, const Expr *label);     /* "h.0" below the current instance; NULL after
+                                                                reporting */
 bool  elab_enter_label(Elab *e, const char *path, Place place, bool share, const FnDecl *module);
 Value elab_instance_member(Elab *e, const char *path, const char *member, Place place);
 Value elab_label_value(Elab *e, const char *name);           /* an instance, or VALUE_none when no such label ran */
@@ -328,7 +335,8 @@ bool  evaluate_read(Elab *e, const Stmt *s, Evaluation *out);
 void  update_check_groups(Model *m, Diagnostics *d);         /* every pattern matches a parameter; once */
 void  update_check_using(Model *m, Diagnostics *d);          /* the optimizer, for a parameter made up */
 bool  pattern_matches(const char *pattern, const char *path);
-const char *pattern_fill(Elab *e, const char *pattern);      /* {i} replaced by the number or string that i is, when it is one */
+const char *pattern_fill(Elab *e, const char *pattern);      /* {i} replaced by the number or string that i is, when it
+                                                                is one */
 
 /* entry.c */
 int    entry_input_count(const FnDecl *fn);

@@ -203,7 +203,8 @@ static bool output_value(Elab *e, const char *name, const Value *v, Place place)
     return n != NULL;
 }
 
-/* One result is named after the fn, several are numbered. False when a value is an error, perhaps one reported long before. */
+/* One result is named after the fn, several are numbered. False when a value is an error, perhaps one reported long
+ * before. */
 static bool output_values(Elab *e, const char *name, Value v, Place place)
 {
     if (v.kind != VALUE_list) return output_value(e, name, &v, place);

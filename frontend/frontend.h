@@ -1,6 +1,6 @@
-/* The language: text to syntax tree, syntax tree to graphs. Elaboration inlines calls, binds shapes and resolves names; every
- * node keeps its place and call path. The frontend knows nothing of files with data or of running code: what `data` needs is asked
- * of a Host. */
+/* The language: text to syntax tree, syntax tree to graphs. Elaboration inlines calls, binds shapes and resolves names;
+ * every node keeps its place and call path. The frontend knows nothing of files with data or of running code: what
+ * `data` needs is asked of a Host. */
 #ifndef PTM_FRONTEND_H
 #define PTM_FRONTEND_H
 
@@ -9,18 +9,20 @@
 
 typedef struct Ast Ast;                  /* one parsed file with its imports; see ast.h */
 
-/* Reads a model file and what it imports (relative to the file, then in the gallery directories `search`, a NULL-terminated list).
- * NULL after reporting. Wrong files (binary, empty, huge, deeply nested, recursive import) end in one clear error. */
+/* Reads a model file and what it imports (relative to the file, then in the gallery directories `search`, a
+ * NULL-terminated list). NULL after reporting. Wrong files (binary, empty, huge, deeply nested, recursive import) end
+ * in one clear error. */
 Ast *ast_load(Arena *arena, const char *path, const char *const *search, Diagnostics *d);
 Ast *ast_parse(Arena *arena, const Source *source, const char *const *search, Diagnostics *d);
 void ast_print(const Ast *ast, FILE *out);                   /* stage "ast" */
 
-/* A value of the data phase that is not a number, text, list or stream of the language itself: opaque to the frontend. */
+/* A value of the data phase that is not a number, text, list or stream of the language itself: opaque to the
+ * frontend. */
 typedef struct HostValue {
     void *handle;                        /* owned by the host */
     enum { HOST_text, HOST_column, HOST_ids, HOST_ragged, HOST_tokenizer, HOST_array, HOST_stream } kind;
-    Type  type;                          /* array: its type; stream: the type of one batch element; ids: i32[N]; column and ragged: one
-                                            axis, the rows */
+    Type  type;                          /* array: its type; stream: the type of one batch element; ids: i32[N]; column
+                                            and ragged: one axis, the rows */
     const char *name;                    /* of an array that is a const of data: what its table is called; else NULL */
 } HostValue;
 
@@ -45,12 +47,14 @@ typedef struct Host {
     /* Calls a reader: up to 8 results. dims is the table for types of results. */
     bool (*call)(void *context, const char *name, const HostArg *args, int arg_count, Place place,
                  Arena *arena, Dims *dims, Diagnostics *d, HostArg *results, int *result_count);
-    /* tok["<s>"]: an id; tok(x): applies a tokenizer or label set; size(x): elements along an axis. All go through `call` with the names
-     * "[]", "()" and "size" and the value as first argument. */
-    /* A constant of `data` that was saved with the weights in use: taken in place of evaluating its expression. May be NULL; false: not saved. */
+    /* tok["<s>"]: an id; tok(x): applies a tokenizer or label set; size(x): elements along an axis. All go through
+     * `call` with the names "[]", "()" and "size" and the value as first argument. */
+    /* A constant of `data` that was saved with the weights in use: taken in place of evaluating its expression. May be
+     * NULL; false: not saved. */
     bool (*saved)(void *context, const char *name, Dims *dims, HostArg *out);
-    /* Runs a graph of data compiled, at concrete shapes. inputs[k] is an array for graph->inputs.at[k]; results[k] belongs to
-     * graph->outputs.at[k]: an array of that type, or a number or truth value where it has no axes. False after reporting. May be NULL. */
+    /* Runs a graph of data compiled, at concrete shapes. inputs[k] is an array for graph->inputs.at[k]; results[k]
+     * belongs to graph->outputs.at[k]: an array of that type, or a number or truth value where it has no axes. False
+     * after reporting. May be NULL. */
     bool (*run)(void *context, Graph *graph, const HostArg *inputs, Place place, Diagnostics *d, HostArg *results);
 } Host;
 
@@ -63,42 +67,49 @@ typedef struct ModelOptions {
     int            setting_count;
     const Host    *host;                 /* NULL: data is not evaluated, its constants become symbols */
     DType          real;                 /* what f32 in a source means: DT_f32, or DT_f64 for gradient checks */
-    bool           on_demand;            /* constants of data are evaluated when something asks for them and the train block is not
-                                            read, so that a command which runs one entry needs no more data than that entry */
+    bool           on_demand;            /* constants of data are evaluated when something asks for them and the train
+                                            block is not read, so that a command which runs one entry needs no more data
+                                            than that entry */
 } ModelOptions;
 
 /* A model: an elaborated file. Owns (in its arena) the dims table shared by all its graphs. */
 typedef struct Model Model;
 
-/* Evaluates constants and `data`, checks declarations and the `train` block. NULL or a model; errors are in `d` either way. */
+/* Evaluates constants and `data`, checks declarations and the `train` block. NULL or a model; errors are in `d` either
+ * way. */
 Model *model_new(Arena *arena, const Ast *ast, const ModelOptions *options, Diagnostics *d);
 Dims  *model_dims(const Model *m);
 
-/* `ptm check`: elaborates every function and module that can be an entry with symbolic dimensions, and everything `train` uses
- * with its streams; reports unused settings, constants and parameters. */
+/* `ptm check`: elaborates every function and module that can be an entry with symbolic dimensions, and everything
+ * `train` uses with its streams; reports unused settings, constants and parameters. */
 void model_check(Model *m, Diagnostics *d);
 
-/* A constant of `data` or the file, by name, for commands (`V`, tokenizer `tok`): false when absent, or after reporting. */
+/* A constant of `data` or the file, by name, for commands (`V`, tokenizer `tok`): false when absent, or after
+ * reporting. */
 bool model_constant(Model *m, const char *name, HostArg *out, Diagnostics *d);
-/* All host values that are `const` in data, in order: saved with the weights. None while they are evaluated on demand. */
+/* All host values that are `const` in data, in order: saved with the weights. None while they are evaluated on
+ * demand. */
 int  model_constant_count(const Model *m);
 const char *model_constant_name(const Model *m, int i);
 HostArg     model_constant_value(const Model *m, int i);
 
-/* The arrays among constants evaluated so far, also those inside lists ("levels.0.1"): inputs of storage STORE_const, by name, of the graphs that use them. */
+/* The arrays among constants evaluated so far, also those inside lists ("levels.0.1"): inputs of storage STORE_const,
+ * by name, of the graphs that use them. */
 int              model_table_count(const Model *m);
 const HostValue *model_table(const Model *m, int i);
 
 /* One bound argument of an entry. */
 typedef struct EntryArg {
-    Type        type;                    /* its shape binds the entry's dimension symbols; the symbols then carry values */
+    Type        type;                    /* its shape binds the entry's dimension symbols; the symbols then carry
+                                            values */
     const char *name;
 } EntryArg;
 
-/* Elaborates the file-level fn `name` at these argument types (arg_count -1: symbolic, from its own signature). `training` is the ambient
- * flag. Parameters reached are recorded in the model. NULL after errors. */
+/* Elaborates the file-level fn `name` at these argument types (arg_count -1: symbolic, from its own signature).
+ * `training` is the ambient flag. Parameters reached are recorded in the model. NULL after errors. */
 Graph *model_entry(Model *m, const char *name, const EntryArg *args, int arg_count, bool training, Diagnostics *d);
-int         model_entry_parameters(const Model *m, const char *name);    /* number of tensor parameters; -1 when there is no such fn */
+/* Number of tensor parameters; -1 when there is no such fn. */
+int         model_entry_parameters(const Model *m, const char *name);
 const char *model_entry_parameter(const Model *m, const char *name, int i);
 
 /* The model's parameters, in order of first reach, over all entries elaborated so far. */
@@ -106,7 +117,8 @@ typedef struct Param {
     const char *path;                    /* "h.0.attn.query.weight" */
     Type        type;
     bool        trained;                 /* a gradient may be taken */
-    const Graph *initial;                /* inputs: ambient "seed" and tables; result "0" of the parameter's type. Key: (seed, path) */
+    const Graph *initial;                /* inputs: ambient "seed" and tables; result "0" of the parameter's type. Key:
+                                            (seed, path) */
     const Origin *origin;
 } Param;
 int          model_param_count(const Model *m);
@@ -119,7 +131,8 @@ typedef struct StreamUse {               /* argument k of an entry is fed from t
     const char *name;                    /* of the pipeline value: "batch" */
 } StreamUse;
 
-/* evaluate NAME = post(mean(entry(streams)), ..): each term is an entry over finite streams reduced in f64 over the pass. */
+/* evaluate NAME = post(mean(entry(streams)), ..): each term is an entry over finite streams reduced in f64 over the
+ * pass. */
 typedef struct EvalTerm {
     const char *entry;                   /* a graph of its own for each: see graph */
     Graph      *graph;                   /* result "0"; NULL until model_entry-like elaboration by model_eval_graph */
@@ -149,11 +162,12 @@ typedef struct TrainSpec {
 } TrainSpec;
 const TrainSpec *model_train(const Model *m);
 
-/* The optimizer's code for one parameter, as `using` says with the groups that match; see passes.h ParamUpdate. `steps` is the length of the
- * stage for schedules, `epoch_steps` of a pass. NULL after errors. */
+/* The optimizer's code for one parameter, as `using` says with the groups that match; see passes.h ParamUpdate. `steps`
+ * is the length of the stage for schedules, `epoch_steps` of a pass. NULL after errors. */
 Graph *model_update(Model *m, const Param *param, int64_t steps, int64_t epoch_steps, Diagnostics *d);
 
-/* The initial value of a state that a graph of this model reads ("optimizer.wte.weight.m"): a graph like Param.initial. NULL: unknown name. */
+/* The initial value of a state that a graph of this model reads ("optimizer.wte.weight.m"): a graph like Param.initial.
+ * NULL: unknown name. */
 const Graph *model_state_initial(const Model *m, const char *name);
 
 /* The graph of an evaluation's term when its streams give batches of these types (a short last batch has others). */

@@ -1,4 +1,5 @@
-/* The prelude's files, compiled in by frontend/embed.cmake: every fn in them is in scope of every model. Ends with name NULL. */
+/* The prelude's files, compiled in by frontend/embed.cmake: every fn in them is in scope of every model. Ends with name
+ * NULL. */
 #ifndef PTM_PRELUDE_H
 #define PTM_PRELUDE_H
 

@@ -71,7 +71,7 @@ Value elab_error(Elab *e, Place place, const char *format, ...)
     if (shown == origin) {
         diag_error(e->d, place, "%s", text);
     } else {
-        if (elab_same_place(&shown->place, &e->blamed)) return value_error();    /* one mistake, felt at several places */
+        if (elab_same_place(&shown->place, &e->blamed)) return value_error();  /* one mistake, felt at several places */
         e->blamed = shown->place;
         diag_error(e->d, shown->place, "in %s: %s", origin->callee ? origin->callee : "the prelude", text);
         diag_note(e->d, place, "here");

@@ -15,7 +15,8 @@ typedef enum ValueKind {
     VALUE_tensor,    /* node */
     VALUE_instance,  /* text: the path of a label */
     VALUE_host,      /* host: text, ids, tokenizers, streams */
-    VALUE_unknown    /* a constant of `data` while data is not evaluated; text: its name. As a number: the symbol of that name */
+    VALUE_unknown    /* a constant of `data` while data is not evaluated; text: its name. As a number: the symbol of
+                        that name */
 } ValueKind;
 
 typedef struct Value Value;

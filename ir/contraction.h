@@ -1,11 +1,13 @@
-/* How an einsum becomes a product: operands as strided views of stored values, letters grouped into batch, m, n and k. Shared by
- * `fuse`, which must know whether an operand can be read where it lies, and by the code generator, which fills the table. */
+/* How an einsum becomes a product: operands as strided views of stored values, letters grouped into batch, m, n and k.
+ * Shared by `fuse`, which must know whether an operand can be read where it lies, and by the code generator, which
+ * fills the table. */
 #ifndef PTM_CONTRACTION_H
 #define PTM_CONTRACTION_H
 
 #include "ir/graph.h"
 
-/* A value read through movement: element (i0, i1, ..) of the node is element offset + sum of i_k * stride[k] of `base`. */
+/* A value read through movement: element (i0, i1, ..) of the node is element offset + sum of i_k * stride[k] of
+ * `base`. */
 typedef struct View {
     const Node *base;
     int64_t     offset;
@@ -13,12 +15,12 @@ typedef struct View {
     int64_t     stride[MAX_RANK];
 } View;
 
-/* Follows permute, slice, expand and reshape from `node` to the first node for which stored() holds. False when a reshape
- * cannot be written as strides or another operator stands between. Needs valued dimensions. */
+/* Follows permute, slice, expand and reshape from `node` to the first node for which stored() holds. False when a
+ * reshape cannot be written as strides or another operator stands between. Needs valued dimensions. */
 bool view_find(const Node *node, bool (*stored)(void *context, const Node *node), void *context, View *view);
 
-/* C[batch](m, n) = sum over k of A[batch](m, k) B[batch](k, n). When `swapped`, A is the einsum's second argument. Letters of a
- * group merge into one stride where their strides allow; further m or n letters become batch axes. */
+/* C[batch](m, n) = sum over k of A[batch](m, k) B[batch](k, n). When `swapped`, A is the einsum's second argument.
+ * Letters of a group merge into one stride where their strides allow; further m or n letters become batch axes. */
 typedef struct Contraction {
     bool    swapped;
     int64_t m, n, k;
@@ -27,9 +29,9 @@ typedef struct Contraction {
     int64_t batch[4], a_batch[4], b_batch[4], c_batch[4];
 } Contraction;
 
-/* False when the letters or strides do not fit a product (k does not merge, neither stride of an operand is 1, the result
- * ends in a batch letter while both operands have letters of their own, more than 4 batch axes): the caller then stores
- * an operand in another order, or multiplies and sums. */
+/* False when the letters or strides do not fit a product (k does not merge, neither stride of an operand is 1, the
+ * result ends in a batch letter while both operands have letters of their own, more than 4 batch axes): the caller then
+ * stores an operand in another order, or multiplies and sums. */
 bool contraction_find(const Node *einsum, const View *a, const View *b, Contraction *out);
 
 #endif

@@ -1,8 +1,8 @@
 /* Dimensions: integer polynomials in the user's symbols, kept in normal form and hash-consed, so that equal dimensions
  * of one table are equal pointers (LANGUAGE reference, "Dimensions"). Atoms are symbols and floor(p/k), with
  * floor((p + k*q)/k) = floor(p/k) + q, floor(floor(p/j)/k) = floor(p/(j*k)) and common factors cancelled. A symbol may
- * carry a value; values never take part in identity. Where a coefficient leaves 64 bits, or a polynomial grows past what any
- * program needs, the result is the one dimension for which dim_is_overflow holds; no type may have it. */
+ * carry a value; values never take part in identity. Where a coefficient leaves 64 bits, or a polynomial grows past
+ * what any program needs, the result is the one dimension for which dim_is_overflow holds; no type may have it. */
 #ifndef PTM_DIM_H
 #define PTM_DIM_H
 
@@ -14,14 +14,15 @@
 typedef struct Dim  Dim;               /* immutable */
 typedef struct Dims Dims;              /* the table that owns them */
 
-/* FIXED: known at generation. COUNTED: known when the step runs, at most `bound`; occupies the bound, is iterated to the
- * count (reserved: no pass makes one yet). */
+/* FIXED: known at generation. COUNTED: known when the step runs, at most `bound`; occupies the bound, is iterated to
+ * the count (reserved: no pass makes one yet). */
 typedef enum DimKind { DIM_fixed, DIM_counted } DimKind;
 
 Dims *dims_new(Arena *arena);
 
 const Dim *dim_int(Dims *t, int64_t value);
-/* The symbol of this name; `value` -1 leaves it unvalued. A second call with another value is an error of the caller. */
+/* The symbol of this name; `value` -1 leaves it unvalued. A second call with another value is an error of the
+ * caller. */
 const Dim *dim_symbol(Dims *t, const char *name, int64_t value);
 const Dim *dim_counted(Dims *t, const char *name, const Dim *bound);
 void       dim_set_value(Dims *t, const char *symbol, int64_t value);
@@ -39,8 +40,10 @@ bool    dim_is_int(const Dim *d, int64_t *value);            /* a literal, not a
 bool    dim_is(const Dim *d, int64_t value);                 /* dim_is_int and equal */
 bool    dim_mentions(const Dim *d, const char *symbol);
 DimKind dim_kind(const Dim *d);
-int64_t dim_value(const Dim *d);                             /* every symbol valued: the value; else -1. The bound when counted */
-bool    dim_evaluate(const Dim *d, int64_t *value);          /* the same for values that may be negative; false when unvalued */
+int64_t dim_value(const Dim *d);                             /* every symbol valued: the value; else -1. The bound when
+                                                                counted */
+bool    dim_evaluate(const Dim *d, int64_t *value);          /* the same for values that may be negative; false when
+                                                                unvalued */
 bool    dim_is_overflow(const Dim *d);
 
 const char *dim_text(Arena *arena, const Dim *d);   /* "T + 1", "4*H", "(T + 1)//2": language syntax */

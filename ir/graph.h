@@ -56,12 +56,13 @@ typedef enum Storage {
 } Storage;
 const char *storage_name(Storage s);
 
-/* Everything about a node that is not a type or an argument. Unused fields are zero; texts are interned in the graph, so
- * two attributes are equal exactly when their bytes are. ops.def says which operator uses which field. */
+/* Everything about a node that is not a type or an argument. Unused fields are zero; texts are interned in the graph,
+ * so two attributes are equal exactly when their bytes are. ops.def says which operator uses which field. */
 typedef struct Attr {
     int         axis;
     uint32_t    axes;                    /* bit k: axis k of the argument */
-    int8_t      map[MAX_RANK];           /* permute: result axis k is argument axis map[k]; expand: argument axis k is result axis map[k] */
+    int8_t      map[MAX_RANK];           /* permute: result axis k is argument axis map[k]; expand: argument axis k is
+                                            result axis map[k] */
     const Dim  *start[MAX_RANK];         /* slice: first index; pad: zeros before */
     int64_t     step[MAX_RANK];          /* slice: signed step, never 0; window: step[0] */
     const char *text;                    /* einsum: "bhtd,bhsd->bhts"; input: its name; uniform, integers: the key */
@@ -108,14 +109,17 @@ const char *graph_text(Graph *g, const char *text);                     /* inter
 /* A second output of the same kind and name replaces the first. */
 void   graph_output(Graph *g, OutputKind kind, const char *name, Node *node);
 Node  *graph_find_input(const Graph *g, const char *name);              /* NULL when absent */
-/* An input that a later run finds as it was, or as it was updated. Those of storage `data` are filled before every run. */
+/* An input that a later run finds as it was, or as it was updated. Those of storage `data` are filled before every
+ * run. */
 bool   graph_input_stays(const Node *node);
 
-/* Makes a node, or returns the equal one made before (with g->origin added to its origins). The shape rule of the row checks
- * types and attributes and computes the result type; `type` gives what the row says it must (dtype of a cast, shape of a
- * reshape …) and is NULL elsewhere. On a violation it returns NULL and *why says what was found and expected. Commutative
- * operators are not reordered here. Nodes whose arguments are all constants stay as they are: folding is `simplify`. */
-Node *graph_node(Graph *g, Op op, Node *const *args, int arg_count, const Attr *attr, const Type *type, const char **why);
+/* Makes a node, or returns the equal one made before (with g->origin added to its origins). The shape rule of the row
+ * checks types and attributes and computes the result type; `type` gives what the row says it must (dtype of a cast,
+ * shape of a reshape …) and is NULL elsewhere. On a violation it returns NULL and *why says what was found and
+ * expected. Commutative operators are not reordered here. Nodes whose arguments are all constants stay as they are:
+ * folding is `simplify`. */
+Node *graph_node(Graph *g, Op op, Node *const *args, int arg_count, const Attr *attr, const Type *type,
+                 const char **why);
 
 /* Builders for passes: the same, but a violation is our bug: they print the node and abort. */
 Node *make_input(Graph *g, Storage storage, const char *name, Type type);
@@ -127,13 +131,13 @@ Node *make_where(Graph *g, Node *condition, Node *a, Node *b);
 Node *make_cast(Graph *g, Node *a, DType dtype);
 Node *make_reduce(Graph *g, Op op, Node *a, uint32_t axes);              /* sum, reduce_max */
 Node *make_expand(Graph *g, Node *a, const int8_t *map, Type type);
-Node *make_broadcast(Graph *g, Node *a, Type type);                      /* expand aligned at the end; identity when equal */
+Node *make_broadcast(Graph *g, Node *a, Type type); /* expand aligned at the end; identity when equal */
 Node *make_permute(Graph *g, Node *a, const int8_t *map);
 Node *make_reshape(Graph *g, Node *a, Type type);
 Node *make_slice(Graph *g, Node *a, const Dim *const *start, const int64_t *step, Type type);
 Node *make_pad(Graph *g, Node *a, const Dim *const *before, Type type);
 Node *make_einsum(Graph *g, const char *equation, Node *a, Node *b);
-Node *make_full(Graph *g, Type type, double value);                      /* expand of a const; value 0 or 1 for integers too */
+Node *make_full(Graph *g, Type type, double value); /* expand of a const; value 0 or 1 for integers too */
 Node *make_cumsum(Graph *g, Node *a, int axis);
 Node *make_concat(Graph *g, Node *const *args, int count, int axis);
 Node *make_window(Graph *g, Node *a, int axis, int64_t step, Type type);
@@ -154,9 +158,10 @@ const char *op_doc(Op op);
 bool        op_find(const char *name, Op *out);
 int         op_arity(Op op);                                             /* -1: any number */
 bool        op_is_element(Op op);
-bool        op_is_movement(Op op);                                       /* reshape permute expand slice pad concat window */
+bool        op_is_movement(Op op);  /* reshape permute expand slice pad concat window */
 
-/* Checks every invariant (types, ids, argument order, unique inputs, outputs in the graph). Returns NULL or the reason. */
+/* Checks every invariant (types, ids, argument order, unique inputs, outputs in the graph). Returns NULL or the
+ * reason. */
 const char *graph_verify(const Graph *g, Arena *arena);
 
 /* Text: prints and reads back identically, origins included.

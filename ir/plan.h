@@ -20,29 +20,31 @@ typedef enum MemoryBlock {
  *            or A (one value a row).
  *   columns  R and C some: one level of reductions over R of values of size A*R*C, then element work on A*C; outputs
  *            have A*C elements.
- *   Nodes inside are element operators, movement, gather, const, iota, draws, casts and the reductions named above; a value
- *   is computed at an index by asking its arguments at the index their movement maps it to. A node inside stands in one or
- *   more of three places:
+ *   Nodes inside are element operators, movement, gather, const, iota, draws, casts and the reductions named above; a
+ *   value is computed at an index by asking its arguments at the index their movement maps it to. A node inside stands
+ *   in one or more of three places:
  *     full   asked at its own row-major position p in A*R*C (in A for a map);
- *     row    asked at its own row-major position in A (rows) or A*C (columns): computed once a row or column. The results of
- *            the reductions stand here and nowhere else;
+ *     row    asked at its own row-major position in A (rows) or A*C (columns): computed once a row or column. The
+ *            results of the reductions stand here and nowhere else;
  *     other  asked at an index that movement or gather computes. Nothing that this kernel writes, and none of its
  *            reductions, stands here.
  *   Places go by position, not by axis: an output or argument may have other axes than `space` with the same number of
- *   elements ([B, T, 1] beside [B, T], [B*T, D] beside [B, T, D]); element operators, casts and reshapes keep the position.
+ *   elements ([B, T, 1] beside [B, T], [B*T, D] beside [B, T, D]); element operators, casts and reshapes keep the
+ *   position.
  *   From full to row leads an expand whose argument has all of A's axes and none (or 1) of R's.
- *   Passes: a reduction runs in pass 0 when no other reduction of the kernel feeds it, else one after the latest that does.
+ *   Passes: a reduction runs in pass 0 when no other reduction of the kernel feeds it, else one after the latest that
+ *   does.
  *   All outputs of A*R elements are written in one pass: the later of the last reduction's pass and one past the last
  *   reduction that feeds any of them. Values in `keep` are computed in the first pass that needs them.
- *   Within a pass all values of an element (or vector) are computed before any of them is written, so that an output may lie
- *   in the bytes of an input that is read at that element only (Buffer.takes_over).
- * CONTRACT: one einsum, operands and result in memory; nodes are the movement between inputs and the einsum, and the einsum
- *   last. view_find(operand, "is among inputs") and contraction_find succeed. f32 or f64.
- * SCATTER: the scatter is the last node. Its base is an input (copied, unless the output takes it over), or movement of a
- *   const, with which the output is filled. Then rows are set or added in order; the values, indices and their element work
- *   may be inside. Spread over the columns behind the indexed axes, so order never depends on threads.
- * COPY: inputs[0] is a stored value, outputs[0] the OP_input (parameter or state) whose place receives it: a new value that
- *   could not be written in place. No nodes. Same bytes on both sides. */
+ *   Within a pass all values of an element (or vector) are computed before any of them is written, so that an output
+ *   may lie in the bytes of an input that is read at that element only (Buffer.takes_over).
+ * CONTRACT: one einsum, operands and result in memory; nodes are the movement between inputs and the einsum, and the
+ *   einsum last. view_find(operand, "is among inputs") and contraction_find succeed. f32 or f64.
+ * SCATTER: the scatter is the last node. Its base is an input (copied, unless the output takes it over), or movement of
+ *   a const, with which the output is filled. Then rows are set or added in order; the values, indices and their
+ *   element work may be inside. Spread over the columns behind the indexed axes, so order never depends on threads.
+ * COPY: inputs[0] is a stored value, outputs[0] the OP_input (parameter or state) whose place receives it: a new value
+ *   that could not be written in place. No nodes. Same bytes on both sides. */
 typedef enum KernelKind { KERNEL_loop, KERNEL_contract, KERNEL_scatter, KERNEL_copy } KernelKind;
 
 /* A stored value. Reshapes of a stored value share its buffer. */
@@ -53,22 +55,26 @@ struct Buffer {
     int64_t      bytes;
     MemoryBlock  block;
     int64_t      offset;                 /* in the block, 64-byte aligned; -1 before `plan` */
-    int          first, last;            /* kernels (positions) between which it is alive, both included: from -1 when it is
-                                            filled before the step, to kernels.count when it is read after it */
+    int          first, last;            /* kernels (positions) between which it is alive, both included: from -1 when
+                                            it is filled before the step, to kernels.count when it is read after it */
     Buffer      *takes_over;             /* written in place of this one (same bytes), or NULL */
-    const char  *category;               /* for the certificate: "parameters", "gradients", "optimizer state", "saved activations", "scratch" … */
+    const char  *category;               /* for the certificate: "parameters", "gradients", "optimizer state", "saved
+                                            activations", "scratch" … */
 };
 
 typedef struct Kernel {
     KernelKind  kind;
     int         id;
     Vec(Node *) nodes;                   /* computed inside, arguments first */
-    Vec(Node *) inputs;                  /* read from memory; each has a buffer, a reshape of a stored value its argument's */
+    Vec(Node *) inputs;                  /* read from memory; each has a buffer, a reshape of a stored value its
+                                            argument's */
     Vec(Node *) aligned;                 /* of inputs: read in place full or row only, never at another index */
     Vec(Node *) outputs;                 /* among nodes (a copy excepted): written to memory, dense, row-major */
-    Vec(Node *) keep;                    /* rows: dear full values needed in several passes: held in scratch, or in their own output */
+    Vec(Node *) keep;                    /* rows: dear full values needed in several passes: held in scratch, or in
+                                            their own output */
     int         a_rank, r_rank, c_rank;
-    const Dim  *space[2 * MAX_RANK];     /* a_rank + r_rank + c_rank dimensions; contract and scatter: the result's, all in A */
+    const Dim  *space[2 * MAX_RANK];     /* a_rank + r_rank + c_rank dimensions; contract and scatter: the result's, all
+                                            in A */
     const char *reason;                  /* why it ends here: the refusal to fuse on, for --explain */
 } Kernel;
 
@@ -77,7 +83,8 @@ typedef struct Plan {
     const Graph *graph;
     Vec(Kernel *) kernels;               /* in order of execution after `schedule` */
     Vec(Buffer *) buffers;
-    Buffer **buffer_of;                  /* by node id; NULL: never stored. A reshape of a stored value has its buffer */
+    Buffer **buffer_of;                  /* by node id; NULL: never stored. A reshape of a stored value has its
+                                            buffer */
     /* by node id: a product that is rounded once, together with the add or sum that alone uses it (a multiply-add), in
      * every kernel that computes it. It is no value of its own: neither stored nor kept */
     bool    *contracted;
@@ -95,7 +102,8 @@ typedef struct Layout {
 /* Places every param, state and const input of the graphs, in order of first mention, 64-byte aligned. Needs values. */
 Layout     *layout_new(Arena *arena, const Graph *const *graphs, int count);
 
-int64_t     kernel_extent(const Kernel *k, int first, int count);    /* product of the dimensions of `space` from `first` on */
+int64_t     kernel_extent(const Kernel *k, int first, int count);    /* product of the dimensions of `space` from
+                                                                        `first` on */
 /* Whether a kernel may write an output into the bytes of a stored value that nothing reads after this kernel: it
  * reads them at the element it writes, or not at all. */
 bool        kernel_may_take_over(const Plan *p, const Kernel *k, const Node *output, const Buffer *old);
@@ -103,6 +111,7 @@ bool        kernel_may_take_over(const Plan *p, const Kernel *k, const Node *out
 const char *kernel_kind_name(const Kernel *k);               /* map, rows, columns, contract, scatter, copy */
 const char *block_name(MemoryBlock block);
 void        plan_print(const Plan *p, FILE *out);            /* stages fuse, schedule and plan, as far as filled in */
-const char *plan_verify(const Plan *p, Arena *arena);        /* dependences, coverage, no overlap of live buffers; NULL or the reason */
+const char *plan_verify(const Plan *p, Arena *arena);        /* dependences, coverage, no overlap of live buffers; NULL
+                                                                or the reason */
 
 #endif

@@ -215,7 +215,8 @@ static const char *check_overlap(const Proof *v)
         for (int j = i + 1; j < count; j++) {
             const Buffer *a = at[i], *b = at[j];
             if (a->block != b->block || b->offset >= a->offset + a->bytes) break;
-            if (b->bytes == 0 || a->last < b->first || b->last < a->first || hands_over(a, b) || hands_over(b, a)) continue;
+            if (b->bytes == 0 || a->last < b->first || b->last < a->first || hands_over(a, b) || hands_over(b, a))
+                continue;
             return arena_print(v->arena,
                                "buffers b%d and b%d overlap at %s + %" PRId64 " and are both alive at kernel %d", a->id,
                                b->id, block_name(a->block), b->offset, a->first > b->first ? a->first : b->first);

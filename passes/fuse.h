@@ -9,8 +9,8 @@
 /* fuse_rewrite.c: the graph in the operators that kernels are made of. */
 Graph *fuse_rewrite(Arena *arena, const Graph *graph);
 
-/* fuse_softmax.c: p = e / spread(z), or e * spread(1 / z), with e = exp(x - spread(max(x))) and z = sum(e) over the same
- * rows. */
+/* fuse_softmax.c: p = e / spread(z), or e * spread(1 / z), with e = exp(x - spread(max(x))) and z = sum(e) over the
+ * same rows. */
 typedef struct Softmax {
     const Node *p, *spread;              /* p NULL: none. spread: the expand that p divides or multiplies by */
     const Node *e, *z;                   /* z before it is spread */

@@ -44,8 +44,8 @@ int fuse_node_cost(const Node *node)
 
 enum { EXPENSE_NODES = 160 };            /* where counting stops */
 
-/* What one element of a node costs when it is computed from anchors and inputs: operations, loads of values about as large
- * as the node, different values read. */
+/* What one element of a node costs when it is computed from anchors and inputs: operations, loads of values about as
+ * large as the node, different values read. */
 typedef struct Expense {
     int cost, loads, reads, nodes;
 } Expense;

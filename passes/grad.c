@@ -62,7 +62,8 @@ static Node *gradient_of_argument(Graph *g, Node *node, Node *d, int k)
 {
     switch (node->op) {
 #define ELEMENT(name, ...) case OP_##name: return element_gradient(g, node, d, k);
-#define STRUCTURAL(name, arity, kind, attrs, shape, gradient, ...) case OP_##name: return grad_##gradient(g, node, d, k);
+#define STRUCTURAL(name, arity, kind, attrs, shape, gradient, ...) \
+    case OP_##name: return grad_##gradient(g, node, d, k);
 #include "ir/ops.def"
 #undef ELEMENT
 #undef STRUCTURAL

@@ -5,16 +5,18 @@
 #include "ir/graph.h"
 #include "ir/plan.h"
 
-/* The optimizer's code for one parameter, elaborated by the frontend: a graph over the same dims whose inputs are "w" and "g"
- * (STORE_data, the parameter's type), its states (STORE_state, already named "optimizer.<parameter path>.<state>"), and ambient
- * "step"; its results are "w" (the new value) and, if the optimizer has a learning rate, "lr"; its updates are the states. */
+/* The optimizer's code for one parameter, elaborated by the frontend: a graph over the same dims whose inputs are "w"
+ * and "g" (STORE_data, the parameter's type), its states (STORE_state, already named "optimizer.<parameter
+ * path>.<state>"), and ambient "step"; its results are "w" (the new value) and, if the optimizer has a learning rate,
+ * "lr"; its updates are the states. */
 typedef struct ParamUpdate {
     const char  *param;
     const Graph *code;
 } ParamUpdate;
 
 typedef struct PassOptions {
-    const char  *loss;                   /* result to differentiate: f32 or f64 scalar; NULL: grad and update are skipped */
+    const char  *loss;                   /* result to differentiate: f32 or f64 scalar; NULL: grad and update are
+                                            skipped */
     const char *const *trained;          /* names of the parameters to differentiate for */
     int          trained_count;
     const ParamUpdate *updates;          /* one per trained parameter, or NULL: gradients stay as results "d <param>" */
@@ -27,8 +29,8 @@ typedef struct PassOptions {
     void *context;
 } PassOptions;
 
-/* Runs the passes in order. Returns the plan (NULL when stop_after ended before `fuse`, or after reporting errors such as an
- * operator without gradient). */
+/* Runs the passes in order. Returns the plan (NULL when stop_after ended before `fuse`, or after reporting errors such
+ * as an operator without gradient). */
 Plan *passes_run(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 
 int         pass_count(void);

@@ -30,7 +30,8 @@ static bool count_steps(Session *s, const TrainSpec *train, StepSource *out)
                : train->steps           ? train->steps
                                         : train->epochs * out->epoch_steps;
     if (out->epoch_steps > 0) return true;
-    session_fail(s, "%s is too short for one batch of %s", train->streams[0].name, type_text(s->arena, &train->streams[0].stream.type));
+    session_fail(s, "%s is too short for one batch of %s", train->streams[0].name,
+                 type_text(s->arena, &train->streams[0].stream.type));
     return false;
 }
 
@@ -139,7 +140,8 @@ bool build_initial(Session *s, const StepSource *step, const Layout *layout, Bui
             const Node *input = code->inputs.at[i];
             if (input->attr.storage != STORE_state) continue;
             const char *name = input->attr.text;
-            if (!add_initial(s, graph, STORE_state, name, input->type, model_state_initial(s->model, name))) return false;
+            if (!add_initial(s, graph, STORE_state, name, input->type, model_state_initial(s->model, name)))
+                return false;
         }
     }
     PassOptions passes = { .layout = layout };

@@ -1,5 +1,6 @@
-/* The memory certificate: what training occupies, evaluations included; how near the step's plan is to its lower bound, and the
- * largest tensors alive at its peak. Everything in the arena is known before the first step; what stays outside is listed as such. */
+/* The memory certificate: what training occupies, evaluations included; how near the step's plan is to its lower bound,
+ * and the largest tensors alive at its peak. Everything in the arena is known before the first step; what stays outside
+ * is listed as such. */
 #include "frontend/cli/run.h"
 
 #include <stdlib.h>
@@ -74,8 +75,10 @@ static void print_largest(FILE *out, Arena *arena, const Plan *plan)
         const Node *node = b->node;
         const Origin *origin = node->origin_count ? node->origins[0] : NULL;
         const char *name = node->op == OP_input ? node->attr.text : origin ? origin->path : "";
-        while (origin && origin->caller && origin->place.source && origin->place.source->builtin) origin = origin->caller;
-        fprintf(out, "  %12s  %-26s %-18s", amount(arena, b->bytes), type_text(arena, &node->type), b->category ? b->category : "");
+        while (origin && origin->caller && origin->place.source && origin->place.source->builtin)
+            origin = origin->caller;
+        fprintf(out, "  %12s  %-26s %-18s", amount(arena, b->bytes), type_text(arena, &node->type),
+                b->category ? b->category : "");
         if (origin && origin->place.source)
             fprintf(out, " %s:%u %s", origin->place.source->path, origin->place.line, name);
         fputc('\n', out);
@@ -105,10 +108,12 @@ static int64_t print_work(FILE *out, Arena *arena, const Run *r, const RtMemory 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         fprintf(out, "      %-18s %12s  at the peak\n", parts[i], amount(arena, category_bytes(plan, parts[i])));
     fprintf(out, "      %-18s %12s  (efficiency %.1f %%, order: %s)\n", "lower bound", amount(arena, plan->lower_bound),
-            memory->step ? 100.0 * (double)plan->lower_bound / (double)memory->step : 100.0, plan->order ? plan->order : "as built");
+            memory->step ? 100.0 * (double)plan->lower_bound / (double)memory->step : 100.0,
+            plan->order ? plan->order : "as built");
     if (r->evaluation_count) detail(out, arena, "evaluations", memory->evaluation);
     if (initial <= arena_bytes) return arena_bytes;
-    fprintf(out, "  %-22s %12s  (before the first step, in place of the arena)\n", "initial values", amount(arena, initial));
+    fprintf(out, "  %-22s %12s  (before the first step, in place of the arena)\n", "initial values",
+            amount(arena, initial));
     return initial;
 }
 
@@ -126,7 +131,8 @@ void certificate_print(FILE *out, const Run *r, const RtMemory *memory)
     if (layout->const_bytes) line(out, arena, "tables", layout->const_bytes);
     int64_t work = print_work(out, arena, r, memory);
     fprintf(out, "  %-22s %12s  (%d threads)\n", "thread scratch", amount(arena, scratch), rt_pool_threads(r->pool));
-    line(out, arena, "total", layout->param_bytes + layout->state_bytes + memory->states + layout->const_bytes + work + scratch);
+    line(out, arena, "total", layout->param_bytes + layout->state_bytes + memory->states + layout->const_bytes + work
+         + scratch);
     fprintf(out, "outside: code %s, the data read, OpenBLAS (128 MiB of address space a thread), the compiler\n",
             amount(arena, statistics.code_bytes));
     print_largest(out, arena, r->train.plan);

@@ -37,7 +37,8 @@ static void print_array(Session *s, const HostValue *value)
     const DataArray *a = host_array(value);
     int64_t count = data_array_count(a);
     printf("%s", type_text(s->arena, &value->type));
-    for (int64_t i = 0; i < count && i < PIECES_SHOWN; i++) printf(i ? " %.6g" : ": %.6g", rt_element(a->data, a->dtype, i));
+    for (int64_t i = 0; i < count && i < PIECES_SHOWN; i++)
+        printf(i ? " %.6g" : ": %.6g", rt_element(a->data, a->dtype, i));
     puts(count > PIECES_SHOWN ? " ..." : "");
 }
 
@@ -56,7 +57,8 @@ static void print_constant(Session *s, const char *name, const HostArg *value)
 static void print_row(const RtStream *stream, const char *row, int64_t per_row)
 {
     printf("  [");
-    for (int64_t i = 0; i < per_row && i < VALUES_SHOWN; i++) printf(i ? " %g" : "%g", rt_element(row, stream->dtype, i));
+    for (int64_t i = 0; i < per_row && i < VALUES_SHOWN; i++)
+        printf(i ? " %g" : "%g", rt_element(row, stream->dtype, i));
     fputs(per_row > VALUES_SHOWN ? " ...]" : "]", stdout);
     if (stream->tokenizer && stream->dtype == RT_i32) {
         int64_t size;
@@ -90,7 +92,8 @@ static int show(Session *s)
     RtData *data = host_data_runtime(s->data);
     for (int i = 0; i < rt_data_source_count(data); i++) {
         const DataSource *source = rt_data_source(data, i);
-        printf("%-10s %s, %lld bytes\n", source->name, source->file ? source->file : "built-in corpus", (long long)source->text.size);
+        printf("%-10s %s, %lld bytes\n", source->name, source->file ? source->file : "built-in corpus",
+               (long long)source->text.size);
     }
     const TrainSpec *train = model_train(s->model);
     if (!train->minimize) return EXIT_GOOD;

@@ -95,7 +95,8 @@ static int dump_source(Session *s, StepSource *source, const char *stage, bool a
     source->passes.stop_after = stage;
     passes_run(s->arena, source->graph, &source->passes, s->diagnostics);
     if (!session_report(s)) return EXIT_BAD_INPUT;
-    if (!wanted.shown) return session_fail(s, "this entry does not go through %s (it belongs to the training step)", stage);
+    if (!wanted.shown)
+        return session_fail(s, "this entry does not go through %s (it belongs to the training step)", stage);
     return EXIT_GOOD;
 }
 

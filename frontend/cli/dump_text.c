@@ -15,7 +15,7 @@ bool graph_text_is(const char *path)
         const char *word = line + strspn(line, " \t\r\n");
         found = !strncmp(word, "graph", 5) && strchr(" \t\r\n", word[5]);
         goes_on = *word == '#' || !*word;
-        if (goes_on && !strchr(line, '\n')) goes_on = false;             /* a comment longer than any of ours: a model's */
+        if (goes_on && !strchr(line, '\n')) goes_on = false;    /* a comment longer than any of ours: a model's */
     }
     fclose(file);
     return found;
@@ -31,7 +31,8 @@ static const Source *read_source(Session *s, const char *path)
         return NULL;
     }
     Source *source = arena_new_of(s->arena, Source);
-    *source = (Source){ .path = path, .text = arena_copy_text(s->arena, text.bytes, (size_t)text.size), .size = (size_t)text.size };
+    *source = (Source){ .path = path, .text = arena_copy_text(s->arena, text.bytes, (size_t)text.size),
+                        .size = (size_t)text.size };
     free(bytes);
     return source;
 }
@@ -42,11 +43,13 @@ static bool train_all(Session *s, StepSource *out)
     const Output *loss = graph->outputs.count ? &graph->outputs.at[0] : NULL;
     const char **names = arena_array(s->arena, const char *, graph->inputs.count + 1);
     if (!loss || loss->kind != OUTPUT_result || loss->node->type.rank || !dtype_is_float(loss->node->type.dtype)) {
-        session_fail(s, "--training: the first output of %s is no loss: a result that is one real number", s->options->argument);
+        session_fail(s, "--training: the first output of %s is no loss: a result that is one real number",
+                     s->options->argument);
         return false;
     }
     for (int i = 0; i < graph->inputs.count; i++)
-        if (graph->inputs.at[i]->attr.storage == STORE_param) names[out->passes.trained_count++] = graph->inputs.at[i]->attr.text;
+        if (graph->inputs.at[i]->attr.storage == STORE_param)
+            names[out->passes.trained_count++] = graph->inputs.at[i]->attr.text;
     out->passes.loss = loss->name;
     out->passes.trained = names;
     return true;

@@ -6,10 +6,13 @@ static int evaluate(Run *r)
 {
     if (!r->s->options->weights) return session_fail(r->s, "which weights? --weights DIR or FILE is missing");
     if (!run_open(r, r->s, false)) return EXIT_BAD_INPUT;
-    if (!r->evaluation_count) return session_fail(r->s, "%s has no `evaluate` line in its train block", r->s->options->argument);
+    if (!r->evaluation_count)
+        return session_fail(r->s, "%s has no `evaluate` line in its train block", r->s->options->argument);
     if (!run_memory(r, NULL, 0)) return EXIT_BAD_INPUT;
     const char *unused = host_data_unused(r->s->data);
-    if (unused) return session_fail(r->s, "nothing in %s reads \"%s\" (--data %s=...)", r->s->options->argument, unused, unused);
+    if (unused)
+        return session_fail(r->s, "nothing in %s reads \"%s\" (--data %s=...)", r->s->options->argument, unused,
+                            unused);
     Recipe recipe = {
         .pool = r->pool, .param = r->param, .state = r->state, .constants = r->constants, .seed = r->seed,
         .evaluations = r->evaluations, .evaluation_count = r->evaluation_count, .progress = -1

@@ -1,5 +1,5 @@
-/* ptm generate: text from a trained model, one token after the other. The model sees the last `context` tokens; what follows the
- * newest is not yet written and, the model being causal, not seen. */
+/* ptm generate: text from a trained model, one token after the other. The model sees the last `context` tokens; what
+ * follows the newest is not yet written and, the model being causal, not seen. */
 #include "frontend/cli/host.h"
 #include "frontend/cli/run.h"
 #include "runtime/core/memory.h"
@@ -48,7 +48,8 @@ static bool find_context(Generator *g)
         return false;
     }
     if (context.number < 1 || context.number > CONTEXT_LIMIT || context.number != floor(context.number)) {
-        session_fail(s, "context = %.10g: the model sees a whole number of tokens from 1 to %d", context.number, CONTEXT_LIMIT);
+        session_fail(s, "context = %.10g: the model sees a whole number of tokens from 1 to %d", context.number,
+                     CONTEXT_LIMIT);
         return false;
     }
     g->context = (int64_t)context.number;
@@ -78,7 +79,8 @@ static bool check_logits(const Generator *g)
     const Program *p = g->logits.program;
     const RtValue *out = p->outputs;
     int64_t size = rt_tokenizer_size(g->tokenizer);
-    if (p->output_count == 1 && out->rank == 3 && out->dtype == RT_f32 && out->shape[0] == 1 && out->shape[1] == g->context
+    if (p->output_count == 1 && out->rank == 3 && out->dtype == RT_f32 && out->shape[0] == 1
+        && out->shape[1] == g->context
         && out->shape[2] == size) return true;
     session_fail(g->run->s, "logits must be one f32[B, T, V] with V = %lld, the tokenizer's size", (long long)size);
     return false;
@@ -125,7 +127,8 @@ static int32_t likeliest(const float *logits, int64_t count)
     return (int32_t)best;
 }
 
-/* Draws from softmax(logits / temperature) over the `top_k` likeliest, by inverting the running sum at the draw of this position. */
+/* Draws from softmax(logits / temperature) over the `top_k` likeliest, by inverting the running sum at the draw of this
+ * position. */
 static int32_t draw(Generator *g, const float *logits, double temperature, int64_t top_k, int64_t position)
 {
     float most = logits[likeliest(logits, g->vocabulary)], least = threshold(g, logits, top_k);

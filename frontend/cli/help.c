@@ -19,13 +19,15 @@ static void help_sources(void)
 {
     int count;
     const DataReader *readers = rt_data_readers(&count);
-    for (int i = 0; i < count; i++) printf("  %s%s\n      %s\n", readers[i].name, readers[i].signature, readers[i].help);
+    for (int i = 0; i < count; i++)
+        printf("  %s%s\n      %s\n", readers[i].name, readers[i].signature, readers[i].help);
 }
 
 static void help_settings(void)
 {
     for (int i = 0; i < setting_count(); i++) printf("  %-12s %s\n", setting_name(i), setting_doc(i));
-    puts("\nThe first `evaluate` line chooses the weights that best.safetensors keeps. A smaller value is better, but of these names\n"
+    puts("\nThe first `evaluate` line chooses the weights that best.safetensors keeps. A smaller value is better, "
+         "but of these names\n"
          "a larger one:");
 #define LARGER(name, doc) printf("  %-12s %s\n", #name, doc);
 #include "frontend/cli/metrics.def"
@@ -50,7 +52,8 @@ static void help_functions(void)
 static const struct {
     const char *name;
     void (*print)(void);
-} topics[] = { { "functions", help_functions }, { "ops", help_ops }, { "passes", help_passes }, { "settings", help_settings }, { "sources", help_sources } };
+} topics[] = { { "functions", help_functions }, { "ops", help_ops }, { "passes", help_passes },
+               { "settings", help_settings }, { "sources", help_sources } };
 enum { TOPIC_COUNT = sizeof topics / sizeof *topics };
 
 int command_help(const Options *options)

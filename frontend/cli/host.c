@@ -130,8 +130,8 @@ static HostArg from_data(HostData *h, Dims *dims, const DataValue *v)
     return arg;
 }
 
-static bool call(void *context, const char *name, const HostArg *args, int arg_count, Place place, Arena *arena, Dims *dims,
-                 Diagnostics *d, HostArg *results, int *result_count)
+static bool call(void *context, const char *name, const HostArg *args, int arg_count, Place place, Arena *arena,
+                 Dims *dims, Diagnostics *d, HostArg *results, int *result_count)
 {
     HostData *h = context;
     (void)arena;

@@ -8,8 +8,8 @@
 
 typedef struct HostData HostData;
 
-/* data: what --data gave. saved: the run directory or file whose constants stand in for those of `data`, or NULL. threads: for
- * what data computes; 0: one per processor. */
+/* data: what --data gave. saved: the run directory or file whose constants stand in for those of `data`, or NULL.
+ * threads: for what data computes; 0: one per processor. */
 HostData *host_data_new(Arena *arena, const Pairs *data, const char *saved, int threads);
 void      host_data_free(HostData *data);
 RtData   *host_data_runtime(HostData *data);

@@ -30,7 +30,8 @@ typedef struct Flag {
 } Flag;
 
 static const Flag flags[] = {
-#define FLAG(field, spelling, kind, most, value, doc) { spelling, FLAG_##kind, most, value, doc, offsetof(Options, field) },
+#define FLAG(field, spelling, kind, most, value, doc) \
+    { spelling, FLAG_##kind, most, value, doc, offsetof(Options, field) },
 #include "frontend/cli/flags.def"
 #undef FLAG
 };
@@ -73,7 +74,8 @@ static bool misuse(const Command *command, const char *format, const char *what,
     fprintf(stderr, "ptm %s: ", command->name);
     fprintf(stderr, format, what);
     if (hint) fprintf(stderr, "; did you mean --%s?", hint);
-    fprintf(stderr, "\nusage: ptm %s %s [flags]   (ptm %s --help lists them)\n", command->name, command->argument, command->name);
+    fprintf(stderr, "\nusage: ptm %s %s [flags]   (ptm %s --help lists them)\n", command->name, command->argument,
+            command->name);
     return false;
 }
 
@@ -103,7 +105,8 @@ static bool read_whole(const Command *command, const Flag *flag, const char *tex
         return true;
     }
     if (flag->most == INT64_MAX)
-        fprintf(stderr, "ptm %s: --%s wants a whole number, 0 or more, not \"%s\"\n", command->name, flag->spelling, text);
+        fprintf(stderr, "ptm %s: --%s wants a whole number, 0 or more, not \"%s\"\n", command->name, flag->spelling,
+                text);
     else
         fprintf(stderr, "ptm %s: --%s wants a whole number from 0 to %lld, not \"%s\"\n", command->name, flag->spelling,
                 (long long)flag->most, text);
@@ -131,8 +134,8 @@ static bool read_pair(const Command *command, const Flag *flag, const char *text
     Pair pair = { arena_copy_text(arena, text, (size_t)(equals - text)), equals + 1 };
     for (int i = 0; i < out->count; i++) {
         if (strcmp(out->at[i].name, pair.name)) continue;
-        fprintf(stderr, "ptm %s: --%s says %s twice: %s and %s\n", command->name, flag->spelling, pair.name, out->at[i].value,
-                pair.value);
+        fprintf(stderr, "ptm %s: --%s says %s twice: %s and %s\n", command->name, flag->spelling, pair.name,
+                out->at[i].value, pair.value);
         return false;
     }
     vec_push(arena, out, pair);

@@ -101,9 +101,11 @@ static bool complete_pairs(const char *flag, const Pairs *begun, Pairs *now)
         const char *name = now->at[i].name, *value = now->at[i].value, *then = find(begun, name);
         if (then && !strcmp(then, value)) continue;
         if (then)
-            fprintf(stderr, "ptm train: --%s %s=%s, but this run was begun with %s=%s\n", flag, name, value, name, then);
+            fprintf(stderr, "ptm train: --%s %s=%s, but this run was begun with %s=%s\n", flag, name, value, name,
+                    then);
         else
-            fprintf(stderr, "ptm train: --%s %s=%s, but this run was begun without --%s %s\n", flag, name, value, flag, name);
+            fprintf(stderr, "ptm train: --%s %s=%s, but this run was begun without --%s %s\n", flag, name, value, flag,
+                    name);
         good = false;
     }
     *now = *begun;
@@ -136,7 +138,8 @@ bool record_complete(Arena *arena, const Record *begun, Options *options)
                 begun->seed);
         good = false;
     }
-    add_missing(arena, &begun->data, &options->data);        /* files may have moved: what is in them is compared later */
+    add_missing(arena, &begun->data, &options->data);        /* files may have moved: what is in them is compared
+                                                                later */
     options->seed = begun->seed;
     if (options->steps < 0) options->steps = begun->steps;
     return good;
@@ -158,7 +161,8 @@ Record *record_of(Session *s, uint64_t seed, int64_t steps)
     ModelFiles files = model_files(s->arena, s->ast);
     for (int i = 0; i < files.count; i++) {
         const Source *source = files.at[i].source;
-        RecordedText text = { files.at[i].name, source->path, hash_text(s->arena, source->text, (int64_t)source->size) };
+        RecordedText text =
+            { files.at[i].name, source->path, hash_text(s->arena, source->text, (int64_t)source->size) };
         vec_push(s->arena, &record->files, text);
     }
     RtData *data = host_data_runtime(s->data);
@@ -175,13 +179,14 @@ static const char *file_name(const RecordedText *t) { return t->file ? t->file :
 static bool same_sources(const Session *s, const RecordedTexts *begun, const RecordedTexts *now)
 {
     bool good = begun->count == now->count;
-    if (!good) session_fail(s, "the model reads %d sources of data, this run was begun with %d", now->count, begun->count);
+    if (!good)
+        session_fail(s, "the model reads %d sources of data, this run was begun with %d", now->count, begun->count);
     for (int i = 0; i < now->count && i < begun->count; i++) {
         const RecordedText *a = &begun->at[i], *b = &now->at[i];
         if (!strcmp(a->name, b->name) && !strcmp(a->hash, b->hash)) continue;
         good = false;
-        session_fail(s, "the data differs: this run was begun with \"%s\" from %s (hash %s), now \"%s\" is %s (hash %s)", a->name,
-                     file_name(a), a->hash, b->name, file_name(b), b->hash);
+        session_fail(s, "the data differs: this run was begun with \"%s\" from %s (hash %s), now \"%s\" is %s "
+                     "(hash %s)", a->name, file_name(a), a->hash, b->name, file_name(b), b->hash);
     }
     return good;
 }
@@ -193,8 +198,8 @@ static bool same_files(const Session *s, const RecordedTexts *begun, const Recor
     for (int i = 0; i < now->count && i < begun->count; i++) {
         if (!strcmp(begun->at[i].hash, now->at[i].hash)) continue;
         good = false;
-        session_fail(s, "%s has changed since this run was begun: compare it with %s/%s", now->at[i].file, s->options->out,
-                     begun->at[i].name);
+        session_fail(s, "%s has changed since this run was begun: compare it with %s/%s", now->at[i].file,
+                     s->options->out, begun->at[i].name);
     }
     return good;
 }
@@ -208,7 +213,8 @@ bool record_agrees(const Session *s, const Record *begun, const Record *now)
         fprintf(stderr, "warning: this run was begun for %" PRId64 " steps, now it is %" PRId64
                 ": schedules that depend on the length change from here on\n", begun->steps, now->steps);
     if (strcmp(begun->version, now->version))
-        fprintf(stderr, "warning: this run was begun with ptm %s, this is ptm %s: results may differ in their last bits\n",
+        fprintf(stderr, "warning: this run was begun with ptm %s, this is ptm %s: results may differ in their last "
+                        "bits\n",
                 begun->version, now->version);
     return true;
 }
@@ -225,7 +231,8 @@ static json_t *json_words(const char *text)
 static json_t *pairs_object(const Pairs *pairs)
 {
     json_t *object = json_object();
-    for (int i = 0; i < pairs->count; i++) json_object_set_new(object, pairs->at[i].name, json_words(pairs->at[i].value));
+    for (int i = 0; i < pairs->count; i++)
+        json_object_set_new(object, pairs->at[i].name, json_words(pairs->at[i].value));
     return object;
 }
 
@@ -235,7 +242,8 @@ static json_t *texts_list(const RecordedTexts *texts)
     for (int i = 0; i < texts->count; i++) {
         const RecordedText *t = &texts->at[i];
         json_t *file = t->file ? json_words(t->file) : json_null();
-        json_array_append_new(list, json_pack("{s:o, s:o, s:s}", "name", json_words(t->name), "file", file, "hash", t->hash));
+        json_array_append_new(list, json_pack("{s:o, s:o, s:s}", "name", json_words(t->name), "file", file, "hash",
+                                              t->hash));
     }
     return list;
 }

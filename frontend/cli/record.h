@@ -1,6 +1,6 @@
-/* run.json: how a run was begun. It explains the run to a reader, and it is what `--resume` goes on with: flags that are not
- * given again come from here, and what the model and the data say now must be what they said then. Equal runs have equal
- * records but for the names of files. */
+/* run.json: how a run was begun. It explains the run to a reader, and it is what `--resume` goes on with: flags that
+ * are not given again come from here, and what the model and the data say now must be what they said then. Equal runs
+ * have equal records but for the names of files. */
 #ifndef PTM_CLI_RECORD_H
 #define PTM_CLI_RECORD_H
 
@@ -24,8 +24,9 @@ typedef struct Record {
 /* Reads DIR/run.json. NULL with the reason when it is missing or no record. */
 const Record *record_read(Arena *arena, const char *directory, const char **why);
 
-/* Adds to the flags of a command with --weights what the record beside the weights says and they do not: values of constants
- * and dimensions, and files. Weights without a record add nothing. False with the reason when there is one but it is damaged. */
+/* Adds to the flags of a command with --weights what the record beside the weights says and they do not: values of
+ * constants and dimensions, and files. Weights without a record add nothing. False with the reason when there is one
+ * but it is damaged. */
 bool record_add(Arena *arena, const char *weights, Options *options, const char **why);
 
 /* Completes the flags of a resumed run from its record. False after saying which of them contradict it. */

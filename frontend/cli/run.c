@@ -32,7 +32,8 @@ static const RtValue *find_value(const RtValue *values, int count, const char *n
     return NULL;
 }
 
-static void feed(Session *s, RtRun *out, const Program *program, const StreamUse *uses, int count, const char *const *names)
+static void feed(Session *s, RtRun *out, const Program *program, const StreamUse *uses, int count,
+                 const char *const *names)
 {
     RtFeed *feeds = arena_array(s->arena, RtFeed, count + 1);
     out->program = program;
@@ -101,8 +102,8 @@ static bool build_terms(Run *r, Graph **graphs)
                 if (!graphs[n]) continue;
                 PassOptions passes = { .layout = r->layout };
                 if (!build_graph(r->s, graphs[n], &passes, &r->terms[n])) return false;
-                feed(r->s, rest ? &terms[t].rest : &terms[t].full, r->terms[n].program, term->streams, term->stream_count,
-                     stream_names(arena, term));
+                feed(r->s, rest ? &terms[t].rest : &terms[t].full, r->terms[n].program, term->streams,
+                     term->stream_count, stream_names(arena, term));
             }
         }
         if (!build_post(r, from, &r->posts[e])) return false;
@@ -120,7 +121,8 @@ bool run_open(Run *r, Session *s, bool training)
     if (training && !step_source(s, &r->step)) return false;
     const TrainSpec *train = model_train(s->model);
     for (int e = 0; e < train->evaluation_count; e++) r->term_count += 2 * train->evaluations[e].term_count;
-    Graph **graphs = arena_array(s->arena, Graph *, r->term_count + 1), **made = arena_array(s->arena, Graph *, r->term_count + 1);
+    Graph **graphs = arena_array(s->arena, Graph *, r->term_count + 1),
+        **made = arena_array(s->arena, Graph *, r->term_count + 1);
     r->terms = arena_array(s->arena, Build, r->term_count + 1);
     r->posts = arena_array(s->arena, Build, train->evaluation_count + 1);
     if (!term_graphs(r, graphs)) return false;
@@ -173,7 +175,8 @@ static void list_tables(Run *r)
         const DataArray *array = host_array(table);
         const int64_t *offset = map_get(r->layout->offset, table->name);
         RtValue *v = &r->tables[i];
-        *v = (RtValue){ .name = table->name, .dtype = array->dtype, .rank = array->rank, .place = RT_PLACE(BLOCK_const, *offset),
+        *v = (RtValue){ .name = table->name, .dtype = array->dtype, .rank = array->rank,
+                        .place = RT_PLACE(BLOCK_const, *offset),
                         .bytes = data_array_count(array) * rt_dtype_bytes(array->dtype) };
         memcpy(v->shape, array->shape, sizeof v->shape);
     }

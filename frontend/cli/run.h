@@ -1,4 +1,5 @@
-/* A model in memory: compiled programs over blocks with parameters and states in them. Shared by train, eval and generate. */
+/* A model in memory: compiled programs over blocks with parameters and states in them. Shared by train, eval and
+ * generate. */
 #ifndef PTM_CLI_RUN_H
 #define PTM_CLI_RUN_H
 
@@ -26,8 +27,8 @@ typedef struct Run {
 bool run_open(Run *r, Session *s, bool training);
 void run_close(Run *r);
 
-/* Allocates the blocks and fills them: tables from `data`; parameters and states drawn from the seed, then read from --weights where given. `extra` are
- * graphs of further entries. */
+/* Allocates the blocks and fills them: tables from `data`; parameters and states drawn from the seed, then read from
+ * --weights where given. `extra` are graphs of further entries. */
 bool run_memory(Run *r, const Build *extra, int extra_count);
 
 /* Prints the memory certificate of training. memory: of the recipe. */

@@ -1,18 +1,19 @@
-/* What was saved with weights of the model they belong to: the constants of `data`. Commands that use the weights take them from
- * there (and the flags from the record beside them), so that `ptm generate model.ptm --weights run/` needs no other flag. */
+/* What was saved with weights of the model they belong to: the constants of `data`. Commands that use the weights take
+ * them from there (and the flags from the record beside them), so that `ptm generate model.ptm --weights run/` needs no
+ * other flag. */
 #ifndef PTM_CLI_SAVED_H
 #define PTM_CLI_SAVED_H
 
 #include "frontend/cli/host.h"
 #include "runtime/train/tensors.h"
 
-/* Opens the safetensors file that --weights DIR|FILE means (best, then last of a directory) and proves its checksum, which only
- * a file that ptm did not write may lack. NULL after an error. */
+/* Opens the safetensors file that --weights DIR|FILE means (best, then last of a directory) and proves its checksum,
+ * which only a file that ptm did not write may lack. NULL after an error. */
 RtTensors *saved_tensors(Arena *arena, const char *weights, RtError *e);
 
-/* The constants of `data` in a checkpoint. Its metadata has a text of JSON for each: a number, true, false, null, a list; an array is
- * the text of its type and lies in the tensor "const.NAME" (inside lists "const.NAME.0.1"); a string is {"text": "..."}, a tokenizer
- * {"tokenizer": pieces} and lies beside the file as NAME.tokenizer. */
+/* The constants of `data` in a checkpoint. Its metadata has a text of JSON for each: a number, true, false, null, a
+ * list; an array is the text of its type and lies in the tensor "const.NAME" (inside lists "const.NAME.0.1"); a string
+ * is {"text": "..."}, a tokenizer {"tokenizer": pieces} and lies beside the file as NAME.tokenizer. */
 typedef struct Saved Saved;
 Saved *saved_open(Arena *arena, const char *weights);        /* opens the file when first asked */
 void   saved_close(Saved *saved);

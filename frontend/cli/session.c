@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Where shared modules are found when they do not stand beside the file: models/ beside the directory of the command. */
+/* Where shared modules are found when they do not stand beside the file: models/ beside the directory of the
+ * command. */
 static const char *const *gallery(Arena *arena)
 {
     const char **search = arena_array(arena, const char *, 3);
@@ -103,7 +104,7 @@ static bool complete_options(Session *s, const char *saved)
 bool session_open(Session *s, const Options *options)
 {
     if (!session_parse(s, options)) return false;
-    const char *saved = strcmp(options->command, "train") ? options->weights : NULL;     /* train only begins with them */
+    const char *saved = strcmp(options->command, "train") ? options->weights : NULL;  /* train only begins with them */
     if (!complete_options(s, saved)) return false;
     options = s->options;
     s->data = host_data_new(s->arena, &options->data, saved, options->threads > 0 ? (int)options->threads : 0);

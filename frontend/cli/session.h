@@ -19,7 +19,8 @@ typedef struct Session {
     const Ast       *ast;
     Model           *model;
     struct HostData *data;               /* what `data` has read; owned */
-    const struct Record *record;         /* of the run that --resume goes on with, whose flags complete the options; or NULL */
+    const struct Record *record;         /* of the run that --resume goes on with, whose flags complete the options; or
+                                            NULL */
     struct timespec  opened;
     Host             host;
 } Session;
@@ -54,8 +55,8 @@ typedef struct Build {
 bool build_graph(Session *s, const Graph *graph, PassOptions *passes, Build *out);
 void build_free(Build *b);
 
-/* The training step of the model's `train` block: its graph, the optimizer's code for each parameter, the pass options that go with
- * them. */
+/* The training step of the model's `train` block: its graph, the optimizer's code for each parameter, the pass options
+ * that go with them. */
 typedef struct StepSource {
     Graph       *graph;
     PassOptions  passes;
@@ -66,7 +67,8 @@ bool step_source(Session *s, StepSource *out);
 /* One layout for everything the model's graphs keep between calls. */
 Layout *session_layout(Session *s, const StepSource *step, Graph *const *others, int other_count);
 
-/* A program that gives every parameter (and every state of `states`, the step's graphs) its initial value from "seed". */
+/* A program that gives every parameter (and every state of `states`, the step's graphs) its initial value from
+ * "seed". */
 bool build_initial(Session *s, const StepSource *step, const Layout *layout, Build *out);
 
 #endif

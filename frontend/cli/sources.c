@@ -1,5 +1,5 @@
-/* Paths of imports are put together as text: what an import found in the gallery lands beside the file that imports it, where
- * a later reading of the copy looks first. */
+/* Paths of imports are put together as text: what an import found in the gallery lands beside the file that imports it,
+ * where a later reading of the copy looks first. */
 #include "frontend/cli/sources.h"
 
 #include <libgen.h>
@@ -45,7 +45,8 @@ static void collect(Arena *arena, const Ast *ast, const char *name, ModelFiles *
         if (!strcmp(out->at[i].name, name)) return;
     ModelFile file = { name, ast->source };
     vec_push(arena, out, file);
-    for (const Import *i = ast->imports; i; i = i->next) collect(arena, i->file, import_path(arena, name, i->path), out);
+    for (const Import *i = ast->imports; i; i = i->next)
+        collect(arena, i->file, import_path(arena, name, i->path), out);
 }
 
 static int climbs(const char *name)

@@ -73,7 +73,8 @@ static void save_constants(Run *r, Recipe *recipe)
         HostArg value = model_constant_value(s->model, i);
         const char *text = saved_text(s->arena, &value);
         if (!text) continue;
-        metadata[recipe->metadata_count++] = (RtMeta){ arena_print(s->arena, "const.%s", model_constant_name(s->model, i)), text };
+        metadata[recipe->metadata_count++] =
+            (RtMeta){ arena_print(s->arena, "const.%s", model_constant_name(s->model, i)), text };
     }
     recipe->metadata = metadata;
     recipe->tables = r->tables;
@@ -116,7 +117,9 @@ static int finish(Run *r, const Recipe *recipe, RtOutcome outcome, const RtError
 {
     if (outcome == RT_FAILED) return session_fail(r->s, "%s", error->text);
     if (outcome == RT_INTERRUPTED) {
-        if (recipe->out) fprintf(stderr, "stopped; go on with: ptm train %s --out %s --resume\n", r->s->options->argument, recipe->out);
+        if (recipe->out)
+            fprintf(stderr, "stopped; go on with: ptm train %s --out %s --resume\n", r->s->options->argument,
+                    recipe->out);
         return EXIT_GOOD;
     }
     if (!r->s->options->quiet) print_best_possible(r);
@@ -127,7 +130,9 @@ static bool may_begin(const Run *r)
 {
     Session *s = r->s;
     const char *unused = host_data_unused(s->data);
-    if (unused) return session_fail(s, "nothing in %s reads \"%s\" (--data %s=...)", s->options->argument, unused, unused) && false;
+    if (unused)
+        return session_fail(s, "nothing in %s reads \"%s\" (--data %s=...)", s->options->argument, unused, unused)
+            && false;
     return !s->record || record_agrees(s, s->record, record_of(s, (uint64_t)s->options->seed, s->options->steps));
 }
 

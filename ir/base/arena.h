@@ -9,8 +9,9 @@ typedef struct Arena Arena;
 
 Arena *arena_new(void);
 void   arena_free(Arena *arena);                             /* NULL is allowed */
-void  *arena_alloc(Arena *arena, size_t bytes);              /* zeroed, 16-byte aligned; on exhaustion says so and exits 1 */
-void  *arena_items(Arena *arena, size_t item, size_t count);            /* the same; a product that does not fit is exhaustion */
+void  *arena_alloc(Arena *arena, size_t bytes);              /* zeroed, 16-byte aligned; on exhaustion says so and exits
+                                                                1 */
+void  *arena_items(Arena *arena, size_t item, size_t count);  /* the same; a product that does not fit is exhaustion */
 char  *arena_copy_text(Arena *arena, const char *text, size_t length);   /* zero-terminated copy */
 char  *arena_print(Arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 char  *arena_vprint(Arena *arena, const char *format, va_list args);
@@ -21,7 +22,8 @@ char  *arena_vprint(Arena *arena, const char *format, va_list args);
 /* A growing array in an arena: `Vec(int) v = {0}; vec_push(arena, &v, 7); v.at[0]; v.count`. */
 #define Vec(T) struct { T *at; int count, capacity; }
 #define vec_push(arena, v, value) \
-    (vec_reserve_((arena), (void **)&(v)->at, (v)->count, &(v)->capacity, sizeof *(v)->at), (v)->at[(v)->count++] = (value))
+    (vec_reserve_((arena), (void **)&(v)->at, (v)->count, &(v)->capacity, sizeof *(v)->at), \
+     (v)->at[(v)->count++] = (value))
 void vec_reserve_(Arena *arena, void **at, int count, int *capacity, size_t item);
 
 /* A map from text to pointer, in insertion order. Keys are copied. */

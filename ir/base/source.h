@@ -34,7 +34,8 @@ struct Origin {
 typedef struct Diagnostics Diagnostics;
 
 Diagnostics *diag_new(Arena *arena);
-/* Each call adds one message. Notes belong to the latest error or warning. Messages repeat neither place nor "error:". */
+/* Each call adds one message. Notes belong to the latest error or warning. Messages repeat neither place nor
+ * "error:". */
 void diag_error(Diagnostics *d, Place place, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void diag_warning(Diagnostics *d, Place place, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void diag_note(Diagnostics *d, Place place, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -46,8 +47,8 @@ int  diag_warning_count(const Diagnostics *d);
  * identical message at the same place is printed once. */
 void diag_print(const Diagnostics *d, FILE *out);
 
-/* The candidate nearest to `name` but not the same (Damerau-Levenshtein, at most a third of its length away, one more where
- * a name of four letters or more begins with the same two), or NULL. */
+/* The candidate nearest to `name` but not the same (Damerau-Levenshtein, at most a third of its length away, one more
+ * where a name of four letters or more begins with the same two), or NULL. */
 const char *suggest(const char *name, const char *const *candidates, int count);
 
 #endif

@@ -24,7 +24,8 @@ enum {
     SPIN_CROWDED_NS = 1000,              /* with more threads than processors spinning takes time from those who work */
     SPIN_ROUNDS = 32,                    /* pauses between two looks at the clock */
     CACHE_LINE = 64,
-    WARM_UP_SIDE = 192                   /* of the products that make OpenBLAS map its buffers: too large for its small path */
+    WARM_UP_SIDE = 192                   /* of the products that make OpenBLAS map its buffers: too large for its small
+                                            path */
 };
 
 typedef struct Worker {
@@ -195,7 +196,8 @@ static void warm_up(char *const *block, const int64_t *args, int64_t begin, int6
  * should one not, products in all threads at once most likely have the same effect. */
 static void reserve_buffers(int threads)
 {
-    void *alloc_symbol = dlsym(RTLD_DEFAULT, "blas_memory_alloc"), *free_symbol = dlsym(RTLD_DEFAULT, "blas_memory_free");
+    void *alloc_symbol = dlsym(RTLD_DEFAULT, "blas_memory_alloc"),
+        *free_symbol = dlsym(RTLD_DEFAULT, "blas_memory_free");
     void *(*take)(int), (*give_back)(void *), *buffers[RT_MAX_THREADS];
     if (!alloc_symbol || !free_symbol) return;
     *(void **)&take = alloc_symbol;

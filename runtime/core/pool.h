@@ -1,12 +1,12 @@
-/* The thread pool: workers spin a little and then sleep; work is given out in whole tiles by static chunks, so which thread
- * computes what never changes a result. */
+/* The thread pool: workers spin a little and then sleep; work is given out in whole tiles by static chunks, so which
+ * thread computes what never changes a result. */
 #ifndef PTM_RUNTIME_POOL_H
 #define PTM_RUNTIME_POOL_H
 
 #include "runtime/core/program.h"
 
-/* threads: 0 means one per processor this process may use. scratch_bytes: per thread. NULL when memory is short. Pins OpenBLAS
- * to one thread in every worker, whichever of its builds is loaded. */
+/* threads: 0 means one per processor this process may use. scratch_bytes: per thread. NULL when memory is short. Pins
+ * OpenBLAS to one thread in every worker, whichever of its builds is loaded. */
 Pool *rt_pool_new(int threads, int64_t scratch_bytes);
 void  rt_pool_free(Pool *pool);
 int   rt_pool_threads(const Pool *pool);

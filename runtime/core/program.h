@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-/* Memory blocks. The caller owns every byte. An offset word, in a kernel's arguments or as a value's place, has the block
- * above RT_OFFSET_BITS and the byte offset below. */
+/* Memory blocks. The caller owns every byte. An offset word, in a kernel's arguments or as a value's place, has the
+ * block above RT_OFFSET_BITS and the byte offset below. */
 typedef enum RtBlock {
 #define BLOCK(name, doc) BLOCK_##name,
 #include "runtime/core/block.def"
@@ -21,14 +21,16 @@ static inline char *rt_at(char *const *block, int64_t place) { return block[rt_b
 
 enum { RT_MAX_RANK = 8, RT_MAX_THREADS = 64 };
 
-/* One kernel over the units [begin, end) of its grid. args: offset words, then whatever numbers it was compiled to read.
- * scratch: this thread's own bytes (64-byte aligned, Program.scratch_bytes of them). fault: never NULL; see RtFault. */
+/* One kernel over the units [begin, end) of its grid. args: offset words, then whatever numbers it was compiled to
+ * read. scratch: this thread's own bytes (64-byte aligned, Program.scratch_bytes of them). fault: never NULL; see
+ * RtFault. */
 typedef struct RtFault RtFault;
-typedef void RtKernel(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch, RtFault *fault);
+typedef void RtKernel(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch,
+                      RtFault *fault);
 
-/* A bad index: of those that the first step with any has met, the one with the lowest place, then value, then bound, so that
- * the message does not depend on threads. `place` indexes Program.places; 0 means no fault. A kernel holds `lock` (0: free)
- * while it compares and writes. */
+/* A bad index: of those that the first step with any has met, the one with the lowest place, then value, then bound, so
+ * that the message does not depend on threads. `place` indexes Program.places; 0 means no fault. A kernel holds `lock`
+ * (0: free) while it compares and writes. */
 struct RtFault {
     int64_t place, value, bound, lock;
 };
@@ -37,7 +39,8 @@ typedef struct RtStep {
     RtKernel      *run;
     const int64_t *args;
     int64_t        extent;               /* units of work in all */
-    int64_t        tile;                 /* units in a tile; threads take whole tiles. extent <= tile: one thread, no barrier beyond the order */
+    int64_t        tile;                 /* units in a tile; threads take whole tiles. extent <= tile: one thread, no
+                                            barrier beyond the order */
     int32_t        name;                 /* index into Program.names */
     int32_t        place;                /* index into Program.places */
 } RtStep;
@@ -67,8 +70,8 @@ typedef struct Program {
 
 /* Products served by OpenBLAS, called like any kernel (runtime/core/product.c):
  * C[batch](m, n) = sum over k of A[batch](m, k) * B[batch](k, n), f32 (rt_product_f32) or f64 (rt_product_f64).
- * A unit of the grid is one tile of one batch element and one part of k; rt_product_grid gives the grid for a shape, and it depends
- * on the shape alone. */
+ * A unit of the grid is one tile of one batch element and one part of k; rt_product_grid gives the grid for a shape,
+ * and it depends on the shape alone. */
 typedef struct RtProduct {
     int64_t a, b, c;                     /* offset words */
     int64_t m, n, k;
@@ -82,12 +85,13 @@ typedef struct RtProduct {
     int64_t partial;                     /* offset word of parts * batch * m * n elements, when parts > 1 */
 } RtProduct;
 
-/* Fills tile_m, tile_n and parts; returns the number of units of rt_product_*; *partial_elements and *sum_units (0 when parts
- * is 1) describe the second step, rt_product_sum_*. */
+/* Fills tile_m, tile_n and parts; returns the number of units of rt_product_*; *partial_elements and *sum_units (0 when
+ * parts is 1) describe the second step, rt_product_sum_*. */
 int64_t rt_product_grid(RtProduct *p, int64_t *partial_elements, int64_t *sum_units);
 RtKernel rt_product_f32, rt_product_f64, rt_product_sum_f32, rt_product_sum_f64;
 
-/* Runs every step on the pool. 0, or 1 when *fault says what went wrong (outputs are then not to be used). Allocates nothing. */
+/* Runs every step on the pool. 0, or 1 when *fault says what went wrong (outputs are then not to be used). Allocates
+ * nothing. */
 typedef struct Pool Pool;
 int rt_program_run(const Program *program, Pool *pool, char *const *block, RtFault *fault);
 

@@ -7,26 +7,29 @@
 #include "runtime/core/random.h"
 #include "runtime/data/grammar.h"
 
-/* Running text, in an invented language. Its letters are free, so that most of the entropy can not be learnt away and what is left
- * to learn needs a memory of more than three letters: where in its word a letter stands (a word is long, and begins with a vowel or
- * not), the ending, in which all words of a line agree, and the agreement of an aside in brackets, which has an ending of its own
- * and gives way to that of the line when it closes.
+/* Running text, in an invented language. Its letters are free, so that most of the entropy can not be learnt away and
+ * what is left to learn needs a memory of more than three letters: where in its word a letter stands (a word is long,
+ * and begins with a vowel or not), the ending, in which all words of a line agree, and the agreement of an aside in
+ * brackets, which has an ending of its own and gives way to that of the line when it closes.
  *
- * Unambiguous: the next character decides every choice. ' ', '(' and a newline after a word; ' ' or a newline after an aside; ' ' or
- * ')' in it; a consonant or a vowel where a stem begins; and letters are themselves. Agreement is no choice. */
+ * Unambiguous: the next character decides every choice. ' ', '(' and a newline after a word; ' ' or a newline after an
+ * aside; ' ' or ')' in it; a consonant or a vowel where a stem begins; and letters are themselves. Agreement is no
+ * choice. */
 static const Rule text_rules[] = {
     { .name = "line", .choices = { { 1, "stem vowel>k rest" } } },
-    { .name = "rest", .choices = { { 0.84, "' ' stem vowel<k rest" }, { 0.02, "'(' aside ')' after" }, { 0.14, "'\n'" } } },
+    { .name = "rest", .choices = { { 0.84, "' ' stem vowel<k rest" }, { 0.02, "'(' aside ')' after" },
+                                   { 0.14, "'\n'" } } },
     { .name = "after", .choices = { { 0.80, "' ' stem vowel<k rest" }, { 0.20, "'\n'" } } },
     { .name = "aside", .choices = { { 1, "stem vowel>i more" } } },
     { .name = "more", .choices = { { 0.6, "' ' stem vowel<i more" }, { 0.4, "" } } },
-    { .name = "stem", .choices = { { 0.7, "consonant vowel consonant consonant" }, { 0.3, "vowel consonant consonant" } } },
+    { .name = "stem", .choices =
+      { { 0.7, "consonant vowel consonant consonant" }, { 0.3, "vowel consonant consonant" } } },
     { .name = "consonant", .letters = "bcdfghjklmnpqrstvwxz" },
     { .name = "vowel", .letters = "aeiou" },
 };
 
-/* Labelled lines: a topic, then sentences about it. A noun is of the line's topic with probability OWN and of each other topic with
- * probability OTHER; nothing else in a line depends on its label. */
+/* Labelled lines: a topic, then sentences about it. A noun is of the line's topic with probability OWN and of each
+ * other topic with probability OTHER; nothing else in a line depends on its label. */
 #define OWN 0.6
 #define OTHER 0.2
 enum { TOPICS = 3, LEAST_NOUNS = 3, MOST_NOUNS = 6 };
@@ -44,20 +47,26 @@ static const Rule label_rules[] = {
     { .name = "of_food", .choices = { { OWN, "food" }, { OTHER, "travel" }, { OTHER, "weather" } } },
     { .name = "of_travel", .choices = { { OTHER, "food" }, { OWN, "travel" }, { OTHER, "weather" } } },
     { .name = "of_weather", .choices = { { OTHER, "food" }, { OTHER, "travel" }, { OWN, "weather" } } },
-    { .name = "food", .choices = { { 4, "'bread'" }, { 4, "'soup'" }, { 3, "'cheese'" }, { 3, "'apple'" }, { 2, "'kitchen'" },
-                                   { 2, "'oven'" }, { 2, "'onion'" }, { 1, "'honey'" }, { 1, "'pepper'" }, { 1, "'ladle'" } } },
-    { .name = "travel", .choices = { { 4, "'train'" }, { 4, "'road'" }, { 3, "'harbour'" }, { 3, "'ticket'" }, { 2, "'suitcase'" },
-                                     { 2, "'bridge'" }, { 2, "'map'" }, { 1, "'ferry'" }, { 1, "'tunnel'" }, { 1, "'compass'" } } },
-    { .name = "weather", .choices = { { 4, "'rain'" }, { 4, "'wind'" }, { 3, "'storm'" }, { 3, "'cloud'" }, { 2, "'thunder'" },
-                                      { 2, "'frost'" }, { 2, "'snow'" }, { 1, "'hail'" }, { 1, "'mist'" }, { 1, "'breeze'" } } },
-    { .name = "adjective", .choices = { { 3, "'old'" }, { 3, "'small'" }, { 2, "'strange'" }, { 2, "'early'" }, { 1, "'last'" } } },
+    { .name = "food", .choices = { { 4, "'bread'" }, { 4, "'soup'" }, { 3, "'cheese'" }, { 3, "'apple'" },
+                                   { 2, "'kitchen'" }, { 2, "'oven'" }, { 2, "'onion'" }, { 1, "'honey'" },
+                                   { 1, "'pepper'" }, { 1, "'ladle'" } } },
+    { .name = "travel", .choices = { { 4, "'train'" }, { 4, "'road'" }, { 3, "'harbour'" }, { 3, "'ticket'" },
+                                     { 2, "'suitcase'" }, { 2, "'bridge'" }, { 2, "'map'" }, { 1, "'ferry'" },
+                                     { 1, "'tunnel'" }, { 1, "'compass'" } } },
+    { .name = "weather", .choices = { { 4, "'rain'" }, { 4, "'wind'" }, { 3, "'storm'" }, { 3, "'cloud'" },
+                                      { 2, "'thunder'" }, { 2, "'frost'" }, { 2, "'snow'" }, { 1, "'hail'" },
+                                      { 1, "'mist'" }, { 1, "'breeze'" } } },
+    { .name = "adjective", .choices = { { 3, "'old'" }, { 3, "'small'" }, { 2, "'strange'" }, { 2, "'early'" },
+                                        { 1, "'last'" } } },
     { .name = "joint", .choices = { { 2, "'and'" }, { 1, "'with'" } } },
     { .name = "place", .choices = { { 1, "'near'" }, { 1, "'before'" }, { 1, "'behind'" } } },
-    { .name = "verb", .choices = { { 2, "'is not like'" }, { 2, "'comes after'" }, { 1, "'reminds us of'" }, { 1, "'hides'" } } },
+    { .name = "verb", .choices = { { 2, "'is not like'" }, { 2, "'comes after'" }, { 1, "'reminds us of'" },
+                                   { 1, "'hides'" } } },
 };
 
-/* Sentence pairs: English and an invented language that puts the verb last and the adjective after its noun, whose articles agree
- * with the noun's gender, which has no article in the plural, and which has two words for some things. */
+/* Sentence pairs: English and an invented language that puts the verb last and the adjective after its noun, whose
+ * articles agree with the noun's gender, which has no article in the plural, and which has two words for some
+ * things. */
 static const Rule pair_rules[] = {
     { .name = "line", .choices = { { 1, "form>f '\t' meaning<f '\n'" } } },
     { .name = "form", .choices = { { 3, "'the ' animal>a ' ' sees>v ' the ' thing>t" },
@@ -66,18 +75,25 @@ static const Rule pair_rules[] = {
                                    { 2, "'the ' animal>a 's ' see>w ' the ' thing>t" },
                                    { 1, "'does the ' animal>a ' ' see>w ' the ' thing>t ' ?'" } } },
     { .name = "meaning", .choices = { { 1, "article<a animal_word<a ' ' thing_article<t thing_word<t ' ' sees_word<v" },
-                                      { 1, "article<a animal_word<a ' ' adjective_word<j ' ' thing_article<t thing_word<t ' ' sees_word<v" },
-                                      { 1, "article<a animal_word<a ' ' thing_article<t thing_word<t ' ' adjective_word<j ' ' sees_word<v" },
+                                      { 1, "article<a animal_word<a ' ' adjective_word<j ' ' thing_article<t "
+                                           "thing_word<t ' ' sees_word<v" },
+                                      { 1, "article<a animal_word<a ' ' thing_article<t thing_word<t ' ' "
+                                           "adjective_word<j ' ' sees_word<v" },
                                       { 1, "animal_word<a 'ri ' thing_article<t thing_word<t ' ' see_word<w 'n'" },
-                                      { 1, "'ka ' article<a animal_word<a ' ' thing_article<t thing_word<t ' ' see_word<w ' ?'" } } },
-    { .name = "animal", .choices = { { 3, "'dog'" }, { 3, "'cat'" }, { 2, "'horse'" }, { 2, "'owl'" }, { 1, "'hare'" }, { 1, "'crow'" } } },
-    { .name = "article", .choices = { { 1, "'do '" }, { 1, "'da '" }, { 1, "'do '" }, { 1, "'da '" }, { 1, "'do '" }, { 1, "'da '" } } },
-    { .name = "animal_word", .choices = { { 1, "'palto'" }, { 1, "'mirna'" }, { 1, "'korvo'" }, { 1, "'huela'" }, { 1, "'levro'" },
-                                          { 1, "'graka'" } } },
-    { .name = "thing", .choices = { { 3, "'house'" }, { 3, "'tree'" }, { 2, "'river'" }, { 2, "'bridge'" }, { 1, "'lamp'" }, { 1, "'boat'" } } },
-    { .name = "thing_article", .choices = { { 1, "'da '" }, { 1, "'do '" }, { 1, "'da '" }, { 1, "'do '" }, { 1, "'da '" }, { 1, "'do '" } } },
-    { .name = "thing_word", .choices = { { 1, "house_word" }, { 1, "'arbo'" }, { 1, "river_word" }, { 1, "'pondo'" }, { 1, "'luma'" },
-                                         { 1, "boat_word" } } },
+                                      { 1, "'ka ' article<a animal_word<a ' ' thing_article<t thing_word<t ' ' "
+                                           "see_word<w ' ?'" } } },
+    { .name = "animal", .choices = { { 3, "'dog'" }, { 3, "'cat'" }, { 2, "'horse'" }, { 2, "'owl'" }, { 1, "'hare'" },
+                                     { 1, "'crow'" } } },
+    { .name = "article", .choices = { { 1, "'do '" }, { 1, "'da '" }, { 1, "'do '" }, { 1, "'da '" }, { 1, "'do '" },
+                                      { 1, "'da '" } } },
+    { .name = "animal_word", .choices = { { 1, "'palto'" }, { 1, "'mirna'" }, { 1, "'korvo'" }, { 1, "'huela'" },
+                                          { 1, "'levro'" }, { 1, "'graka'" } } },
+    { .name = "thing", .choices = { { 3, "'house'" }, { 3, "'tree'" }, { 2, "'river'" }, { 2, "'bridge'" },
+                                    { 1, "'lamp'" }, { 1, "'boat'" } } },
+    { .name = "thing_article", .choices = { { 1, "'da '" }, { 1, "'do '" }, { 1, "'da '" }, { 1, "'do '" },
+                                            { 1, "'da '" }, { 1, "'do '" } } },
+    { .name = "thing_word", .choices = { { 1, "house_word" }, { 1, "'arbo'" }, { 1, "river_word" }, { 1, "'pondo'" },
+                                         { 1, "'luma'" }, { 1, "boat_word" } } },
     { .name = "house_word", .choices = { { 3, "'domora'" }, { 1, "'kasa'" } } },
     { .name = "river_word", .choices = { { 1, "'fluva'" }, { 1, "'rigola'" } } },
     { .name = "boat_word", .choices = { { 2, "'barko'" }, { 1, "'navo'" } } },
@@ -140,10 +156,10 @@ double rt_corpus_target_entropy(void)
     return mean_of(CORPUS_pairs, "line").nats - mean_of(CORPUS_pairs, "form").nats;
 }
 
-/* Labels. Let a line have n nouns, k[i] of them of topic i. Given topic i its probability is a factor that no label changes times
- * OWN^k[i] * OTHER^(n - k[i]), so the counts are all that a classifier can use, and label i has the posterior
- * (OWN / OTHER)^k[i] / sum over j of (OWN / OTHER)^k[j]. Below, counts are enumerated with their probability given label 0; by
- * symmetry every label contributes the same. */
+/* Labels. Let a line have n nouns, k[i] of them of topic i. Given topic i its probability is a factor that no label
+ * changes times OWN^k[i] * OTHER^(n - k[i]), so the counts are all that a classifier can use, and label i has the
+ * posterior (OWN / OTHER)^k[i] / sum over j of (OWN / OTHER)^k[j]. Below, counts are enumerated with their probability
+ * given label 0; by symmetry every label contributes the same. */
 
 static double factorial(int n)
 {

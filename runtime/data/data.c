@@ -192,7 +192,8 @@ void data_result(DataResults *results, DataValue value)
     results->values[results->count++] = value;
 }
 
-bool rt_data_call(RtData *d, const char *name, const DataValue *args, int arg_count, DataValue *results, int *result_count, RtError *e)
+bool rt_data_call(RtData *d, const char *name, const DataValue *args, int arg_count, DataValue *results,
+                  int *result_count, RtError *e)
 {
     const DataReader *reader = rt_data_reader(name);
     DataValue bound[SIGNATURE_MAX];

@@ -1,5 +1,6 @@
-/* The data phase: host functions by name, over values that one RtData owns. The functions are the rows of readers.def; each has
- * a signature as text, from which arguments are checked, put in order and completed before the function sees them. */
+/* The data phase: host functions by name, over values that one RtData owns. The functions are the rows of readers.def;
+ * each has a signature as text, from which arguments are checked, put in order and completed before the function sees
+ * them. */
 #ifndef PTM_RUNTIME_DATA_H
 #define PTM_RUNTIME_DATA_H
 
@@ -15,10 +16,10 @@ void    rt_data_free(RtData *d);                             /* and every value 
 /* --data NAME=FILE. False when the name is bound already. */
 bool rt_data_bind(RtData *d, const char *name, const char *file);
 
-/* Calls a row of readers.def. results holds DATA_MAX_RESULTS values. False with a message that names file, line or offset where
- * there is one; the caller adds the place in the program. */
-bool rt_data_call(RtData *d, const char *name, const DataValue *args, int arg_count, DataValue *results, int *result_count,
-                  RtError *e);
+/* Calls a row of readers.def. results holds DATA_MAX_RESULTS values. False with a message that names file, line or
+ * offset where there is one; the caller adds the place in the program. */
+bool rt_data_call(RtData *d, const char *name, const DataValue *args, int arg_count, DataValue *results,
+                  int *result_count, RtError *e);
 
 /* The table itself, for help, suggestions and `knows`. */
 typedef struct DataResults {
@@ -40,7 +41,8 @@ typedef struct DataSource {
     const char *name;                    /* as the program says it: "text" */
     const char *file;                    /* NULL: the built-in corpus */
     RtText      text;                    /* all of it */
-    double      best_loss;               /* built-in: nats per character of text, per label, per target line of pairs; else 0 */
+    double      best_loss;               /* built-in: nats per character of text, per label, per target line of pairs;
+                                            else 0 */
     double      best_accuracy;           /* built-in labelled lines: of the best possible classifier; else 0 */
 } DataSource;
 int               rt_data_source_count(const RtData *d);
@@ -48,7 +50,8 @@ const DataSource *rt_data_source(const RtData *d, int i);
 /* A name given to rt_data_bind that nothing has read, or NULL: a misspelling that the command reports. */
 const char *rt_data_unused(const RtData *d);
 
-/* Memory that lives as long as the RtData; never NULL. rt_data_adopt takes over a block from malloc. Tokenizers are freed with it. */
+/* Memory that lives as long as the RtData; never NULL. rt_data_adopt takes over a block from malloc. Tokenizers are
+ * freed with it. */
 void *rt_data_alloc(RtData *d, int64_t count, int64_t item);
 void *rt_data_adopt(RtData *d, void *block);
 const RtTokenizer *rt_data_keep(RtData *d, RtTokenizer *t);

@@ -203,10 +203,11 @@ double grammar_line(const Grammar *g, uint64_t key, uint64_t number, Buffer *out
     return d.nats;
 }
 
-/* Means. For a rule r with choices c of probability p: nats(r) = sum p * (-log p + sum of nats(symbol)), bytes(r) = sum p * sum of
- * bytes(symbol). rule<k has the probabilities of the rule that was kept and draws nothing itself; since no later choice depends on
- * what was kept, its mean is that over all kept numbers. The equations are linear with one solution, and repeated substitution
- * from zero climbs to it; a tenth of what is left disappears at every step at the latest, as lines end with such probability. */
+/* Means. For a rule r with choices c of probability p: nats(r) = sum p * (-log p + sum of nats(symbol)), bytes(r) = sum
+ * p * sum of bytes(symbol). rule<k has the probabilities of the rule that was kept and draws nothing itself; since no
+ * later choice depends on what was kept, its mean is that over all kept numbers. The equations are linear with one
+ * solution, and repeated substitution from zero climbs to it; a tenth of what is left disappears at every step at the
+ * latest, as lines end with such probability. */
 
 static GrammarMean mean_of_symbols(const Grammar *g, const GrammarMean *means, const Branch *b)
 {

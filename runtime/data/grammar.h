@@ -1,13 +1,16 @@
-/* Stochastic grammars: text as a sequence of independent choices with known probabilities, so that -log p of a text and its mean
- * are known exactly.
+/* Stochastic grammars: text as a sequence of independent choices with known probabilities, so that -log p of a text and
+ * its mean are known exactly.
  *
- * A rule has numbered choices with weights, or letters, which are its choices with equal weights. A choice is a row of symbols:
+ * A rule has numbered choices with weights, or letters, which are its choices with equal weights. A choice is a row of
+ * symbols:
  *   'text'     these characters
  *   rule       a choice of this rule, drawn anew
  *   rule>k     the same, and its number is kept under the letter k
- *   rule<k     the choice with the number kept under k; nothing is drawn. Of the rule that was kept it says the same again, which is
- *              agreement; of another rule with as many choices it is what goes with it: a translation, a topic's words
- * What is kept holds until the end of the line (one derivation of the first rule). A letter is kept from one rule only. */
+ *   rule<k     the choice with the number kept under k; nothing is drawn. Of the rule that was kept it says the same
+ *              again, which is agreement; of another rule with as many choices it is what goes with it: a translation,
+ *              a topic's words
+ * What is kept holds until the end of the line (one derivation of the first rule). A letter is kept from one rule
+ * only. */
 #ifndef PTM_RUNTIME_GRAMMAR_H
 #define PTM_RUNTIME_GRAMMAR_H
 

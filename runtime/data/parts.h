@@ -14,18 +14,21 @@
 bool source_text(RtData *d, const char *name, CorpusKind kind, RtText *text, RtError *e);
 const char *source_file(const RtData *d, const char *name);      /* of --data, or NULL */
 
-/* Reads a whole text file: not empty, no NUL bytes, not packed. A byte order mark is left out. The caller frees *bytes. */
+/* Reads a whole text file: not empty, no NUL bytes, not packed. A byte order mark is left out. The caller frees
+ * *bytes. */
 bool file_read(const char *path, char **bytes, RtText *text, RtError *e);
 
-/* Checks arguments against a signature and puts them into the order of its parameters (bound: one value each, DATA_none when left
- * out; the values of a `..name` become a list made in d). */
+/* Checks arguments against a signature and puts them into the order of its parameters (bound: one value each, DATA_none
+ * when left out; the values of a `..name` become a list made in d). */
 enum { SIGNATURE_MAX = 12 };
-bool signature_bind(RtData *d, const DataReader *reader, const DataValue *args, int count, DataValue *bound, RtError *e);
+bool signature_bind(RtData *d, const DataReader *reader, const DataValue *args, int count, DataValue *bound,
+                    RtError *e);
 
 /* Adds a result; asserts that there is room. */
 void data_result(DataResults *results, DataValue value);
 
-/* A fresh key for the streams of one call: the number of such calls before it, so that it depends on the program alone. */
+/* A fresh key for the streams of one call: the number of such calls before it, so that it depends on the program
+ * alone. */
 uint64_t data_stream_key(RtData *d);
 
 #endif

@@ -10,7 +10,8 @@ static bool axis_size(const DataValue *v, int64_t axis, int64_t *size, RtError *
 {
     int64_t rank = v->kind == DATA_array ? v->array.rank : 1;
     if (axis < -rank || axis >= rank) {
-        return rt_fail(e, "there is no axis %lld in %s of rank %lld", (long long)axis, data_kind_words(v->kind), (long long)rank);
+        return rt_fail(e, "there is no axis %lld in %s of rank %lld", (long long)axis, data_kind_words(v->kind),
+                       (long long)rank);
     }
     if (v->kind == DATA_array) *size = v->array.shape[axis < 0 ? axis + rank : axis];
     else if (v->kind == DATA_ragged) *size = v->ragged.rows;
@@ -25,7 +26,8 @@ bool size_of(RtData *d, const DataValue *args, DataResults *results, RtError *e)
     (void)d;
     const DataValue *v = &args[0];
     int64_t size = 0;
-    if (args[1].kind == DATA_number && args[1].number != floor(args[1].number)) return rt_fail(e, "'axis' must be a whole number");
+    if (args[1].kind == DATA_number && args[1].number != floor(args[1].number))
+        return rt_fail(e, "'axis' must be a whole number");
     if (args[1].kind == DATA_number || (v->kind != DATA_array && v->kind != DATA_ragged)) {
         double axis = args[1].kind == DATA_number ? fmax(fmin(args[1].number, 99), -99) : 0;
         if (!axis_size(v, (int64_t)axis, &size, e)) return false;
@@ -86,14 +88,16 @@ bool pad_rows(RtData *d, const DataValue *args, DataResults *results, RtError *e
     DataRagged in = args[0].ragged;
     int64_t width = longest_row(&in);
     if (args[1].kind == DATA_number && (int64_t)args[1].number < width) width = (int64_t)args[1].number;
-    if (in.rows > INT64_MAX / 4 / width) return rt_fail(e, "%lld rows of %lld are too many", (long long)in.rows, (long long)width);
+    if (in.rows > INT64_MAX / 4 / width)
+        return rt_fail(e, "%lld rows of %lld are too many", (long long)in.rows, (long long)width);
     int32_t *out = rt_data_alloc(d, in.rows * width, sizeof *out);
     for (int64_t row = 0; row < in.rows; row++) {
         int64_t size = in.at[row + 1] - in.at[row];
         for (int64_t i = 0; i < width; i++) out[row * width + i] = i < size ? in.ids[in.at[row] + i] : -1;
     }
     data_result(results, (DataValue){ .kind = DATA_array, .array = { .data = out, .dtype = RT_i32, .rank = 2,
-                                                                     .shape = { in.rows, width }, .tokenizer = in.tokenizer } });
+                                                                     .shape = { in.rows, width },
+                                                                     .tokenizer = in.tokenizer } });
     return true;
 }
 
@@ -165,11 +169,13 @@ bool cut_windows(RtData *d, const DataValue *args, DataResults *results, RtError
     if (ids->shape[0] < length) {
         return rt_fail(e, "%lld ids are fewer than one window of %lld", (long long)ids->shape[0], (long long)length);
     }
-    if (batch > INT64_MAX / 16 / length) return rt_fail(e, "a batch of %lld windows of %lld is too large", (long long)batch, (long long)length);
+    if (batch > INT64_MAX / 16 / length)
+        return rt_fail(e, "a batch of %lld windows of %lld is too large", (long long)batch, (long long)length);
     int64_t rows = (ids->shape[0] - length) / step + 1;
-    RtStream s = { .dtype = ids->dtype, .rank = 2, .shape = { batch, length }, .base = ids->data, .row_bytes = length * item,
-                   .rows = rows, .row_stride = step * item, .places = rows, .place_stride = step * item,
-                   .shuffle = args[3].truth, .key = data_stream_key(d), .tokenizer = ids->tokenizer };
+    RtStream s = { .dtype = ids->dtype, .rank = 2, .shape = { batch, length }, .base = ids->data,
+                   .row_bytes = length * item, .rows = rows, .row_stride = step * item, .places = rows,
+                   .place_stride = step * item, .shuffle = args[3].truth, .key = data_stream_key(d),
+                   .tokenizer = ids->tokenizer };
     if (s.shuffle) {
         s.places = ids->shape[0] - length + 1;
         s.place_stride = item;
@@ -181,7 +187,8 @@ bool cut_windows(RtData *d, const DataValue *args, DataResults *results, RtError
 static bool check_columns(const DataValue *columns, int count, RtError *e)
 {
     for (int i = 0; i < count; i++) {
-        if (columns[i].array.rank < 1 || columns[i].array.shape[0] < 1) return rt_fail(e, "argument %d has no rows", i + 1);
+        if (columns[i].array.rank < 1 || columns[i].array.shape[0] < 1)
+            return rt_fail(e, "argument %d has no rows", i + 1);
         if (columns[i].array.shape[0] == columns[0].array.shape[0]) continue;
         return rt_fail(e, "argument %d has %lld rows, the first has %lld", i + 1, (long long)columns[i].array.shape[0],
                        (long long)columns[0].array.shape[0]);
@@ -202,8 +209,9 @@ bool cut_batches(RtData *d, const DataValue *args, DataResults *results, RtError
         const DataArray *a = &columns[i].array;
         int64_t row = data_array_count(a) / a->shape[0] * rt_dtype_bytes(a->dtype);
         if (row && size > INT64_MAX / 16 / row) return rt_fail(e, "a batch of %lld rows is too large", (long long)size);
-        RtStream s = { .dtype = a->dtype, .rank = a->rank, .base = a->data, .row_bytes = row, .rows = a->shape[0], .row_stride = row,
-                       .places = a->shape[0], .place_stride = row, .shuffle = args[2].truth, .key = key, .tokenizer = a->tokenizer };
+        RtStream s = { .dtype = a->dtype, .rank = a->rank, .base = a->data, .row_bytes = row, .rows = a->shape[0],
+                       .row_stride = row, .places = a->shape[0], .place_stride = row, .shuffle = args[2].truth,
+                       .key = key, .tokenizer = a->tokenizer };
         memcpy(s.shape, a->shape, sizeof s.shape);
         s.shape[0] = size;
         give_stream(d, s, results);

@@ -129,7 +129,8 @@ static bool unknown_keyword(const Signature *s, RtText name, RtError *e)
     }
     if (nearest < 0) return rt_fail(e, "there is no argument '%.*s'", (int)name.size, name.bytes);
     RtText like = s->parameters[nearest].name;
-    return rt_fail(e, "there is no argument '%.*s'; did you mean '%.*s'?", (int)name.size, name.bytes, (int)like.size, like.bytes);
+    return rt_fail(e, "there is no argument '%.*s'; did you mean '%.*s'?", (int)name.size, name.bytes, (int)like.size,
+                   like.bytes);
 }
 
 /* "a text, a column of texts or a list" */
@@ -154,7 +155,8 @@ static bool check_kind(const Parameter *p, const DataValue *v, RtError *e)
         kinds_words(p->kinds, wanted, sizeof wanted);
         return rt_fail(e, "'%.*s' is %s; it must be %s", (int)name.size, name.bytes, data_kind_words(v->kind), wanted);
     }
-    bool whole = v->kind == DATA_number && v->number >= 1 && v->number <= 0x1p53 && v->number == (double)(int64_t)v->number;
+    bool whole = v->kind == DATA_number && v->number >= 1 && v->number <= 0x1p53
+        && v->number == (double)(int64_t)v->number;
     if (p->count && v->kind == DATA_number && !whole) {
         return rt_fail(e, "'%.*s' is %g; it must be a whole number from 1", (int)name.size, name.bytes, v->number);
     }
@@ -169,7 +171,8 @@ static int needed_after(const Signature *s, int at, const bool *given)
     return needed;
 }
 
-static bool bind_keywords(const Signature *s, const DataValue *args, int count, DataValue *bound, bool *given, RtError *e)
+static bool bind_keywords(const Signature *s, const DataValue *args, int count, DataValue *bound, bool *given,
+                          RtError *e)
 {
     for (int i = 0; i < count; i++) {
         if (!args[i].name) continue;
@@ -195,7 +198,8 @@ static bool bind_rest(RtData *d, const Parameter *p, const DataValue *first, int
     return true;
 }
 
-static bool bind_positions(RtData *d, const Signature *s, const DataValue *args, int count, DataValue *bound, bool *given, RtError *e)
+static bool bind_positions(RtData *d, const Signature *s, const DataValue *args, int count, DataValue *bound,
+                           bool *given, RtError *e)
 {
     int next = 0;
     while (next < count && !args[next].name) next++;
@@ -229,7 +233,8 @@ bool signature_bind(RtData *d, const DataReader *reader, const DataValue *args, 
     for (int i = 0; i < s.count; i++) {
         const Parameter *p = &s.parameters[i];
         if (!given[i] && !p->optional) {
-            return rt_fail(e, "argument '%.*s' is missing: %s%s", (int)p->name.size, p->name.bytes, reader->name, reader->signature);
+            return rt_fail(e, "argument '%.*s' is missing: %s%s", (int)p->name.size, p->name.bytes, reader->name,
+                           reader->signature);
         }
         if (!given[i]) bound[i] = p->absent;
         else if (!p->rest && !check_kind(p, &bound[i], e)) return false;

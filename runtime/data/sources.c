@@ -82,13 +82,14 @@ static bool split_table(RtData *d, const char *file, RtText text, bool header, D
         if (fields == 0) {
             fields = here;
             if (fields > DATA_MAX_RESULTS) {
-                return rt_fail(e, "%.300s has %lld columns; at most %d can be read", file, (long long)fields, DATA_MAX_RESULTS);
+                return rt_fail(e, "%.300s has %lld columns; at most %d can be read", file, (long long)fields,
+                               DATA_MAX_RESULTS);
             }
             for (int64_t c = 0; c < fields; c++) columns[c] = rt_data_alloc(d, rows, sizeof(RtText));
         }
         if (here != fields) {
-            return rt_fail(e, "%.300s:%lld: %lld tab-separated columns; the first line has %lld", file, (long long)line_number,
-                           (long long)here, (long long)fields);
+            return rt_fail(e, "%.300s:%lld: %lld tab-separated columns; the first line has %lld", file,
+                           (long long)line_number, (long long)here, (long long)fields);
         }
         if (i >= 0) take_fields(line, columns, fields, i);
     }

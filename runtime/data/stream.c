@@ -31,9 +31,9 @@ static int half_bits(uint64_t count)
     return bits;
 }
 
-/* A balanced Feistel network over 2 * bits bits: (left, right) becomes (right, left ^ F(right)), whatever F is a permutation
- * (Luby, Rackoff, "How to construct pseudorandom permutations", SIAM J. Comput. 17(2), 1988). F is a word of the counter-based
- * generator at (round, right). */
+/* A balanced Feistel network over 2 * bits bits: (left, right) becomes (right, left ^ F(right)), whatever F is a
+ * permutation (Luby, Rackoff, "How to construct pseudorandom permutations", SIAM J. Comput. 17(2), 1988). F is a word
+ * of the counter-based generator at (round, right). */
 static uint64_t feistel(uint64_t key, uint64_t epoch, uint64_t x, int bits)
 {
     uint64_t mask = ((uint64_t)1 << bits) - 1, left = x >> bits, right = x & mask;
@@ -45,8 +45,8 @@ static uint64_t feistel(uint64_t key, uint64_t epoch, uint64_t x, int bits)
     return left << bits | right;
 }
 
-/* Walks the cycle of the larger permutation until it is back among the items: fewer than four steps on average, since the halves
- * number less than four times as many. */
+/* Walks the cycle of the larger permutation until it is back among the items: fewer than four steps on average, since
+ * the halves number less than four times as many. */
 int64_t rt_stream_permute(uint64_t key, uint64_t epoch, int64_t i, int64_t count)
 {
     assert(i >= 0 && i < count && count <= (int64_t)1 << 62);

@@ -1,6 +1,7 @@
-/* A stream: batches of rows as a pure function of (seed, step). There is no cursor and no stored order: to resume is to ask for
- * the next step. Rows are equal runs of bytes at equal distances in an array that the stream borrows, which serves rows of a
- * table (row = place = one row) and windows over running ids (a row starts `step` ids after the last, a shuffled one anywhere). */
+/* A stream: batches of rows as a pure function of (seed, step). There is no cursor and no stored order: to resume is to
+ * ask for the next step. Rows are equal runs of bytes at equal distances in an array that the stream borrows, which
+ * serves rows of a table (row = place = one row) and windows over running ids (a row starts `step` ids after the last,
+ * a shuffled one anywhere). */
 #ifndef PTM_RUNTIME_STREAM_H
 #define PTM_RUNTIME_STREAM_H
 
@@ -19,23 +20,25 @@ typedef struct RtStream {
     int64_t     rows, row_stride;        /* of a finite pass, in data order: how many, and bytes from one to the next */
     int64_t     places, place_stride;    /* what a training pass draws from: as above, unless windows are shuffled */
     bool        shuffle;                 /* a training pass visits its places in an order of its own */
-    uint64_t    key;                     /* equal for streams of one call, which therefore draw the same rows at every step */
+    uint64_t    key;                     /* equal for streams of one call, which therefore draw the same rows at every
+                                            step */
     const struct RtTokenizer *tokenizer; /* whose ids these are, for printing; NULL when that is not known */
 } RtStream;
 
 /* Bytes of a full batch: what `out` of both functions below must hold. */
 int64_t rt_stream_bytes(const RtStream *s);
 
-/* Training: full batches in one pass over the places (an epoch). 0 when there are fewer rows than one batch needs: such a stream
- * can be evaluated but not trained on, and the caller has to say so. */
+/* Training: full batches in one pass over the places (an epoch). 0 when there are fewer rows than one batch needs: such
+ * a stream can be evaluated but not trained on, and the caller has to say so. */
 int64_t rt_stream_steps(const RtStream *s);
 
-/* The batch of training step `step` (0 is the first). Step / rt_stream_steps is the epoch; within an epoch no row comes twice, and
- * what does not fill a batch is left out (with shuffle, other rows in every epoch). Needs rt_stream_steps > 0. */
+/* The batch of training step `step` (0 is the first). Step / rt_stream_steps is the epoch; within an epoch no row comes
+ * twice, and what does not fill a batch is left out (with shuffle, other rows in every epoch). Needs rt_stream_steps >
+ * 0. */
 void rt_stream_batch(const RtStream *s, uint64_t seed, int64_t step, void *out);
 
-/* A finite pass: the number of batches, the last of which may be short, and batch `index` in data order. Returns the rows written
- * (shape[0], or fewer in the last batch; the bytes after them are left alone). */
+/* A finite pass: the number of batches, the last of which may be short, and batch `index` in data order. Returns the
+ * rows written (shape[0], or fewer in the last batch; the bytes after them are left alone). */
 int64_t rt_stream_pass_batches(const RtStream *s);
 int64_t rt_stream_pass_batch(const RtStream *s, int64_t index, void *out);
 

@@ -49,7 +49,8 @@ static bool give_tokenizer(RtData *d, RtTokenizer *t, DataResults *results)
 bool make_chars(RtData *d, const DataValue *args, DataResults *results, RtError *e)
 {
     DataColumn texts = { NULL, 0 };
-    return texts_of(d, &args[0], &texts, e) && give_tokenizer(d, rt_tokenizer_chars(texts.rows, texts.count, e), results);
+    return texts_of(d, &args[0], &texts, e)
+        && give_tokenizer(d, rt_tokenizer_chars(texts.rows, texts.count, e), results);
 }
 
 bool make_labels(RtData *d, const DataValue *args, DataResults *results, RtError *e)

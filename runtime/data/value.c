@@ -94,7 +94,8 @@ DataValue data_column(const RtText *rows, int64_t count)
 DataValue data_ids(const int32_t *ids, int64_t count, const RtTokenizer *tokenizer)
 {
     return (DataValue){ .kind = DATA_array,
-                        .array = { .data = ids, .dtype = RT_i32, .rank = 1, .shape = { count }, .tokenizer = tokenizer } };
+                        .array = { .data = ids, .dtype = RT_i32, .rank = 1, .shape = { count },
+                                   .tokenizer = tokenizer } };
 }
 
 DataValue data_tokenizer(const RtTokenizer *tokenizer)

@@ -1,5 +1,5 @@
-/* The values of the data phase: what a model's `data` block names and hands from one host function to the next. All bytes are
- * owned by the RtData that made them (data.h) and never change; values are copied freely. */
+/* The values of the data phase: what a model's `data` block names and hands from one host function to the next. All
+ * bytes are owned by the RtData that made them (data.h) and never change; values are copied freely. */
 #ifndef PTM_RUNTIME_VALUE_H
 #define PTM_RUNTIME_VALUE_H
 
@@ -19,16 +19,16 @@ typedef enum RtDtype {
 #undef DTYPE
 
 /* KIND(name, what messages call it) */
-#define DATA_KINDS(KIND)                                                                                                     \
-    KIND(none, "none")                                                                                                       \
-    KIND(number, "a number")                                                                                                 \
-    KIND(bool, "true or false")                                                                                              \
-    KIND(text, "a text")                            /* a string of the program, or running text */                           \
-    KIND(column, "a column of texts")               /* text[N] */                                                            \
-    KIND(array, "an array")                         /* ids are an i32[N] */                                                  \
-    KIND(ragged, "ragged ids")                      /* i32[N, *] */                                                          \
-    KIND(tokenizer, "a tokenizer")                  /* or label set */                                                       \
-    KIND(stream, "a stream")                                                                                                 \
+#define DATA_KINDS(KIND)                                                                                               \
+    KIND(none, "none")                                                                                                 \
+    KIND(number, "a number")                                                                                           \
+    KIND(bool, "true or false")                                                                                        \
+    KIND(text, "a text")                            /* a string of the program, or running text */                     \
+    KIND(column, "a column of texts")               /* text[N] */                                                      \
+    KIND(array, "an array")                         /* ids are an i32[N] */                                            \
+    KIND(ragged, "ragged ids")                      /* i32[N, *] */                                                    \
+    KIND(tokenizer, "a tokenizer")                  /* or label set */                                                 \
+    KIND(stream, "a stream")                                                                                           \
     KIND(list, "a list")
 
 #define KIND(name, words) DATA_##name,
@@ -73,7 +73,8 @@ typedef struct DataValue {
 const char *data_kind_words(DataKind kind);
 int64_t     rt_dtype_bytes(int32_t dtype);
 const char *rt_dtype_name(int32_t dtype);
-double      rt_element(const void *packed, int32_t dtype, int64_t index);       /* an element of any type; of i64 the nearest f64 */
+/* An element of any type; of i64 the nearest f64. */
+double      rt_element(const void *packed, int32_t dtype, int64_t index);
 int64_t     data_array_count(const DataArray *a);            /* elements in all */
 
 DataValue data_number(double x);

@@ -82,7 +82,8 @@ static int walk_next(Walk *w, RtText *piece, RtError *e)
 {
     int64_t length = piece_length(w);
     if (length < 0) {
-        rt_fail(e, "byte 0x%02X at offset %lld is not UTF-8", (unsigned char)w->text.bytes[w->next], (long long)w->next);
+        rt_fail(e, "byte 0x%02X at offset %lld is not UTF-8", (unsigned char)w->text.bytes[w->next],
+                (long long)w->next);
         return -1;
     }
     if (length == 0) return 0;
@@ -168,7 +169,8 @@ static void take_in_order(RtTokenizer *t, const Vocabulary *seen, int (*order)(c
     free(ranks);
 }
 
-static RtTokenizer *distinct_pieces(TokenizerRule rule, const char *what, const RtText *texts, int64_t count, RtError *e)
+static RtTokenizer *distinct_pieces(TokenizerRule rule, const char *what, const RtText *texts, int64_t count,
+                                    RtError *e)
 {
     Vocabulary seen;
     vocabulary_init(&seen);
@@ -221,11 +223,13 @@ static bool add_marks(RtTokenizer *t, const WordOptions *options, RtError *e)
     }
     if (options->unknown) {
         RtText unknown = *options->unknown;
-        if (!is_word(unknown)) return rt_fail(e, "unknown = \"%.*s\" is not one word", (int)unknown.size, unknown.bytes);
+        if (!is_word(unknown))
+            return rt_fail(e, "unknown = \"%.*s\" is not one word", (int)unknown.size, unknown.bytes);
         t->unknown = vocabulary_add(&t->vocabulary, unknown, 0);
     }
     if (options->at_most && options->at_most <= t->vocabulary.size) {
-        return rt_fail(e, "at_most = %lld leaves no word besides the %d marks", (long long)options->at_most, t->vocabulary.size);
+        return rt_fail(e, "at_most = %lld leaves no word besides the %d marks", (long long)options->at_most,
+                       t->vocabulary.size);
     }
     return true;
 }
@@ -240,7 +244,8 @@ RtTokenizer *rt_tokenizer_words(const RtText *texts, int64_t count, const WordOp
     int32_t marks = t->vocabulary.size;
     if (good) take_in_order(t, &seen, by_falling_count, options->min_count, options->at_most);
     if (good && t->vocabulary.size == marks) {
-        good = rt_fail(e, seen.size ? "no word occurs %lld times" : "there is no word in the text", (long long)options->min_count);
+        good = rt_fail(e, seen.size ? "no word occurs %lld times" : "there is no word in the text",
+                       (long long)options->min_count);
     }
     vocabulary_free(&seen);
     if (good) return t;
@@ -304,14 +309,14 @@ static bool outside(const RtTokenizer *t, RtText piece, int64_t offset, RtError 
 {
     int shown = piece.size < 60 ? (int)piece.size : 60;
     if (t->rule == TOKENIZER_chars) {
-        return rt_fail(e, "character '%.*s' at offset %lld is not in the vocabulary of %d characters", shown, piece.bytes,
-                       (long long)offset, t->vocabulary.size);
+        return rt_fail(e, "character '%.*s' at offset %lld is not in the vocabulary of %d characters", shown,
+                       piece.bytes, (long long)offset, t->vocabulary.size);
     }
     int32_t nearest = rt_tokenizer_nearest(t, piece);
     if (nearest < 0) return rt_fail(e, "'%.*s' is not one of the %d labels", shown, piece.bytes, t->vocabulary.size);
     RtText like = rt_tokenizer_piece(t, nearest);
-    return rt_fail(e, "'%.*s' is not one of the %d labels; did you mean '%.*s'?", shown, piece.bytes, t->vocabulary.size,
-                   (int)(like.size < 60 ? like.size : 60), like.bytes);
+    return rt_fail(e, "'%.*s' is not one of the %d labels; did you mean '%.*s'?", shown, piece.bytes,
+                   t->vocabulary.size, (int)(like.size < 60 ? like.size : 60), like.bytes);
 }
 
 bool rt_tokenizer_encode(const RtTokenizer *t, RtText text, RtIds *out, RtError *e)
@@ -413,7 +418,8 @@ static bool read_number(Saved *s, const char *key, long long *number)
     at += negative;
     long long n = 0;
     int digits = 0;
-    for (; at < s->size && s->bytes[at] >= '0' && s->bytes[at] <= '9' && digits < 12; at++, digits++) n = n * 10 + s->bytes[at] - '0';
+    for (; at < s->size && s->bytes[at] >= '0' && s->bytes[at] <= '9' && digits < 12; at++, digits++)
+        n = n * 10 + s->bytes[at] - '0';
     if (digits == 0 || at == s->size || s->bytes[at] != '\n') return false;
     s->at = at + 1;
     *number = negative ? -n : n;
@@ -424,7 +430,8 @@ static bool read_rule(Saved *s, TokenizerRule *rule)
 {
     for (*rule = 0; *rule < TOKENIZER_RULE_COUNT; (*rule)++) {
         char line[64];
-        size_t length = (size_t)snprintf(line, sizeof line, "ptm-tokenizer 1\nrule %s\n", rt_tokenizer_rule_name(*rule));
+        size_t length = (size_t)snprintf(line, sizeof line, "ptm-tokenizer 1\nrule %s\n",
+                                         rt_tokenizer_rule_name(*rule));
         if (s->size < length || memcmp(s->bytes, line, length) != 0) continue;
         s->at = length;
         return true;
@@ -446,7 +453,8 @@ static bool read_piece(Saved *s, RtTokenizer *t)
 static bool read_saved(Saved *s, RtTokenizer *t)
 {
     long long unknown, lower, pieces;
-    if (!read_rule(s, &t->rule) || !read_number(s, "unknown ", &unknown) || !read_number(s, "lower ", &lower)) return false;
+    if (!read_rule(s, &t->rule) || !read_number(s, "unknown ", &unknown) || !read_number(s, "lower ", &lower))
+        return false;
     if (!read_number(s, "pieces ", &pieces) || pieces < 1 || pieces > INT32_MAX - 1) return false;
     if (unknown < -1 || unknown >= pieces || lower < 0 || lower > 1) return false;
     t->unknown = (int32_t)unknown;

@@ -1,5 +1,6 @@
-/* Tokenizers: texts to ids and back. A tokenizer is a rule that cuts a text into pieces and a vocabulary that numbers the pieces
- * from 0. It is made once, by rt_tokenizer_chars/bytes/words/labels or rt_tokenizer_load, and does not change afterwards. */
+/* Tokenizers: texts to ids and back. A tokenizer is a rule that cuts a text into pieces and a vocabulary that numbers
+ * the pieces from 0. It is made once, by rt_tokenizer_chars/bytes/words/labels or rt_tokenizer_load, and does not
+ * change afterwards. */
 #ifndef PTM_RUNTIME_TOKENIZER_H
 #define PTM_RUNTIME_TOKENIZER_H
 
@@ -20,15 +21,16 @@ typedef struct RtError {
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
-bool rt_fail(RtError *e, const char *format, ...);           /* writes the message, cut to the room there is; returns false */
+bool rt_fail(RtError *e, const char *format, ...);           /* writes the message, cut to the room there is; returns
+                                                                false */
 
 typedef struct RtTokenizer RtTokenizer;
 
 /* RULE(name, how a text becomes pieces) */
-#define TOKENIZER_RULES(RULE)                                                                                                \
-    RULE(chars, "one piece for each Unicode code point of UTF-8 text; any other is an error")                                \
-    RULE(bytes, "one piece for each byte")                                                                                   \
-    RULE(words, "what stands between ASCII white space; words outside the vocabulary become `unknown` or are left out")     \
+#define TOKENIZER_RULES(RULE)                                                                                          \
+    RULE(chars, "one piece for each Unicode code point of UTF-8 text; any other is an error")                          \
+    RULE(bytes, "one piece for each byte")                                                                             \
+    RULE(words, "what stands between ASCII white space; words outside the vocabulary become `unknown` or are left out")\
     RULE(labels, "the whole text is one piece; any other is an error")
 
 #define RULE(name, help) TOKENIZER_##name,
@@ -45,7 +47,8 @@ typedef struct WordOptions {
 } WordOptions;
 
 /* From texts to tokenizers; NULL after an error. Ids:
- * chars: by code point. bytes: the byte. words: marks, the unknown word, then words by falling count (ties: whichever occurs first).
+ * chars: by code point. bytes: the byte. words: marks, the unknown word, then words by falling count (ties: whichever
+ * occurs first).
  * labels: distinct texts in byte order. */
 RtTokenizer *rt_tokenizer_chars(const RtText *texts, int64_t count, RtError *e);
 RtTokenizer *rt_tokenizer_bytes(void);
@@ -58,7 +61,8 @@ const char   *rt_tokenizer_rule_name(TokenizerRule rule);
 int32_t       rt_tokenizer_size(const RtTokenizer *t);
 RtText        rt_tokenizer_piece(const RtTokenizer *t, int32_t id);          /* id in 0 .. size-1 */
 int32_t       rt_tokenizer_find(const RtTokenizer *t, RtText piece);         /* id of exactly this piece, or -1 */
-int32_t       rt_tokenizer_nearest(const RtTokenizer *t, RtText piece);      /* the piece most like it, or -1: for suggestions */
+/* The piece most like it, or -1: for suggestions. */
+int32_t       rt_tokenizer_nearest(const RtTokenizer *t, RtText piece);
 
 /* A growing list of ids. Begins as zeros; rt_ids_free releases it. */
 typedef struct RtIds {
@@ -67,15 +71,16 @@ typedef struct RtIds {
 } RtIds;
 void rt_ids_free(RtIds *ids);
 
-/* Appends the ids of a text. False after an error: a piece outside the vocabulary or bytes that are not UTF-8, with the offset. */
+/* Appends the ids of a text. False after an error: a piece outside the vocabulary or bytes that are not UTF-8, with the
+ * offset. */
 bool rt_tokenizer_encode(const RtTokenizer *t, RtText text, RtIds *out, RtError *e);
 
-/* The text of ids, as a zero-terminated string that the caller frees; *size without the zero. Words are joined by a space, labels
- * by a newline. Ids outside the vocabulary (-1 is padding) give nothing. */
+/* The text of ids, as a zero-terminated string that the caller frees; *size without the zero. Words are joined by a
+ * space, labels by a newline. Ids outside the vocabulary (-1 is padding) give nothing. */
 char *rt_tokenizer_decode(const RtTokenizer *t, const int32_t *ids, int64_t count, int64_t *size);
 
-/* What a checkpoint keeps. The bytes are freed by the caller; equal tokenizers give equal bytes. Loading checks everything: the
- * bytes may come from anywhere. */
+/* What a checkpoint keeps. The bytes are freed by the caller; equal tokenizers give equal bytes. Loading checks
+ * everything: the bytes may come from anywhere. */
 char        *rt_tokenizer_save(const RtTokenizer *t, size_t *size);
 RtTokenizer *rt_tokenizer_load(const char *bytes, size_t size, RtError *e);
 

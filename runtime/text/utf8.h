@@ -1,4 +1,5 @@
-/* UTF-8: one code point at a time, strictly (no overlong forms, surrogates or numbers above U+10FFFF; RFC 3629, section 4). */
+/* UTF-8: one code point at a time, strictly (no overlong forms, surrogates or numbers above U+10FFFF; RFC 3629, section
+ * 4). */
 #ifndef PTM_RUNTIME_UTF8_H
 #define PTM_RUNTIME_UTF8_H
 

@@ -18,11 +18,13 @@ typedef struct Vocabulary {
 void    vocabulary_init(Vocabulary *v);
 void    vocabulary_free(Vocabulary *v);
 int32_t vocabulary_find(const Vocabulary *v, RtText piece);              /* -1 when absent */
-int32_t vocabulary_add(Vocabulary *v, RtText piece, int64_t count);      /* id of the piece, new or old; its count grows by `count` */
+/* Id of the piece, new or old; its count grows by `count`. */
+int32_t vocabulary_add(Vocabulary *v, RtText piece, int64_t count);
 RtText  vocabulary_piece(const Vocabulary *v, int32_t id);
 
 int  text_compare(RtText a, RtText b);                                   /* by bytes, a prefix first */
 bool text_equal(RtText a, RtText b);
-void *rt_grow(void *block, int64_t *room, int64_t wanted, int64_t item);    /* room for `wanted` items of `item` bytes; never fails */
+/* Room for `wanted` items of `item` bytes; never fails. */
+void *rt_grow(void *block, int64_t *room, int64_t wanted, int64_t item);
 
 #endif

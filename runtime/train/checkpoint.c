@@ -197,7 +197,8 @@ bool checkpoint_load(const Recipe *r, const char *path, Position *position, RtEr
 {
     RtTensors *t = rt_tensors_open(path, e);
     if (!t) return false;
-    bool good = rt_tensors_verify(t, RT_CHECKSUM_REQUIRED, e) && load_position(r, t, path, position, e) && check_metadata(r, t, path, e)
+    bool good = rt_tensors_verify(t, RT_CHECKSUM_REQUIRED, e) && load_position(r, t, path, position, e)
+        && check_metadata(r, t, path, e)
                 && load_tensors(r, t, path, e);
     rt_tensors_close(t);
     return good;

@@ -18,7 +18,7 @@ typedef struct Saver Saver;
 Saver *saver_new(const Recipe *recipe, RtError *e);
 void   saver_free(Saver *saver);
 bool   saver_write_all(Saver *saver, const char *path, const Position *position, RtError *e);
-bool   saver_write_weights(Saver *saver, const char *path, const Position *position, RtError *e);    /* without states */
+bool   saver_write_weights(Saver *saver, const char *path, const Position *position, RtError *e);   /* without states */
 
 /* Reads a file of saver_write_all into the recipe's blocks. Tables and metadata must be those of the recipe, and
  * nothing may be missing or left over. */

@@ -84,7 +84,8 @@ static bool run_term(const Recipe *r, const Blocks *b, const RtTerm *term, int64
 }
 
 /* The program around the terms. */
-static bool combine(const Recipe *r, const Blocks *b, const Program *post, const double *terms, double *value, RtError *e)
+static bool combine(const Recipe *r, const Blocks *b, const Program *post, const double *terms, double *value,
+                    RtError *e)
 {
     for (int32_t i = 0; i < post->input_count; i++) {
         const RtValue *input = &post->inputs[i];

@@ -111,6 +111,6 @@ bool metrics_end(Metrics *m, RtError *e)
 
 bool metrics_flush(Metrics *m, RtError *e)
 {
-    if (m->fd < 0 || fdatasync(m->fd) == 0 || errno == EINVAL) return true;      /* EINVAL: no file that can be flushed */
+    if (m->fd < 0 || fdatasync(m->fd) == 0 || errno == EINVAL) return true; /* EINVAL: no file that can be flushed */
     return rt_fail(e, "metrics.jsonl: cannot write: %s", strerror(errno));
 }

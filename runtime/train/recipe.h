@@ -29,7 +29,8 @@ typedef struct RtRun {
  * of all batches; an entry that returns one number a batch has already averaged over its rows, so that number
  * counts once for each row. */
 typedef struct RtTerm {
-    RtRun full, rest;                    /* a program is NULL when the pass has no such batch; rest: the short last one */
+    RtRun full, rest;                    /* a program is NULL when the pass has no such batch; rest: the short last
+                                            one */
     enum { RT_MEAN, RT_SUM } reduce;
     const char *state;                   /* initial bytes of the state block, set before each pass; NULL: zeros */
 } RtTerm;
@@ -39,10 +40,11 @@ typedef struct RtEvaluation {
     const char   *name;                  /* "loss"; written as valid_loss */
     const RtTerm *terms;
     int           term_count;
-    const Program *post;                 /* f64 scalars: inputs "0", "1" .. are the terms, output "0"; NULL: the first term */
+    const Program *post;                 /* f64 scalars: inputs "0", "1" .. are the terms, output "0"; NULL: the first
+                                            term */
     int64_t       every;                 /* steps; 0: at the end of every epoch. Always at the end */
-    int           better;                /* -1: a smaller value is better, 1: a larger one, 0: does not choose the best weights.
-                                            The first evaluation that is not 0 chooses */
+    int           better;                /* -1: a smaller value is better, 1: a larger one, 0: does not choose the best
+                                            weights. The first evaluation that is not 0 chooses */
 } RtEvaluation;
 
 /* A file of the run directory, written when the run begins or goes on: the model, run.json, tokenizers. */
@@ -53,10 +55,11 @@ typedef struct RtFile {
 
 typedef struct Recipe {
     Pool *pool;                          /* scratch for the neediest of the programs */
-    char *param, *state, *constants;     /* blocks shared by all programs (evaluations have states of their own); params and
-                                            states hold their initial values, and the result afterwards. Work blocks are made here */
-    const RtValue *params, *states, *tables;     /* what a checkpoint holds, at places in these three blocks. Tables are written as
-                                                    "const.NAME" and must be the same on resume */
+    char *param, *state, *constants;     /* blocks shared by all programs (evaluations have states of their own); params
+                                            and states hold their initial values, and the result afterwards. Work blocks
+                                            are made here */
+    const RtValue *params, *states, *tables;     /* what a checkpoint holds, at places in these three blocks. Tables are
+                                                    written as "const.NAME" and must be the same on resume */
     int           param_count, state_count, table_count;
     const RtMeta *metadata;              /* further texts for the checkpoint, the same on resume */
     int           metadata_count;
@@ -76,7 +79,8 @@ typedef struct Recipe {
     const RtFile *files;
     int           file_count;
     int64_t       log_every;             /* steps between lines of metrics.jsonl; 0: 10 */
-    int64_t       save_every;            /* steps between checkpoints; 0: at evaluations of the first one and at the end */
+    int64_t       save_every;            /* steps between checkpoints; 0: at evaluations of the first one and at the
+                                            end */
     int           progress;              /* file descriptor for progress; -1: silent */
 } Recipe;
 

@@ -60,7 +60,8 @@ static void raise_to(int64_t *most, int64_t bytes)
     if (bytes > *most) *most = bytes;
 }
 
-/* The bytes up to the end of the last state that a program reads; what lies behind is the optimizer's and not touched. */
+/* The bytes up to the end of the last state that a program reads; what lies behind is the optimizer's and not
+ * touched. */
 static int64_t state_bytes(const Program *program)
 {
     int64_t most = 0;

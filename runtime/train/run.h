@@ -22,6 +22,7 @@ bool blocks_new(const Recipe *recipe, Blocks *blocks, RtError *e);
 void blocks_free(Blocks *blocks);
 
 /* One evaluation over its whole pass. */
-bool evaluate_one(const Recipe *recipe, const Blocks *blocks, const RtEvaluation *evaluation, int64_t step, double *value, RtError *e);
+bool evaluate_one(const Recipe *recipe, const Blocks *blocks, const RtEvaluation *evaluation, int64_t step,
+                  double *value, RtError *e);
 
 #endif

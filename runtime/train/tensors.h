@@ -45,7 +45,7 @@ bool rt_tensors_load(const RtTensors *t, const RtValue *wanted, char *out, RtErr
  * one, whole. Allocates nothing: `buffer` holds rt_tensors_header_bytes. Metadata must not have the key "checksum",
  * which is added. Equal tensors and metadata give equal bytes. */
 int64_t rt_tensors_header_bytes(const RtTensor *tensors, int count, const RtMeta *metadata, int metadata_count);
-bool    rt_tensors_write(const char *path, const RtTensor *tensors, int count, const RtMeta *metadata, int metadata_count,
-                         char *buffer, RtError *e);
+bool    rt_tensors_write(const char *path, const RtTensor *tensors, int count, const RtMeta *metadata,
+                         int metadata_count, char *buffer, RtError *e);
 
 #endif

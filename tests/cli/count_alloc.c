@@ -1,5 +1,6 @@
-/* Loaded before the C library (LD_PRELOAD): counts what is asked of the allocator and of mmap, and writes the count into the
- * file $COUNT_ALLOC, a line whenever a line of metrics is written. So the lines say what the steps between them allocated. */
+/* Loaded before the C library (LD_PRELOAD): counts what is asked of the allocator and of mmap, and writes the count
+ * into the file $COUNT_ALLOC, a line whenever a line of metrics is written. So the lines say what the steps between
+ * them allocated. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-extern void *__libc_malloc(size_t size), *__libc_calloc(size_t count, size_t size), *__libc_realloc(void *old, size_t size);
+extern void *__libc_malloc(size_t size), *__libc_calloc(size_t count, size_t size),
+    *__libc_realloc(void *old, size_t size);
 extern void *__libc_memalign(size_t alignment, size_t size);
 
 static atomic_long count;

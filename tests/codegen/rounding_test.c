@@ -1,6 +1,6 @@
-/* A value has the same bits in every kernel that computes it. A product and the sum it feeds may be rounded once instead
- * of twice, so this must not depend on what else a kernel does. The gradient of a maximum asks for it: it looks for the
- * elements that equal the maximum, in another kernel or another pass. */
+/* A value has the same bits in every kernel that computes it. A product and the sum it feeds may be rounded once
+ * instead of twice, so this must not depend on what else a kernel does. The gradient of a maximum asks for it: it looks
+ * for the elements that equal the maximum, in another kernel or another pass. */
 #include "jit.h"
 #include "passes/build.h"
 #include "tests/passes/samples_random.h"

@@ -85,7 +85,8 @@ static void add_places(Random *r)
 {
     Lab *l = r->lab;
     for (int k = 0; k < 6; k++) {
-        Node *x = make_input(l->g, STORE_data, arena_print(l->arena, "line%d", k), line(l, 16 * (1 + random_number(r, 4))));
+        Node *x = make_input(l->g, STORE_data, arena_print(l->arena, "line%d", k),
+                             line(l, 16 * (1 + random_number(r, 4))));
         Node *y = mul(l, x, make_broadcast(l->g, element(l, x, random_number(r, 9)), x->type));
         result(l, x->attr.text, random_number(r, 2) ? y : un(l, OP_exp, y));
     }

@@ -184,7 +184,8 @@ static void draws_are_the_evaluators(void **state)
     result(&l, "turned", worked(&l, make_permute(l.g, w, turn)));
     result(&l, "sum", sum(&l, w, 1));
     result(&l, "k", node(&l, OP_integers, four, 4, (Attr){.text = graph_text(l.g, "c")}, &whole_type));
-    static const int64_t ranges[][2] = {{7, 7}, {7, -9}, {0, (int64_t)1 << 32}, {INT64_MIN, INT64_MAX}, {-5, INT64_MAX}};
+    static const int64_t ranges[][2] = {{7, 7}, {7, -9}, {0, (int64_t)1 << 32}, {INT64_MIN, INT64_MAX},
+                                        {-5, INT64_MAX}};
     Type long_type = shape(&l, DT_i64, DIMS(35));
     for (int k = 0; k < 5; k++) {
         Node *bounds[] = {seed, step, make_whole(l.g, DT_i64, ranges[k][0]), make_whole(l.g, DT_i64, ranges[k][1])};
@@ -223,7 +224,8 @@ static void operators_of_the_highest_rank(void **state)
 {
     (void)state;
     Lab l = lab_new();
-    Node *x = input(&l, "x", DT_f32, DIMS(2, 1, 3, 2, 2, 1, 2, 3)), *i = input(&l, "i", DT_i32, DIMS(2, 1, 3, 2, 2, 1, 2, 3));
+    Node *x = input(&l, "x", DT_f32, DIMS(2, 1, 3, 2, 2, 1, 2, 3)),
+        *i = input(&l, "i", DT_i32, DIMS(2, 1, 3, 2, 2, 1, 2, 3));
     for (int axis = 0; axis < 8; axis++)
         result(&l, arena_print(l.arena, "running %d", axis), make_cumsum(l.g, x, axis));
     Node *j = input(&l, "j", DT_i32, DIMS(3, 5)), *k = input(&l, "k", DT_i32, DIMS(2, 4, 3, 3, 5));
@@ -275,7 +277,8 @@ static void values_without_elements(void **state)
         Attr start = {.start = {number(&l, 0), number(&l, 0), number(&l, 0)}, .step = {1, 1, 1}};
         Node *nothing = node(&l, OP_slice, &x, 1, start, &none);
         result(&l, "slice", nothing);
-        result(&l, "work", mul(&l, worked(&l, nothing), make_cast(l.g, make_iota(l.g, shape(&l, DT_i32, 3, left), 2), DT_f32)));
+        result(&l, "work", mul(&l, worked(&l, nothing),
+                               make_cast(l.g, make_iota(l.g, shape(&l, DT_i32, 3, left), 2), DT_f32)));
         result(&l, "sum", worked(&l, sum(&l, worked(&l, nothing), 1u << axis)));
         jit_check_some(&l, 2, 1e-6);
         arena_free(l.arena);
@@ -289,7 +292,8 @@ static void an_id_out_of_range_is_a_fault(void **state)
         Lab l = lab_new();
         Node *table = input(&l, "table", DT_f32, DIMS(11, 20)), *i = input(&l, "i", DT_i32, DIMS(19));
         Node *v = input(&l, "v", DT_f32, DIMS(19, 20)), *own[] = {make_iota(l.g, i->type, 0), i};
-        Node *zero = make_full(l.g, shape(&l, DT_f32, DIMS(19, 11)), 0), *ones = make_full(l.g, shape(&l, DT_f32, DIMS(19)), 1);
+        Node *zero = make_full(l.g, shape(&l, DT_f32, DIMS(19, 11)), 0),
+            *ones = make_full(l.g, shape(&l, DT_f32, DIMS(19)), 1);
         result(&l, "out", which == 0   ? make_gather(l.g, table, &i, 1, 0)
                           : which == 1 ? make_gather(l.g, table, &i, 1, 1)
                           : which == 2 ? make_scatter(l.g, table, v, &i, 1, 0, true)

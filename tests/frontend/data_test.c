@@ -1,4 +1,5 @@
-/* Arrays of data: what lines compute, tables in entries, host fns, loops. The host evaluates graphs by the reference evaluator. */
+/* Arrays of data: what lines compute, tables in entries, host fns, loops. The host evaluates graphs by the reference
+ * evaluator. */
 #include "tests/frontend/program.h"
 
 #define TEXT "const tok = chars(read(\"text\")), V = size(tok)\n ids = tok(read(\"text\"))\n "
@@ -33,7 +34,8 @@ static void test_expressions(void **state)
     (void)state;
     assert_table("const t = ids[:12]", "", VALUES(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1));
     assert_table("const t = counts(ids, V)", "", VALUES(100, 100, 100, 100, 100, 100, 100, 100, 100, 100));
-    assert_table("f = f32(counts(ids[:4], V)) / size(ids[:4])\n const t = f[2:6] + sqrt(f[0])", "", VALUES(0.75, 0.75, 0.5, 0.5));
+    assert_table("f = f32(counts(ids[:4], V)) / size(ids[:4])\n const t = f[2:6] + sqrt(f[0])", "",
+                 VALUES(0.75, 0.75, 0.5, 0.5));
     assert_table("const t = scatter_sum(f32(ids[:3]) ^ 2, ids[:3] // 2, 2)", "", VALUES(1, 4));
     assert_table("const t = one_hot(ids[1:3], 3)", "", VALUES(0, 1, 0, 0, 0, 1));
     assert_table("const t = iota(5)[1::2] == ids[1:3]", "", VALUES(1, 0));
@@ -46,7 +48,8 @@ static void test_expressions(void **state)
 static void test_numbers(void **state)
 {
     (void)state;
-    Program *p = data_program("const top = max(ids) + 1, total = sum(counts(ids, top)), big = total > 999, half = f32(total) / 16\n"
+    Program *p = data_program("const top = max(ids) + 1, total = sum(counts(ids, top)), big = total > 999, half = "
+                              "f32(total) / 16\n"
                               " if max(ids) == 9 { const t = iota(top // 2) } else { const u = 3 }\n"
                               " batch = windows(ids[:max(ids)], length = sum(ids[:3]) + 1, batch = 2)", "");
     assert_clean(p);
@@ -60,7 +63,8 @@ static void test_numbers(void **state)
 static void test_runs(void **state)
 {
     (void)state;
-    Program *p = data_program("const t = sqrt(f32(counts(ids, V))) * 2, u = ids, a, b = two(ids[:5])\n unused = ids * 3",
+    Program *p = data_program("const t = sqrt(f32(counts(ids, V))) * 2, u = ids, a, b = two(ids[:5])\n"
+                              " unused = ids * 3",
                               "fn two(x: i32[N]) -> (i32[N], i64) { return x + 1, sum(i32(x > 2)) }\n");
     assert_clean(p);
     assert_int_equal(p->runs, 2);
@@ -96,7 +100,8 @@ static void test_fns(void **state)
 static void test_tables(void **state)
 {
     (void)state;
-    Program *p = data_program("const prior = f32(counts(ids[:15], V)) / 15, pairs = [ids[:2], ids[3:5]], unused = ids[:1]",
+    Program *p = data_program("const prior = f32(counts(ids[:15], V)) / 15, pairs = [ids[:2], ids[3:5]], unused = "
+                              "ids[:1]",
                               "param w: f32[V] = prior * 3\n"
                               "fn f(i: i32[N]) -> f32[N] { return (prior + w)[i] + f32(pairs[1][0]) }\n");
     Given i = { DT_i32, { 3 }, (const double[]){ 0, 9, -1 } };
@@ -126,11 +131,13 @@ static void test_tables(void **state)
 static void test_same_numbers(void **state)
 {
     (void)state;
-    const char *fns = "fn f(x: f32[V, 2]) -> f32[V] { return (row + col) * sum(x, axis = 1) + row @ x @ full([2], 1.0) }\n"
+    const char *fns = "fn f(x: f32[V, 2]) -> f32[V] { return (row + col) * sum(x, axis = 1) + row @ x @ full([2], "
+                      "1.0) }\n"
                       "fn typed(x: f32[V]) -> f32[10] { return x }\n"
                       "fn ten(x: f32[10]) -> f32[10] {\n y: f32[V] = x\n return y + row\n}\n"
                       "fn loss(x: f32[B, V], n: i32[B]) -> f32 { return mean(x @ row + f32(n)) }\n";
-    Program *p = data_program("const row = f32(ids[:10]), col = full([V], 1.0)\n rows = one_hot(ids, V); b = batches(rows, size = 4)\n"
+    Program *p = data_program("const row = f32(ids[:10]), col = full([V], 1.0)\n"
+                              " rows = one_hot(ids, V); b = batches(rows, size = 4)\n"
                               " n = batches(ids, size = 4)", fns);
     assert_clean(p);
     Given x = { DT_f32, { 10, 2 }, (const double[]){ 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1 } };
@@ -156,7 +163,8 @@ static void test_draws(void **state)
 {
     (void)state;
     const char *lines = "const t = uniform(0, 1, shape = [4]), u = uniform(0, 1, shape = [4]), v = twice()\n"
-                        " all = []\n for i in 0..2 { all = [..all, integers(0, 1000000, shape = [3])] }\n const w = all";
+                        " all = []\n for i in 0..2 { all = [..all, integers(0, 1000000, shape = [3])] }\n"
+                        " const w = all";
     const char *fns = "fn twice() { return [uniform(0, 1, shape = [4]), uniform(0, 1, shape = [4])] }\n";
     Program *p = data_program(lines, fns), *again = data_program(lines, fns);
     assert_clean(p);
@@ -195,14 +203,17 @@ static void test_host_fns(void **state)
     (void)state;
     const char *fns = "fn pack(body: text[N]; length = 2) -> (i32[N, length], i32[M]) {\n"
                       " rows = full([N, length], i32(size(tok)))\n return rows, tok(read(\"more\"))[:N+1]\n}\n"
-                      "fn rows(r: i32[S, *]) -> i32[S] { return iota(S) }\nfn upper(body: text) -> text { return body }\n";
-    Program *p = data_program("const a, b = pack(lines(upper(read(\"text\"))), length = 4), t = rows(tok(lines(upper(\"x\"))))", fns);
+                      "fn rows(r: i32[S, *]) -> i32[S] { return iota(S) }\n"
+                      "fn upper(body: text) -> text { return body }\n";
+    Program *p = data_program("const a, b = pack(lines(upper(read(\"text\"))), length = 4), t = "
+                              "rows(tok(lines(upper(\"x\"))))", fns);
     assert_clean(p);
     assert_string_equal(type_text(p->arena, &table_value(p, "a")->type), "i32[3, 4]");
     assert_values(table_value(p, "b"), VALUES(0, 1, 2, 3), 0);
     assert_values(table_value(p, "t"), VALUES(0, 1, 2), 0);
     program_free(p);
-    p = data_program("const t = bad(lines(read(\"text\")))", "fn bad(body: text[N]) -> i32[N] { return tok(read(\"text\")) }\n");
+    p = data_program("const t = bad(lines(read(\"text\")))",
+                     "fn bad(body: text[N]) -> i32[N] { return tok(read(\"text\")) }\n");
     assert_says(p, "the result: expected i32[N] with 3 where 1000 stands");
     program_free(p);
 }
@@ -211,7 +222,8 @@ static void test_host_fns(void **state)
 static void test_saved(void **state)
 {
     (void)state;
-    const char *text = "const context = 4\ndata {\n const tok = chars(read(\"text\")), V = size(tok), n = counts(tok(read(\"text\")), V)\n"
+    const char *text = "const context = 4\ndata {\n const tok = chars(read(\"text\")), V = size(tok), n = "
+                       "counts(tok(read(\"text\")), V)\n"
                        " const later = tok(read(\"other\"))\n}\n"
                        "fn f(i: i32[N]) -> i64[N] { return n[i] + all()[i] }\nfn all() -> i64[V] { return n }\n";
     Arena *arena = arena_new();
@@ -220,7 +232,8 @@ static void test_saved(void **state)
     const Dim *three = dim_int(own, 3);
     Tensor *n = tensor_new(arena, type_of(DT_i64, 1, &three));
     for (int i = 0; i < 3; i++) n->i[i] = 5 + i;
-    HostArg args[3] = { { .kind = ARG_host, .value = { .kind = HOST_tokenizer, .handle = n } }, { .kind = ARG_number, .number = 3 },
+    HostArg args[3] = { { .kind = ARG_host, .value = { .kind = HOST_tokenizer, .handle = n } },
+                        { .kind = ARG_number, .number = 3 },
                         { .kind = ARG_host, .value = host_tensor(n) } };
     map_set(saved, "tok", &args[0]);
     map_set(saved, "V", &args[1]);
@@ -258,8 +271,10 @@ static void test_on_demand(void **state)
 static void test_without_data(void **state)
 {
     (void)state;
-    const char *text = "data {\n const tok = chars(read(\"text\")), V = size(tok)\n ids = tok(read(\"text\"))\n n = counts(ids, V)\n"
-                       " const N = size(ids) - 1, top = max(n, axis = 0), t = sum(f32(n) / size(ids), axis = 0) + iota(3), k = two(n)[0], c = concat([ids, iota(3)])\n"
+    const char *text = "data {\n const tok = chars(read(\"text\")), V = size(tok)\n ids = tok(read(\"text\"))\n"
+                       " n = counts(ids, V)\n"
+                       " const N = size(ids) - 1, top = max(n, axis = 0), t = sum(f32(n) / size(ids), axis = 0) + "
+                       "iota(3), k = two(n)[0], c = concat([ids, iota(3)])\n"
                        " if V > 0 { x = 3 }\n}\n"
                        "fn two(n: i64[V]) { return [n, n] }\n"
                        "param w: f32[N] = 0\nfn f(x: f32[B]) -> f32[B] { return x * sum(w) + N }\n";
@@ -278,10 +293,10 @@ static void test_without_data(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_expressions), cmocka_unit_test(test_numbers), cmocka_unit_test(test_runs), cmocka_unit_test(test_fns),
-        cmocka_unit_test(test_tables), cmocka_unit_test(test_same_numbers), cmocka_unit_test(test_draws), cmocka_unit_test(test_loops),
-        cmocka_unit_test(test_host_fns), cmocka_unit_test(test_saved), cmocka_unit_test(test_on_demand),
-        cmocka_unit_test(test_without_data),
+        cmocka_unit_test(test_expressions), cmocka_unit_test(test_numbers), cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_fns), cmocka_unit_test(test_tables), cmocka_unit_test(test_same_numbers),
+        cmocka_unit_test(test_draws), cmocka_unit_test(test_loops), cmocka_unit_test(test_host_fns),
+        cmocka_unit_test(test_saved), cmocka_unit_test(test_on_demand), cmocka_unit_test(test_without_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,9 +95,11 @@ static void test_static_values(void **state)
 {
     (void)state;
     Given x = { DT_f32, { 2 }, (const double[]){ 1, 2 } };
-    assert_f("fn f(x: f32[N]) {\n for a, b in [[1, 2], [3, 4]] { x = x * a + b }\n return x\n}\n", &x, 1, VALUES(13, 16));
+    assert_f("fn f(x: f32[N]) {\n for a, b in [[1, 2], [3, 4]] { x = x * a + b }\n return x\n}\n", &x, 1,
+             VALUES(13, 16));
     assert_f("fn f(x: f32[N]; act = relu) { return act(-x) }\n", &x, 1, VALUES(0, 0));
-    assert_f("fn g(x, k; n = 2) { return x * k * n }\nfn f(x: f32[N]) { h = g(n = 5)\n return h(x, 3) }\n", &x, 1, VALUES(15, 30));
+    assert_f("fn g(x, k; n = 2) { return x * k * n }\nfn f(x: f32[N]) { h = g(n = 5)\n return h(x, 3) }\n", &x, 1,
+             VALUES(15, 30));
     assert_f("fn two(x) { return x, x + 1 }\nfn f(x: f32[N]) { a, b = two(x)\n return a * b }\n", &x, 1, VALUES(2, 6));
 }
 
@@ -105,9 +107,11 @@ static void test_lists(void **state)
 {
     (void)state;
     Given x = { DT_f32, { 2 }, (const double[]){ 1, 2 } };
-    assert_f("fn f(x: f32[N]) {\n out = []\n for i in 0..3 { out = [..out, x * i] }\n return concat([out[-1], out[1]])\n}\n", &x, 1,
+    assert_f("fn f(x: f32[N]) {\n out = []\n for i in 0..3 { out = [..out, x * i] }\n"
+             " return concat([out[-1], out[1]])\n}\n", &x, 1,
              VALUES(2, 4, 1, 2));
-    assert_f("fn f(x: f32[N]) {\n if N == N and none == none and \"a\" != \"b\" { y = x } else { y = -x }\n return y\n}\n", &x, 1,
+    assert_f("fn f(x: f32[N]) {\n if N == N and none == none and \"a\" != \"b\" { y = x } else { y = -x }\n"
+             " return y\n}\n", &x, 1,
              VALUES(1, 2));
 }
 
@@ -238,7 +242,8 @@ static void test_data_constants(void **state)
 static void test_host_fn(void **state)
 {
     (void)state;
-    Program *p = program_new("fn ids(t: text; again = false) -> i32[S] {\n if again { return tok(t) }\n return ids_of(t)\n}\n"
+    Program *p = program_new("fn ids(t: text; again = false) -> i32[S] {\n if again { return tok(t) }\n"
+                             " return ids_of(t)\n}\n"
                              "fn ids_of(t: text) { return tok(t) }\n"
                              "data {\n const tok = chars(read(\"text\")), first = ids(read(\"text\"))\n}\n");
     assert_clean(p);
@@ -267,7 +272,8 @@ static void test_settings(void **state)
 static void test_real_type(void **state)
 {
     (void)state;
-    const char *text = "param w: f32[2] = uniform(0, 1)\nfn f(x: f32[N]) -> f32 { return sum(x) / 3 + f32(iota(1))[0] + sum(w) }\n";
+    const char *text = "param w: f32[2] = uniform(0, 1)\n"
+                       "fn f(x: f32[N]) -> f32 { return sum(x) / 3 + f32(iota(1))[0] + sum(w) }\n";
     Arena *arena = arena_new();
     Diagnostics *d = diag_new(arena);
     Source source = { .path = "test.ptm", .text = text, .size = strlen(text) };
@@ -287,7 +293,8 @@ static void test_without_data(void **state)
     const char *text = "data {\n const tok = chars(read(\"text\")), V = size(tok), end = tok[\"x\"]\n"
                        " batch = windows(tok(read(\"text\")), length = 5, batch = 2)\n}\n"
                        "param w: f32[V, 4] = normal(0, 0.02)\n"
-                       "fn loss(x: i32[B, T+1]) -> f32 { return mean(cross_entropy(w[x[:, :-1]] @ w.T, x[:, 1:])) + end }\n"
+                       "fn loss(x: i32[B, T+1]) -> f32 { return mean(cross_entropy(w[x[:, :-1]] @ w.T, x[:, 1:])) + "
+                       "end }\n"
                        "train { minimize loss(batch); using sgd(); steps 3; evaluate loss = mean(loss(batch)) }\n";
     Arena *arena = arena_new();
     Program p = { .arena = arena, .d = diag_new(arena) };
@@ -304,12 +311,14 @@ static void test_without_data(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_subscripts), cmocka_unit_test(test_index_tensors), cmocka_unit_test(test_assignment_by_subscript),
-        cmocka_unit_test(test_products), cmocka_unit_test(test_numbers), cmocka_unit_test(test_static_values),
-        cmocka_unit_test(test_lists), cmocka_unit_test(test_dimensions), cmocka_unit_test(test_two_values_of_a_symbol),
+        cmocka_unit_test(test_subscripts), cmocka_unit_test(test_index_tensors),
+        cmocka_unit_test(test_assignment_by_subscript), cmocka_unit_test(test_products),
+        cmocka_unit_test(test_numbers), cmocka_unit_test(test_static_values), cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_dimensions), cmocka_unit_test(test_two_values_of_a_symbol),
         cmocka_unit_test(test_parameters_and_paths), cmocka_unit_test(test_sharing), cmocka_unit_test(test_training),
-        cmocka_unit_test(test_draws_do_not_merge), cmocka_unit_test(test_data_constants), cmocka_unit_test(test_settings), cmocka_unit_test(test_host_fn),
-        cmocka_unit_test(test_real_type), cmocka_unit_test(test_without_data),
+        cmocka_unit_test(test_draws_do_not_merge), cmocka_unit_test(test_data_constants),
+        cmocka_unit_test(test_settings), cmocka_unit_test(test_host_fn), cmocka_unit_test(test_real_type),
+        cmocka_unit_test(test_without_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

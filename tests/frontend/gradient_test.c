@@ -2,7 +2,8 @@
 #include "passes/passes.h"
 #include "tests/frontend/program.h"
 
-/* Central differences err by about h^2 + 1e-16/h: 1e-9 at h = 1e-5 for values near 1; the bound leaves room for steep functions. */
+/* Central differences err by about h^2 + 1e-16/h: 1e-9 at h = 1e-5 for values near 1; the bound leaves room for steep
+ * functions. */
 static const double STEP = 1e-5, TOLERANCE = 2e-8;
 
 static double loss_at(const Graph *g, Tensor *const *inputs, Arena *arena)
@@ -44,7 +45,8 @@ static void check_parameter(Program *p, const Graph *g, const Graph *gradient, i
         inputs[input]->f[i] = x;
         double wanted = (above - below) / (2 * STEP);
         if (!(fabs(d->f[i] - wanted) <= TOLERANCE * (1 + fabs(wanted))))
-            fail_msg("%s: d %s[%d] is %.12g, differences give %.12g", source, param->attr.text, (int)i, d->f[i], wanted);
+            fail_msg("%s: d %s[%d] is %.12g, differences give %.12g", source, param->attr.text, (int)i, d->f[i],
+                     wanted);
     }
 }
 
@@ -86,9 +88,12 @@ static void test_elementwise(void **state)
 {
     (void)state;
     static const char *const CASES[] = {
-        "abs(x)", "square(x)", "rsqrt(x + 2)", "min(x, 0.1)", "max(x, 0.1)", "clamp(x, -0.5, 0.5)", "expm1(x)", "log1p(x / 2)", "sigmoid(3 * x)",
-        "log_sigmoid(3 * x)", "softplus(3 * x)", "relu(x)", "silu(x)", "gelu(x)", "gelu_tanh(x)", "x ^ 3.0", "2 ^ x", "(x + 2) ^ -0.5",
-        "x / (x + 2)", "where(x > 0, x * x, sin(x))", "cos(x) * tanh(x) + erf(x)", "log(x + 2) - exp(-x)", "floor(x) * x",
+        "abs(x)", "square(x)", "rsqrt(x + 2)", "min(x, 0.1)", "max(x, 0.1)", "clamp(x, -0.5, 0.5)", "expm1(x)",
+        "log1p(x / 2)", "sigmoid(3 * x)",
+        "log_sigmoid(3 * x)", "softplus(3 * x)", "relu(x)", "silu(x)", "gelu(x)", "gelu_tanh(x)", "x ^ 3.0", "2 ^ x",
+        "(x + 2) ^ -0.5",
+        "x / (x + 2)", "where(x > 0, x * x, sin(x))", "cos(x) * tanh(x) + erf(x)", "log(x + 2) - exp(-x)",
+        "floor(x) * x",
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) check(CASES[i]);
 }
@@ -97,7 +102,8 @@ static void test_reductions(void **state)
 {
     (void)state;
     static const char *const CASES[] = {
-        "mean(x, axis = 1)", "var(x, axis = 0)", "var(x, correction = 1)", "norm(x, axis = 1)", "unit(x)", "min(x, axis = 0)",
+        "mean(x, axis = 1)", "var(x, axis = 0)", "var(x, correction = 1)", "norm(x, axis = 1)", "unit(x)",
+        "min(x, axis = 0)",
         "max(x, axis = 1, keep = true)", "logsumexp(x)", "logsumexp(x, axis = 0)", "softmax(x)", "softmax(x, axis = 0)",
         "log_softmax(x)", "mean_over(x, x > 0)", "cumsum(x)", "sum(x * softmax(where(iota(4) < 3, x, -inf)), axis = 1)",
     };
@@ -108,12 +114,16 @@ static void test_movement(void **state)
 {
     (void)state;
     static const char *const CASES[] = {
-        "flip(x) * x", "swap(x)", "split(x, 2)[1]", "stack([x, x * x], axis = 1)", "repeat(x, 2)", "tril(x[:, :3])", "x.T @ x",
-        "take(x, iota(2)[_] + iota(3)[:, _])", "scatter_sum(x, iota(3) // 2, 2)", "x[iota(4) - 1]", "window(x, 2, axis = 1)",
-        "pad(x, [1, 0], [0, 2])", "einsum(\"ij,kj->ki\", x, x)", "einsum(\"i...->...\", x)", "x[1:, ::2]", "concat([x, 2 * x], axis = 1)",
+        "flip(x) * x", "swap(x)", "split(x, 2)[1]", "stack([x, x * x], axis = 1)", "repeat(x, 2)", "tril(x[:, :3])",
+        "x.T @ x",
+        "take(x, iota(2)[_] + iota(3)[:, _])", "scatter_sum(x, iota(3) // 2, 2)", "x[iota(4) - 1]",
+        "window(x, 2, axis = 1)",
+        "pad(x, [1, 0], [0, 2])", "einsum(\"ij,kj->ki\", x, x)", "einsum(\"i...->...\", x)", "x[1:, ::2]",
+        "concat([x, 2 * x], axis = 1)",
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) check(CASES[i]);
-    check_program("param x: f32[4] = 0\nfn f() -> f32 {\n y = x * 1\n y[1:3] = x[:2] * x[2:]\n y[iota(2)] += sin(x[:2])\n return sum(y * y)\n}\n");
+    check_program("param x: f32[4] = 0\nfn f() -> f32 {\n y = x * 1\n y[1:3] = x[:2] * x[2:]\n"
+                  " y[iota(2)] += sin(x[:2])\n return sum(y * y)\n}\n");
 }
 
 static void test_losses_and_layers(void **state)

@@ -128,7 +128,8 @@ static void test_layers(void **state)
     assert_f("fn f(x: f32[B, D]) { return dropout(x, 0.5) }", &x, 1, VALUES(1, 3, -2, 2));
     Given ids = { DT_i32, { 3 }, (const double[]){ 1, -1, 0 } };
     assert_f("fn start(; shape) { return f32(iota(shape[0]))[:, _] + full(shape, 1) }\n"
-             "fn f(i: i32[N]) -> f32[N, 2] { return e: embedding(i, 3, 2, init = start()) }", &ids, 1, VALUES(2, 2, 0, 0, 1, 1));
+             "fn f(i: i32[N]) -> f32[N, 2] { return e: embedding(i, 3, 2, init = start()) }", &ids, 1,
+             VALUES(2, 2, 0, 0, 1, 1));
 }
 
 /* While training each element is 0 or scaled, about half of each; the mean stays near. */
@@ -212,10 +213,11 @@ static void test_draws_are_keyed_by_path(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_elementwise), cmocka_unit_test(test_activations), cmocka_unit_test(test_reductions), cmocka_unit_test(test_einsum),
-        cmocka_unit_test(test_argmax_ties_and_axes), cmocka_unit_test(test_masked_rows), cmocka_unit_test(test_cross_entropy),
-        cmocka_unit_test(test_movement), cmocka_unit_test(test_layers), cmocka_unit_test(test_dropout_while_training),
-        cmocka_unit_test(test_initial_values), cmocka_unit_test(test_draws_are_keyed_by_path),
+        cmocka_unit_test(test_elementwise), cmocka_unit_test(test_activations), cmocka_unit_test(test_reductions),
+        cmocka_unit_test(test_einsum), cmocka_unit_test(test_argmax_ties_and_axes), cmocka_unit_test(test_masked_rows),
+        cmocka_unit_test(test_cross_entropy), cmocka_unit_test(test_movement), cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_dropout_while_training), cmocka_unit_test(test_initial_values),
+        cmocka_unit_test(test_draws_are_keyed_by_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

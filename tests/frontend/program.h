@@ -1,4 +1,5 @@
-/* For tests of the elaborator: models from text, a host with a handful of readers, values through the reference evaluator. */
+/* For tests of the elaborator: models from text, a host with a handful of readers, values through the reference
+ * evaluator. */
 #ifndef PTM_TESTS_PROGRAM_H
 #define PTM_TESTS_PROGRAM_H
 
@@ -24,7 +25,8 @@ typedef struct Program {
     Map         *saved;                  /* name -> HostArg: constants of a checkpoint; NULL: there is none */
 } Program;
 
-/* --- a host: a text of 1000 ids 0 1 2 … 9 0 1 …, a column of 3 texts; a tokenizer of 10 pieces; an array is a Tensor ------ */
+/* --- a host: a text of 1000 ids 0 1 2 … 9 0 1 …, a column of 3 texts; a tokenizer of 10 pieces; an array is a Tensor
+ * ------ */
 
 static inline bool host_knows(void *context, const char *name)
 {
@@ -50,7 +52,8 @@ static inline HostValue host_tensor(Tensor *t)
 }
 
 /* The reference evaluator in place of compiled code. */
-static inline bool host_run(void *context, Graph *graph, const HostArg *inputs, Place place, Diagnostics *d, HostArg *results)
+static inline bool host_run(void *context, Graph *graph, const HostArg *inputs, Place place, Diagnostics *d,
+                            HostArg *results)
 {
     Program *p = context;
     Tensor **given = arena_array(p->arena, Tensor *, graph->inputs.count + 1);
@@ -64,7 +67,8 @@ static inline bool host_run(void *context, Graph *graph, const HostArg *inputs, 
         bool truth = t->type.dtype == DT_bool;
         results[i] = (HostArg){ .kind = ARG_host };
         if (t->type.rank) results[i].value = host_tensor(t);
-        else results[i] = (HostArg){ .kind = truth ? ARG_bool : ARG_number, .number = t->f ? t->f[0] : (double)t->i[0] };
+        else results[i] = (HostArg){ .kind = truth ? ARG_bool : ARG_number,
+                                     .number = t->f ? t->f[0] : (double)t->i[0] };
     }
     return !why;
 }
@@ -135,7 +139,8 @@ static inline bool host_call(void *context, const char *name, const HostArg *arg
     return true;
 }
 
-/* --- programs --------------------------------------------------------------------------------------------------------------- */
+/* --- programs
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static inline Program *program_saved(const char *text, const Setting *settings, int count, Arena *arena, Map *saved)
 {
@@ -217,7 +222,8 @@ static inline void check_is_clean(const char *text)
     program_free(p);
 }
 
-/* --- values ------------------------------------------------------------------------------------------------------------------ */
+/* --- values
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 /* An argument: its dtype, shape (0 ends it) and elements. */
 typedef struct Given {
@@ -246,7 +252,8 @@ static inline Tensor *given_tensor(Program *p, const Given *g)
 static inline Graph *program_entry(Program *p, const char *name, const Given *given, int count, bool training)
 {
     EntryArg args[8];
-    for (int i = 0; i < count; i++) args[i] = (EntryArg){ given_type(p, &given[i]), model_entry_parameter(p->model, name, i) };
+    for (int i = 0; i < count; i++)
+        args[i] = (EntryArg){ given_type(p, &given[i]), model_entry_parameter(p->model, name, i) };
     return model_entry(p->model, name, args, count, training, p->d);
 }
 
@@ -272,7 +279,8 @@ static inline Tensor *table_value(Program *p, const char *name)
     return NULL;
 }
 
-/* Evaluates a graph: data inputs in the order given, tables as data made them, parameters at their initial value, ambients 1. */
+/* Evaluates a graph: data inputs in the order given, tables as data made them, parameters at their initial value,
+ * ambients 1. */
 static inline Tensor **program_eval(Program *p, const Graph *g, const Given *given, int count)
 {
     Tensor **inputs = arena_array(p->arena, Tensor *, g->inputs.count + 1);

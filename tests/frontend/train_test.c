@@ -3,7 +3,8 @@
 
 #define MODEL \
     "data {\n const tok = chars(read(\"text\")), V = size(tok)\n" \
-    " batch = windows(tok(read(\"text\")), length = 5, batch = 2)\n valid = windows(tok(read(\"text\")), length = 5, batch = 3)\n}\n" \
+    " batch = windows(tok(read(\"text\")), length = 5, batch = 2)\n" \
+    " valid = windows(tok(read(\"text\")), length = 5, batch = 3)\n}\n" \
     "fn nll(ids: i32[B, T+1]; smooth = 0.0) -> f32[B, T] {\n" \
     " return cross_entropy(head: linear(e: embedding(ids[:, :-1], V, 4), V), ids[:, 1:], smooth = smooth)\n}\n" \
     "fn loss(ids: i32[B, T+1]; smooth = 0.0) -> f32 { return mean(nll(ids, smooth = smooth)) }\n"
@@ -62,7 +63,8 @@ static void test_minimized_entry(void **state)
     assert_string_equal(model_entry_parameter(p->model, model_train(p->model)->minimize, 0), "ids");
     assert_string_equal(type_text(p->arena, &g->inputs.at[0]->type), "i32[B, T + 1]");
     assert_int_equal(dim_value(g->inputs.at[0]->type.dim[0]), 2);
-    Graph *plain = model_entry(p->model, "loss", &(EntryArg){ model_train(p->model)->streams[0].stream.type, NULL }, 1, true, p->d);
+    Graph *plain = model_entry(p->model, "loss", &(EntryArg){ model_train(p->model)->streams[0].stream.type, NULL }, 1,
+                               true, p->d);
     assert_true(g->nodes.count > plain->nodes.count);
     program_free(p);
 }
@@ -71,13 +73,15 @@ static void test_minimized_entry(void **state)
 static void test_evaluations(void **state)
 {
     (void)state;
-    Program *p = trained("minimize loss(batch); using sgd(); steps 1\nevaluate x = exp(-mean(nll(valid)) / 2) + sum(nll(batch)[:, 0])");
+    Program *p = trained("minimize loss(batch); using sgd(); steps 1\n"
+                         "evaluate x = exp(-mean(nll(valid)) / 2) + sum(nll(batch)[:, 0])");
     assert_clean(p);
     const Evaluation *e = &model_train(p->model)->evaluations[0];
     assert_int_equal(e->term_count, 2);
     assert_true(e->terms[0].reduce == TERM_mean && e->terms[1].reduce == TERM_sum);
     assert_string_equal(e->terms[0].streams[0].name, "valid");
-    Tensor *inputs[2] = { tensor_new(p->arena, type_scalar(DT_f64)), tensor_new(p->arena, type_scalar(DT_f64)) }, *result;
+    Tensor *inputs[2] = { tensor_new(p->arena, type_scalar(DT_f64)), tensor_new(p->arena, type_scalar(DT_f64)) },
+        *result;
     for (int i = 0; i < 2; i++) inputs[i]->f[0] = atoi(e->post->inputs.at[i]->attr.text) ? 3 : 2;
     assert_null(graph_eval(e->post, inputs, &result, p->arena));
     assert_true(fabs(result->f[0] - (exp(-1) + 3)) < 1e-12);
@@ -96,7 +100,8 @@ static Tensor **updated(Program *p, const char *param, int64_t steps, Graph **gr
     minimized(p);
     Graph *g = *graph = model_update(p->model, model_find_param(p->model, param), steps, 10, p->d);
     assert_clean(p);
-    Tensor **inputs = arena_array(p->arena, Tensor *, g->inputs.count), **results = arena_array(p->arena, Tensor *, g->outputs.count);
+    Tensor **inputs = arena_array(p->arena, Tensor *, g->inputs.count),
+        **results = arena_array(p->arena, Tensor *, g->outputs.count);
     for (int i = 0; i < g->inputs.count; i++) {
         const Node *n = g->inputs.at[i];
         inputs[i] = tensor_new(p->arena, n->type);
@@ -127,7 +132,8 @@ static void assert_update(const char *settings, const char *param, const char *n
     Program *p = trained(text);
     Tensor **results = updated(p, param, 1000, &g);
     double found = result_named(g, results, name);
-    if (fabs(found - wanted) > 1e-6 * fabs(wanted) + 1e-7) fail_msg("%s %s: %.9g, wanted %.9g", settings, name, found, wanted);
+    if (fabs(found - wanted) > 1e-6 * fabs(wanted) + 1e-7)
+        fail_msg("%s %s: %.9g, wanted %.9g", settings, name, found, wanted);
     program_free(p);
 }
 
@@ -142,7 +148,8 @@ static void test_optimizers(void **state)
     /* at step 1, t = 2: m = 0.1, v = 0.001; corrected 0.1/0.19 and 0.001/0.001999 */
     assert_update("using adam(lr = 0.1)", bias, "w", 2 - 0.1 * (0.1 / 0.19) / sqrt(0.001 / 0.001999));
     assert_update("using adam(lr = 0.1)", bias, "optimizer.head.bias.v", 0.001);
-    assert_update("using adamw(lr = 0.1, decay = 0.5)", bias, "w", 2 * 0.95 - 0.1 * (0.1 / 0.19) / sqrt(0.001 / 0.001999));
+    assert_update("using adamw(lr = 0.1, decay = 0.5)", bias, "w",
+                  2 * 0.95 - 0.1 * (0.1 / 0.19) / sqrt(0.001 / 0.001999));
     assert_update("using adamw(lr = 0.1, decay = 0, unbiased = false)", bias, "w", 2 - 0.1 * 0.1 / sqrt(0.001));
     assert_update("using adagrad(lr = 0.1, start = 3)", bias, "w", 1.9);
     assert_update("using sgd(lr = 0.1)", bias, "lr", 0.1);
@@ -168,8 +175,10 @@ static void test_groups(void **state)
     assert_update("using sgd(lr = 0.1, decay = 0.5)\ngroup \"**.bias\", decay = 0", "head.bias", "w", 1.9);
     assert_update("using sgd(lr = 0.1, decay = 0.5)\ngroup \"**.bias\", decay = 0", "head.weight", "w", 1.8);
     assert_update("using sgd(lr = 0.1)\ngroup \"head.*\", rate = 0.5", "head.bias", "w", 1.95);
-    assert_update("using sgd(lr = 0.1)\ngroup \"**\", lr = 1\ngroup \"{head,e}.weight\", lr = 0.2", "e.weight", "w", 1.8);
-    assert_update("using sgd(lr = 0.1)\ngroup \"**\", lr = 1\ngroup \"{head,e}.weight\", lr = 0.2", "head.bias", "w", 1);
+    assert_update("using sgd(lr = 0.1)\ngroup \"**\", lr = 1\ngroup \"{head,e}.weight\", lr = 0.2", "e.weight", "w",
+                  1.8);
+    assert_update("using sgd(lr = 0.1)\ngroup \"**\", lr = 1\ngroup \"{head,e}.weight\", lr = 0.2", "head.bias", "w",
+                  1);
 }
 
 /* `for` repeats settings; its names stand in patterns, in arguments of the optimizer and of entries. */
@@ -180,7 +189,8 @@ static void test_loops(void **state)
                        " group \"{head,e}.{s}\", rate = r + 0.5\n}";
     assert_update(loop, "head.bias", "w", 2 - 0.2 * 1.5);
     assert_update(loop, "head.weight", "w", 2 - 0.2 * 2.5);
-    Program *p = trained("for k in [0.5] { minimize loss(batch, smooth = k); evaluate x = mean(nll(valid, smooth = k)) * k }\nusing sgd(); steps 3");
+    Program *p = trained("for k in [0.5] { minimize loss(batch, smooth = k); evaluate x = mean(nll(valid, smooth = "
+                         "k)) * k }\nusing sgd(); steps 3");
     model_check(p->model, p->d);
     assert_clean(p);
     assert_non_null(minimized(p));
@@ -196,7 +206,8 @@ static void test_own_optimizer(void **state)
 {
     (void)state;
     char text[4096];
-    snprintf(text, sizeof text, "%smodule mine(w: f32[..S], g: f32[..S]; lr) -> f32[..S] {\n state h: f32[..S] = 7\n update h += g\n"
+    snprintf(text, sizeof text,
+             "%smodule mine(w: f32[..S], g: f32[..S]; lr) -> f32[..S] {\n state h: f32[..S] = 7\n update h += g\n"
              " return w - lr * h\n}\ntrain { minimize loss(batch); steps 5; using mine(lr = 0.5) }\n", MODEL);
     Program *p = program_new(text);
     Graph *g;
@@ -220,19 +231,23 @@ static void test_mistakes(void **state)
     train_says("minimize loss(tok); using sgd(); steps 1", "entries take streams; tok is a tokenizer");
     train_says("minimize nll(batch); using sgd(); steps 1", "minimize takes one f32 number, and nll gives f32[B, T]");
     train_says("minimize loss(batch); using relu; steps 1", "using takes an optimizer");
-    train_says("minimize loss(batch); using sgd(decya = 1); steps 1", "sgd has no parameter decya; did you mean decay?");
-    train_says("minimize loss(batch); using sgd(); steps 1; group \"**.bais\", decay = 0", "the pattern \"**.bais\" matches no parameter");
+    train_says("minimize loss(batch); using sgd(decya = 1); steps 1",
+               "sgd has no parameter decya; did you mean decay?");
+    train_says("minimize loss(batch); using sgd(); steps 1; group \"**.bais\", decay = 0",
+               "the pattern \"**.bais\" matches no parameter");
     train_says("minimize loss(batch); using sgd(); steps 1; evaluate x = nll(valid)", "valid is a stream: reduce");
-    train_says("minimize loss(batch); using sgd(); steps 1; evaluate x = mean(nlll(valid))", "unknown function nlll; did you mean nll?");
+    train_says("minimize loss(batch); using sgd(); steps 1; evaluate x = mean(nlll(valid))",
+               "unknown function nlll; did you mean nll?");
     train_says("minimize loss(batch); using sgd(); steps 0", "steps must be at least 1");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_settings_are_read), cmocka_unit_test(test_minimized_entry), cmocka_unit_test(test_evaluations),
-        cmocka_unit_test(test_optimizers), cmocka_unit_test(test_schedules), cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_loops), cmocka_unit_test(test_own_optimizer), cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_settings_are_read), cmocka_unit_test(test_minimized_entry),
+        cmocka_unit_test(test_evaluations), cmocka_unit_test(test_optimizers), cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_groups), cmocka_unit_test(test_loops), cmocka_unit_test(test_own_optimizer),
+        cmocka_unit_test(test_mistakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Fuzzer of everything that reads a corpus: whatever the bytes of a file, the readers, tokenizers and streams give values or one
- * message. Checked besides: what is encoded decodes again, and a tokenizer survives being saved. */
+/* Fuzzer of everything that reads a corpus: whatever the bytes of a file, the readers, tokenizers and streams give
+ * values or one message. Checked besides: what is encoded decodes again, and a tokenizer survives being saved. */
 #define _GNU_SOURCE
 #include "runtime/data/data.h"
 
@@ -40,8 +40,10 @@ static void check_streams(RtData *d, DataValue ids)
     const DataValue args[] = { ids, data_number(3), data_number(2), { .kind = DATA_bool, .truth = true } };
     int32_t out[6];
     if (!call(d, "windows", args, 4, stream)) return;
-    for (int64_t i = 0; i < 3 && i < rt_stream_pass_batches(stream[0].stream); i++) rt_stream_pass_batch(stream[0].stream, i, out);
-    for (int64_t i = 0; i < 3 && rt_stream_steps(stream[0].stream) > 0; i++) rt_stream_batch(stream[0].stream, 1, i, out);
+    for (int64_t i = 0; i < 3 && i < rt_stream_pass_batches(stream[0].stream); i++)
+        rt_stream_pass_batch(stream[0].stream, i, out);
+    for (int64_t i = 0; i < 3 && rt_stream_steps(stream[0].stream) > 0; i++)
+        rt_stream_batch(stream[0].stream, 1, i, out);
 }
 
 static void check_tokenizer(RtData *d, const char *maker, DataValue texts, DataValue text, bool exact)
@@ -57,7 +59,8 @@ static void check_tokenizer(RtData *d, const char *maker, DataValue texts, DataV
     check_streams(d, ids[0]);
     if (!call(d, "decode", (DataValue[]){ tok[0], ids[0] }, 2, again)) abort();
     if (!exact) return;
-    if (again[0].text.size != text.text.size || memcmp(again[0].text.bytes, text.text.bytes, (size_t)text.text.size) != 0) abort();
+    if (again[0].text.size != text.text.size
+        || memcmp(again[0].text.bytes, text.text.bytes, (size_t)text.text.size) != 0) abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);

@@ -1,4 +1,5 @@
-/* Fuzzes the reader of tensor files: whatever opens must be readable to the last byte, verifiable and writable again. */
+/* Fuzzes the reader of tensor files: whatever opens must be readable to the last byte, verifiable and writable
+ * again. */
 #define _GNU_SOURCE                      /* memfd_create */
 #include <assert.h>
 #include <stdint.h>

@@ -174,7 +174,8 @@ static void overflow_is_one_dimension(void **state)
     for (int i = 0; i < 100; i++) product = dim_mul(dims, product, t);
     assert_true(dim_is_overflow(product));
     assert_false(dim_is(over, 0));
-    const Dim *least = dim_mul(dims, dim_int(dims, INT64_MIN), t), *rest = dim_mul(dims, dim_int(dims, INT64_MAX - 1), t);
+    const Dim *least = dim_mul(dims, dim_int(dims, INT64_MIN), t),
+        *rest = dim_mul(dims, dim_int(dims, INT64_MAX - 1), t);
     assert_ptr_equal(dim_floordiv(dims, least, INT64_MAX),
                      dim_sub(dims, dim_floordiv(dims, rest, INT64_MAX), dim_mul(dims, t, dim_int(dims, 2))));
 }

@@ -143,7 +143,8 @@ static void reshapes(void **state)
     assert_ptr_equal(make_reshape(g, x, x->type), x);
     Type other = type(DT_f32, "B, 128");
     REFUSED(OP_reshape, NONE, &other,
-            "reshape: found f32[B, T, D*heads] with B*D*T*heads elements, expected as many as in f32[B, 128], which has 128*B", x);
+            "reshape: found f32[B, T, D*heads] with B*D*T*heads elements, expected as many as in f32[B, 128], which "
+            "has 128*B", x);
     dim_set_value(dims, "T", 4);
     dim_set_value(dims, "heads", 2);
     dim_set_value(dims, "D", 16);

@@ -1,10 +1,10 @@
-/* What simplification and gradients promise holds at the edges too: zeros, infinities, numbers near the ends of a type's
- * range, axes of one element, steps whose product no integer holds. */
+/* What simplification and gradients promise holds at the edges too: zeros, infinities, numbers near the ends of a
+ * type's range, axes of one element, steps whose product no integer holds. */
 #include "tests/passes/samples.h"
 
-static const double specials[] = {0.0, -0.0, 1, -1, 0.5, -2, 3, 0x1p-149, -0x1p-149, 0x1p-126, 0x1p-80, 0x1p-70, 0x1p-63,
-                                  0x1p-49, 0x1p40, 0x1p63, 0x1p65, 0x1p74, 0x1p100, 0x1.fffffep127, -0x1.fffffep127,
-                                  INFINITY, -INFINITY, NAN};
+static const double specials[] = {0.0, -0.0, 1, -1, 0.5, -2, 3, 0x1p-149, -0x1p-149, 0x1p-126, 0x1p-80, 0x1p-70,
+                                  0x1p-63, 0x1p-49, 0x1p40, 0x1p63, 0x1p65, 0x1p74, 0x1p100, 0x1.fffffep127,
+                                  -0x1.fffffep127, INFINITY, -INFINITY, NAN};
 enum { SPECIALS = sizeof specials / sizeof *specials };
 
 typedef Node *Make(Graph *g, Node *x, double parameter);

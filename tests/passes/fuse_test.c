@@ -264,7 +264,8 @@ static void one_place_a_row_needs_a_checked_index(void **state)
     (void)state;
     for (int checked = 0; checked < 3; checked++) {
         Lab l = lab_new();
-        Node *z = DATA(&l, "z", "T", "V"), *table = DATA(&l, "table", "D"), *y = IDS(&l, "y", "T"), *v = DATA(&l, "v", "T");
+        Node *z = DATA(&l, "z", "T", "V"), *table = DATA(&l, "table", "D"), *y = IDS(&l, "y", "T"),
+            *v = DATA(&l, "v", "T");
         Node *index[] = {make_iota(l.g, y->type, 0), y};
         if (checked == 1) result(&l, "x", make_gather(l.g, table, &y, 1, 0));
         if (checked == 2) result(&l, "x", make_gather(l.g, z, index, 2, 0));

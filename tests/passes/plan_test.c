@@ -131,7 +131,8 @@ static Buffer *work_buffer(Lab *l, int skip)
 {
     for (int k = 0; k < l->p->buffers.count; k++) {
         Buffer *b = l->p->buffers.at[k];
-        if (b->block == MEMORY_work && b->node->op != OP_input && b->bytes > 64 && !b->takes_over && skip-- == 0) return b;
+        if (b->block == MEMORY_work && b->node->op != OP_input && b->bytes > 64 && !b->takes_over && skip-- == 0)
+            return b;
     }
     fail();
     return NULL;

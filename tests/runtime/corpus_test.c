@@ -12,7 +12,8 @@
 
 #include "runtime/data/corpus.h"
 
-/* An independent reading of running text: parses it and adds up -log p of every choice, as the grammar's description says. */
+/* An independent reading of running text: parses it and adds up -log p of every choice, as the grammar's description
+ * says. */
 typedef struct Parse {
     const char *at;
     double      nats;
@@ -99,11 +100,13 @@ static void test_text_has_the_probability_it_claims(void **state)
 static void test_entropy_follows_from_the_rules(void **state)
 {
     (void)state;
-    double stem = -0.7 * log(0.7) - 0.3 * log(0.3) + 0.7 * log(20) + log(5) + 2 * log(20), letters = 3.7, ending = log(5);
+    double stem = -0.7 * log(0.7) - 0.3 * log(0.3) + 0.7 * log(20) + log(5) + 2 * log(20), letters = 3.7,
+        ending = log(5);
     /* more = 0.6 (word, more) + 0.4 (): 1.5 further words; it chooses 2.5 times */
     double more_choice = -0.6 * log(0.6) - 0.4 * log(0.4);
     double aside = 2.5 * stem + ending + 2.5 * more_choice, aside_bytes = 2.5 * (letters + 1) + 1.5 + 2;
-    double rest_choice = -0.84 * log(0.84) - 0.02 * log(0.02) - 0.14 * log(0.14), after_choice = -0.8 * log(0.8) - 0.2 * log(0.2);
+    double rest_choice = -0.84 * log(0.84) - 0.02 * log(0.02) - 0.14 * log(0.14),
+        after_choice = -0.8 * log(0.8) - 0.2 * log(0.2);
     /* rest is chosen R times in a line: R = 1 + (0.84 + 0.02 * 0.80) * R */
     double times = 1 / (1 - 0.84 - 0.02 * 0.80);
     double words = 1 + times * (0.84 + 0.016);
@@ -124,7 +127,8 @@ static void test_texts_tend_to_the_entropy(void **state)
     }
 }
 
-/* A count model over the last order-1 bytes with add-k smoothing, k chosen in its favour; cross entropy on the last tenth. */
+/* A count model over the last order-1 bytes with add-k smoothing, k chosen in its favour; cross entropy on the last
+ * tenth. */
 enum { LETTERS = 32 };
 
 static int letter_index(char c, char *letters, int *count)
@@ -136,7 +140,8 @@ static int letter_index(char c, char *letters, int *count)
     return (*count)++;
 }
 
-static double cross_entropy(const int32_t *counts, const unsigned char *ids, int64_t from, int64_t to, int order, int letters, double k)
+static double cross_entropy(const int32_t *counts, const unsigned char *ids, int64_t from, int64_t to, int order,
+                            int letters, double k)
 {
     double sum = 0;
     for (int64_t i = from; i < to; i++) {
@@ -178,8 +183,8 @@ static void test_short_memories_stay_above_the_entropy(void **state)
     (void)state;
     CorpusText t = rt_corpus(CORPUS_text, "text", rt_corpus_size(CORPUS_text));
     double entropy = rt_corpus_entropy(CORPUS_text), bigram = count_model(&t, 2), fourgram = count_model(&t, 4);
-    print_message("entropy %.4f, bigram %.4f (%+.1f %%), 4-gram %.4f (%+.1f %%)\n", entropy, bigram, 100 * (bigram / entropy - 1),
-                  fourgram, 100 * (fourgram / entropy - 1));
+    print_message("entropy %.4f, bigram %.4f (%+.1f %%), 4-gram %.4f (%+.1f %%)\n", entropy, bigram,
+                  100 * (bigram / entropy - 1), fourgram, 100 * (fourgram / entropy - 1));
     assert_true(bigram >= 1.40 * entropy);
     assert_true(fourgram >= 1.15 * entropy);
     free(t.bytes);
@@ -189,7 +194,8 @@ static void test_names_give_independent_draws(void **state)
 {
     (void)state;
     for (CorpusKind kind = 0; kind < CORPUS_KIND_COUNT; kind++) {
-        CorpusText a = rt_corpus(kind, "train", 5000), b = rt_corpus(kind, "train", 5000), c = rt_corpus(kind, "test", 5000);
+        CorpusText a = rt_corpus(kind, "train", 5000), b = rt_corpus(kind, "train", 5000),
+            c = rt_corpus(kind, "test", 5000);
         assert_int_equal(a.size, b.size);
         assert_memory_equal(a.bytes, b.bytes, (size_t)a.size);
         assert_memory_not_equal(a.bytes, c.bytes, 5000);
@@ -199,7 +205,8 @@ static void test_names_give_independent_draws(void **state)
     }
 }
 
-/* The best classifier counts the nouns of each topic. It is run over the text, and must do as well as is claimed, and no better. */
+/* The best classifier counts the nouns of each topic. It is run over the text, and must do as well as is claimed, and
+ * no better. */
 static int topic_of(const char *word, size_t size)
 {
     static const char *const topics[] = {
@@ -255,7 +262,8 @@ static void test_label_bounds_hold(void **state)
 static double synonym_nats(const char *target)
 {
     static const struct { const char *word; double p; } synonyms[] = {
-        { " domora ", 0.75 }, { " kasa ", 0.25 }, { " fluva ", 0.5 }, { " rigola ", 0.5 }, { " barko ", 2.0 / 3 }, { " navo ", 1.0 / 3 },
+        { " domora ", 0.75 }, { " kasa ", 0.25 }, { " fluva ", 0.5 }, { " rigola ", 0.5 }, { " barko ", 2.0 / 3 },
+        { " navo ", 1.0 / 3 },
     };
     for (size_t i = 0; i < sizeof synonyms / sizeof *synonyms; i++) {
         if (strstr(target, synonyms[i].word)) return -log(synonyms[i].p);

@@ -22,7 +22,7 @@ typedef struct Reply {
     RtError   error;
 } Reply;
 
-#define CALL(d, name, ...)                                                                                                   \
+#define CALL(d, name, ...)                                                                                             \
     call(d, name, (DataValue[]){ __VA_ARGS__ }, sizeof((DataValue[]){ __VA_ARGS__ }) / sizeof(DataValue))
 
 static Reply call(RtData *d, const char *name, const DataValue *args, size_t count)
@@ -73,7 +73,8 @@ static void assert_text(RtText t, const char *wanted)
 static void assert_ids(const int32_t *ids, int64_t count, const char *wanted)
 {
     char out[500] = "";
-    for (int64_t i = 0; i < count; i++) snprintf(out + strlen(out), sizeof out - strlen(out), "%s%d", i ? " " : "", ids[i]);
+    for (int64_t i = 0; i < count; i++)
+        snprintf(out + strlen(out), sizeof out - strlen(out), "%s%d", i ? " " : "", ids[i]);
     assert_string_equal(out, wanted);
 }
 
@@ -268,7 +269,8 @@ static void test_labels_give_one_id_a_row(void **state)
     RtData *d = rt_data_new();
     DataValue column = column_of(d, "pos\nneg\npos"), kinds = one(CALL(d, "labels", column));
     assert_array(one(CALL(d, "()", kinds, column)), "1 0 1");
-    assert_error(CALL(d, "()", kinds, column_of(d, "pos\npoz")), "row 2: 'poz' is not one of the 2 labels; did you mean 'pos'?");
+    assert_error(CALL(d, "()", kinds, column_of(d, "pos\npoz")),
+                 "row 2: 'poz' is not one of the 2 labels; did you mean 'pos'?");
     assert_error(CALL(d, "()", kinds, column_of(d, "pos\n\nneg")), "row 2: the label is empty");
     assert_error(CALL(d, "labels", column_of(d, "pos\n\nneg")), "the label of row 2 is empty");
     rt_data_free(d);
@@ -359,7 +361,8 @@ static void test_windows(void **state)
     s = one(CALL(d, "windows", range(d, 15), number(4), number(2), named("step", number(1))));
     assert_int_equal(s.stream->rows, 12);
     assert_error(CALL(d, "windows", range(d, 3), number(4), number(2)), "3 ids are fewer than one window of 4");
-    assert_error(CALL(d, "windows", range(d, 9), number(2.5), number(2)), "'length' is 2.5; it must be a whole number from 1");
+    assert_error(CALL(d, "windows", range(d, 9), number(2.5), number(2)),
+                 "'length' is 2.5; it must be a whole number from 1");
     assert_error(CALL(d, "windows", range(d, 9), number(0), number(2)), "'length' is 0");
     assert_error(CALL(d, "windows", range(d, 9), number(2), number(0x1p62)), "'batch' is");
     rt_data_free(d);
@@ -380,7 +383,8 @@ static void test_batches_advance_together(void **state)
     for (int64_t step = 0; step < 10; step++) {
         rt_stream_batch(x, 3, step, a);
         rt_stream_batch(y, 3, step, b);
-        for (int row = 0; row < 2; row++) assert_memory_equal(a + 2 * row, (const int32_t *)rows.array.data + 2 * b[row], 8);
+        for (int row = 0; row < 2; row++)
+            assert_memory_equal(a + 2 * row, (const int32_t *)rows.array.data + 2 * b[row], 8);
     }
     assert_int_equal(rt_stream_pass_batches(y), 3);
     assert_int_equal(rt_stream_pass_batch(y, 2, b), 1);
@@ -390,7 +394,8 @@ static void test_batches_advance_together(void **state)
     Reply wide = CALL(d, "batches", range(d, 3), named("size", number(9)));
     assert_int_equal(rt_stream_steps(wide.values[0].stream), 0);
     assert_int_equal(rt_stream_pass_batches(wide.values[0].stream), 1);
-    assert_error(CALL(d, "batches", range(d, 5), range(d, 4), named("size", number(2))), "argument 2 has 4 rows, the first has 5");
+    assert_error(CALL(d, "batches", range(d, 5), range(d, 4), named("size", number(2))),
+                 "argument 2 has 4 rows, the first has 5");
     rt_data_free(d);
 }
 
@@ -404,7 +409,8 @@ static void test_arguments_are_checked_against_the_signature(void **state)
     assert_error(CALL(d, "windows", number(1), number(2), number(3)), "'ids' is a number; it must be an array");
     assert_error(CALL(d, "windows", range(d, 5), named("lenght", number(2)), named("batch", number(2))),
                  "there is no argument 'lenght'; did you mean 'length'?");
-    assert_error(CALL(d, "windows", range(d, 5), named("length", number(2))), "argument 'batch' is missing: windows(ids: array");
+    assert_error(CALL(d, "windows", range(d, 5), named("length", number(2))),
+                 "argument 'batch' is missing: windows(ids: array");
     assert_error(CALL(d, "windows", range(d, 5), number(2), named("length", number(2)), named("batch", number(2))),
                  "'length' is given by position and by name");
     assert_error(CALL(d, "read", text("a"), text("b")), "1 argument too many");

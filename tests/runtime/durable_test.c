@@ -1,6 +1,6 @@
-/* What a run leaves on the disk, in which order: every file of the run directory is written beside, flushed and renamed,
- * and the lines of metrics that a checkpoint covers are flushed before it. The calls that say so are counted here, in
- * place of the C library's. */
+/* What a run leaves on the disk, in which order: every file of the run directory is written beside, flushed and
+ * renamed, and the lines of metrics that a checkpoint covers are flushed before it. The calls that say so are counted
+ * here, in place of the C library's. */
 #include "line.h"
 
 #include <fcntl.h>

@@ -309,7 +309,8 @@ static void evaluations_reduce(void **state)
     if (!rt_evaluate(&b->recipe, values, &e)) fail_msg("%s", e.text);
     assert_true(fabs(values[0] - sum / ROWS) < 1e-6);        /* the short batch counts for its rows only */
     assert_true(fabs(values[1] - sum) < 1e-5);
-    assert_true(fabs(values[2] - (sqrt(sum / ROWS) + 101 + 102 + 103)) < 1e-5);   /* a pass starts with the initial state */
+    /* A pass starts with the initial state. */
+    assert_true(fabs(values[2] - (sqrt(sum / ROWS) + 101 + 102 + 103)) < 1e-5);
     assert_true(fabs(values[3] - sum / ROWS) < 1e-6);
     double again[4];
     assert_true(rt_evaluate(&b->recipe, again, &e));

@@ -16,8 +16,8 @@ enum { ROWS = 103, BATCH = 10 };
 static RtStream rows_stream(int32_t *data, bool shuffle)
 {
     for (int32_t i = 0; i < 2 * ROWS; i++) data[i] = i;
-    return (RtStream){ .dtype = 5, .rank = 2, .shape = { BATCH, 2 }, .base = (const char *)data, .row_bytes = 8, .rows = ROWS,
-                       .row_stride = 8, .places = ROWS, .place_stride = 8, .shuffle = shuffle, .key = 7 };
+    return (RtStream){ .dtype = 5, .rank = 2, .shape = { BATCH, 2 }, .base = (const char *)data, .row_bytes = 8,
+                       .rows = ROWS, .row_stride = 8, .places = ROWS, .place_stride = 8, .shuffle = shuffle, .key = 7 };
 }
 
 static void test_permute_is_a_permutation(void **state)
@@ -33,15 +33,16 @@ static void test_permute_is_a_permutation(void **state)
     }
 }
 
-/* Neighbours should not stay neighbours, and every place should be as likely as any: over 200 orders of 50 items, item 0 falls
- * into each fifth 40 times on average (standard deviation 5.7; 15 to 65 is more than four of them). */
+/* Neighbours should not stay neighbours, and every place should be as likely as any: over 200 orders of 50 items, item
+ * 0 falls into each fifth 40 times on average (standard deviation 5.7; 15 to 65 is more than four of them). */
 static void test_permute_mixes(void **state)
 {
     (void)state;
     int fifths[5] = { 0 }, neighbours = 0;
     for (uint64_t epoch = 0; epoch < 200; epoch++) {
         fifths[rt_stream_permute(5, epoch, 0, 50) / 10]++;
-        for (int64_t i = 1; i < 50; i++) neighbours += rt_stream_permute(5, epoch, i, 50) == rt_stream_permute(5, epoch, i - 1, 50) + 1;
+        for (int64_t i = 1; i < 50; i++)
+            neighbours += rt_stream_permute(5, epoch, i, 50) == rt_stream_permute(5, epoch, i - 1, 50) + 1;
     }
     for (int i = 0; i < 5; i++) assert_in_range(fifths[i], 15, 65);
     assert_in_range(neighbours, 100, 300);   /* expected 49 / 50 for each of 200 orders */

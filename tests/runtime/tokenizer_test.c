@@ -28,7 +28,8 @@ static const char *ids_of(const RtTokenizer *t, RtText source)
         return out;
     }
     out[0] = '\0';
-    for (int64_t i = 0; i < ids.count; i++) snprintf(out + strlen(out), sizeof out - strlen(out), "%s%d", i ? " " : "", ids.ids[i]);
+    for (int64_t i = 0; i < ids.count; i++)
+        snprintf(out + strlen(out), sizeof out - strlen(out), "%s%d", i ? " " : "", ids.ids[i]);
     rt_ids_free(&ids);
     return out;
 }
@@ -62,7 +63,8 @@ static void test_chars_are_sorted_code_points(void **state)
     assert_int_equal(rt_tokenizer_size(chars), 7);           /* newline, space, a, b, e acute, euro, smile */
     assert_string_equal(ids_of(chars, text("a\xC3\xA9\xF0\x9F\x98\x80\xE2\x82\xAC\n ")), "2 4 6 5 0 1");
     assert_decodes(chars, (int32_t[]){ 3, 2, 4, -1 }, 4, "ba\xC3\xA9");
-    assert_string_equal(ids_of(chars, text("abc")), "character 'c' at offset 2 is not in the vocabulary of 7 characters");
+    assert_string_equal(ids_of(chars, text("abc")),
+                        "character 'c' at offset 2 is not in the vocabulary of 7 characters");
     rt_tokenizer_free(chars);
 }
 
@@ -71,7 +73,8 @@ static void test_chars_refuse_what_is_not_utf8(void **state)
     (void)state;
     static const struct { const char *bytes; int size, offset; } bad[] = {
         { "a\xFF", 2, 1 }, { "\x80", 1, 0 }, { "ab\xC3", 3, 2 }, { "\xC0\x80", 2, 0 }, { "\xE0\x80\x80", 3, 0 },
-        { "\xED\xA0\x80", 3, 0 }, { "\xF4\x90\x80\x80", 4, 0 }, { "\xC3\xA9\xE2\x82", 4, 2 }, { "\xF0\x8F\xBF\xBF", 4, 0 },
+        { "\xED\xA0\x80", 3, 0 }, { "\xF4\x90\x80\x80", 4, 0 }, { "\xC3\xA9\xE2\x82", 4, 2 },
+        { "\xF0\x8F\xBF\xBF", 4, 0 },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         RtError e;
@@ -113,7 +116,8 @@ static void test_words_with_limits_and_marks(void **state)
 {
     (void)state;
     const RtText marks[] = { text("<s>"), text("</s>") }, unknown = text("<unk>");
-    RtTokenizer *t = words("a a a b b c C <unk>", (WordOptions){ .at_most = 5, .unknown = &unknown, .marks = marks, .mark_count = 2,
+    RtTokenizer *t = words("a a a b b c C <unk>",
+                           (WordOptions){ .at_most = 5, .unknown = &unknown, .marks = marks, .mark_count = 2,
                                                                  .lower = true });
     assert_int_equal(rt_tokenizer_size(t), 5);               /* <s> </s> <unk> a b */
     assert_string_equal(ids_of(t, text("B A c z </s>")), "4 3 2 2 1");
@@ -172,7 +176,8 @@ static void test_saved_ones_come_back(void **state)
     (void)state;
     RtError e;
     const RtText unknown = text("<unk>"), source = text("z\xC3\xA9 y");
-    RtTokenizer *made[] = { rt_tokenizer_chars(&source, 1, &e), rt_tokenizer_bytes(), rt_tokenizer_labels(&source, 1, &e),
+    RtTokenizer *made[] = { rt_tokenizer_chars(&source, 1, &e), rt_tokenizer_bytes(),
+                            rt_tokenizer_labels(&source, 1, &e),
                             words("a B a\xFF", (WordOptions){ .unknown = &unknown, .lower = true }) };
     for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
         size_t size, again_size;
