@@ -178,7 +178,7 @@ typedef struct Reduction {
     const Node *node;
     int number, pass;
 } Reduction;
-int  reductions_of(Emit *e, Reduction *out, int *last_pass);             /* at most MAX_REDUCTIONS */
+int  reductions_of(const Emit *e, Reduction *out);           /* at most MAX_REDUCTIONS */
 LLVMValueRef reduction_start(const Unit *u, const Node *node);
 LLVMValueRef reduction_step(Emit *e, const Node *node, LLVMValueRef so_far, unsigned groups, Mask mask);
 /* all lanes in lane 0, then in every lane */

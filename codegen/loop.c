@@ -133,7 +133,7 @@ static bool has_outputs(const Emit *e, bool spanning)
 void emit_rows(Emit *e)
 {
     Reduction reductions[MAX_REDUCTIONS];
-    int last, count = reductions_of(e, reductions, &last);
+    int last = e->kernel->last_pass, count = reductions_of(e, reductions);
     bool spanning = has_outputs(e, true);
     Loop units;
     span_units(e, &units);
@@ -186,9 +186,8 @@ void emit_columns(Emit *e)
 {
     Columns c;
     Loop units;
-    int last;
     LLVMValueRef carried[MAX_REDUCTIONS * BLOCK_VECTORS];
-    c.count = reductions_of(e, c.reduction, &last);
+    c.count = reductions_of(e, c.reduction);
     block_bind(e, span_units(e, &units), &c.block);
     for (int vector = 0; vector < c.block.count; vector++)
         for (int k = 0; k < c.count; k++) carried[vector * c.count + k] = reduction_start(e->unit, c.reduction[k].node);

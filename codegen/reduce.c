@@ -4,34 +4,14 @@
 
 #include <assert.h>
 
-/* First pass in which everything that a node depends on is known: one past the latest reduction that feeds it. */
-static void find_ready(const Signature *s, int *ready)
+int reductions_of(const Emit *e, Reduction *out)
 {
-    for (int k = 0; k < s->members.count; k++) {
-        const Member *member = s->members.at[k];
-        ready[k] = 0;
-        for (int j = 0; member->inside && j < member->node->arg_count; j++) {
-            const Member *arg = signature_member(s, member->node->args[j]);
-            int known = ready[arg->number] + (arg->inside && node_is_reduction(arg->node));
-            if (known > ready[k]) ready[k] = known;
-        }
-    }
-}
-
-int reductions_of(Emit *e, Reduction *out, int *last_pass)
-{
-    int *ready = arena_array(e->arena, int, e->s->members.count + 1), count = 0;
-    *last_pass = 0;
-    find_ready(e->s, ready);
+    int count = 0;
     for (int k = 0; k < e->s->members.count; k++) {
         const Member *member = e->s->members.at[k];
-        bool reduction = member->inside && node_is_reduction(member->node);
-        if (reduction) {
-            assert(count < MAX_REDUCTIONS);
-            out[count++] = (Reduction){member->node, k, ready[k]};
-        }
-        bool counts = reduction || (member->output && nest_spans(e->s, member->node));
-        if (counts && ready[k] > *last_pass) *last_pass = ready[k];
+        if (!member->inside || !node_is_reduction(member->node)) continue;
+        assert(count < MAX_REDUCTIONS);
+        out[count++] = (Reduction){member->node, k, member->pass};
     }
     return count;
 }

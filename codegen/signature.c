@@ -6,8 +6,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-bool node_is_reduction(const Node *node) { return node->op == OP_sum || node->op == OP_reduce_max; }
-
 static Member **find_slot(const Signature *s, const Node *node)
 {
     unsigned at = (unsigned)((uintptr_t)node >> 4) * 2654435761u;
@@ -193,7 +191,11 @@ Signature *signature_new(Arena *arena, const Plan *plan, const Kernel *kernel)
     s->slots = arena_array(arena, Member *, s->slot_count);
     if (kernel->kind == KERNEL_copy) return copy_signature(arena, s);
     for (int k = 0; k < kernel->inputs.count; k++) add_member(arena, s, kernel->inputs.at[k]);
-    for (int k = 0; k < kernel->nodes.count; k++) add_member(arena, s, kernel->nodes.at[k])->inside = true;
+    for (int k = 0; k < kernel->nodes.count; k++) {
+        Member *member = add_member(arena, s, kernel->nodes.at[k]);
+        member->inside = true;
+        member->pass = kernel->pass[k];
+    }
     for (int k = 0; k < kernel->keep.count; k++) add_member(arena, s, kernel->keep.at[k])->keep = true;
     for (int k = 0; k < kernel->outputs.count; k++) add_member(arena, s, kernel->outputs.at[k])->output = true;
     s->flat = is_flat(s);

@@ -25,6 +25,7 @@ typedef struct Member {
     bool inside;                         /* computed here; otherwise read from memory */
     bool keep;                           /* held across passes */
     bool output;                         /* written to memory here */
+    int  pass;                           /* Kernel.pass */
     int  number;                         /* in canonical order; -1: not reached yet */
     int  place, key, site;               /* words, or -1 */
 } Member;
@@ -45,8 +46,5 @@ Signature    *signature_new(Arena *arena, const Plan *plan, const Kernel *kernel
 const Member *signature_member(const Signature *s, const Node *node);    /* NULL: neither inside nor input */
 bool          signature_is_stored(const Signature *s, const Node *node); /* read from memory by this kernel */
 bool          signature_contracts(const Signature *s, const Node *node); /* Plan.contracted */
-
-/* For these kernels sum and reduce_max inside are reductions over the nest. */
-bool          node_is_reduction(const Node *node);
 
 #endif

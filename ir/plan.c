@@ -5,6 +5,8 @@
 
 /* ---- questions about kernels ---- */
 
+bool node_is_reduction(const Node *node) { return node->op == OP_sum || node->op == OP_reduce_max; }
+
 int64_t kernel_extent(const Kernel *k, int first, int count)
 {
     int64_t n = 1;

@@ -72,6 +72,9 @@ typedef struct Kernel {
     Vec(Node *) outputs;                 /* among nodes (a copy excepted): written to memory, dense, row-major */
     Vec(Node *) keep;                    /* rows: dear full values needed in several passes: held in scratch, or in
                                             their own output */
+    /* by place in nodes: the first pass in which every reduction before it is known; a reduction runs in that pass */
+    int        *pass;
+    int         last_pass;               /* rows: the one that writes the outputs of A*R elements */
     int         a_rank, r_rank, c_rank;
     const Dim  *space[2 * MAX_RANK];     /* a_rank + r_rank + c_rank dimensions; contract and scatter: the result's, all
                                             in A */
@@ -102,6 +105,7 @@ typedef struct Layout {
 /* Places every param, state and const input of the graphs, in order of first mention, 64-byte aligned. Needs values. */
 Layout     *layout_new(Arena *arena, const Graph *const *graphs, int count);
 
+bool        node_is_reduction(const Node *node);             /* of those that kernels have: over some axes at once */
 int64_t     kernel_extent(const Kernel *k, int first, int count);    /* product of the dimensions of `space` from
                                                                         `first` on */
 /* Whether a kernel may write an output into the bytes of a stored value that nothing reads after this kernel: it

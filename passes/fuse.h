@@ -81,7 +81,6 @@ void fuse_contract(Fusion *f);
 
 /* fuse_space.c: spaces, and where nodes stand in them. */
 bool  fuse_is_anchor(const Fusion *f, const Node *node);
-bool  fuse_is_reduction(const Node *node);
 bool  fuse_is_filled(const Node *node);                      /* a constant, moved and spread */
 Node *fuse_base(const Node *node);                           /* the value whose bytes a chain of reshapes shares */
 Space fuse_natural_space(const Fusion *f, const Node *anchor);
@@ -109,7 +108,10 @@ void fuse_group(Fusion *f);
 /* fuse_kernel.c: the kernels of the units, in the given order, and the buffers. */
 void fuse_build_kernels(Fusion *f, const UnitList *order, Plan *plan);
 
-/* fuse_keep.c: fills kernel->keep; full[k] says that kernel->nodes.at[k] stands full. Needs `slot`. */
+int  fuse_slot(const Fusion *f, const Kernel *k, const Node *node);      /* its place among the nodes inside, or -1 */
+bool fuse_is_output(const Kernel *k, const Node *node);
+
+/* fuse_keep.c: fills kernel->keep; full[k] says that kernel->nodes.at[k] stands full. Needs `slot` and passes. */
 void fuse_keep(const Fusion *f, const Unit *unit, const bool *full, Kernel *kernel);
 
 #endif

@@ -156,7 +156,7 @@ static const char *refuse_join(Join *j, const Node *anchor)
     if (anchor->op == OP_einsum) return "operand of a product";
     if (anchor->op == OP_scatter) return "read by a scatter";
     if (j->space.form == FORM_alone) return "iterates over another space";
-    if (fuse_is_reduction(anchor) && u->reductions >= REDUCTIONS_AT_MOST) return "as many reductions as a kernel takes";
+    if (node_is_reduction(anchor) && u->reductions >= REDUCTIONS_AT_MOST) return "as many reductions as a kernel takes";
     if (starves_threads(j->f, u, &j->space, anchor)) return "too few rows to share among threads";
     if (!find_sources(j, anchor)) return j->refusal;
     if (u->nodes + j->nodes > NODES_AT_MOST) return "as many operators as a kernel takes";
@@ -194,7 +194,7 @@ static void add_anchor(Join *j, Node *anchor)
     Fusion *f = j->f;
     Unit *u = j->unit;
     u->space = j->space;
-    u->reductions += fuse_is_reduction(anchor);
+    u->reductions += node_is_reduction(anchor);
     u->nodes += j->nodes;
     vec_push(f->arena, &u->anchors, anchor);
     f->unit[anchor->id] = u;

@@ -72,7 +72,7 @@ static void set_space(Kernel *k, const Unit *u)
     for (int i = 0; i < u->anchors.count; i++) {
         const Node *n = u->anchors.at[i];
         bool reduced = u->space.form == FORM_rows || u->space.form == FORM_columns;
-        if (reduced && fuse_is_reduction(n)) {
+        if (reduced && node_is_reduction(n)) {
             set_reduced_axes(k, u, n);
             return;
         }
@@ -94,17 +94,46 @@ static void set_inputs(Build *b)
     }
 }
 
-static void set_keep(Build *b, const Unit *u)
+int fuse_slot(const Fusion *f, const Kernel *k, const Node *node)
 {
-    Kernel *k = b->kernel;
+    int i = f->slot[node->id];
+    return i < k->nodes.count && k->nodes.at[i] == node ? i : -1;
+}
+
+bool fuse_is_output(const Kernel *k, const Node *node)
+{
+    for (int i = 0; i < k->outputs.count; i++)
+        if (k->outputs.at[i] == node) return true;
+    return false;
+}
+
+static bool *find_full(Build *b, const Unit *u)
+{
+    const Kernel *k = b->kernel;
     bool *full = arena_array(b->f->arena, bool, k->nodes.count + 1);
-    for (int i = 0; i < k->nodes.count; i++) b->f->slot[k->nodes.at[i]->id] = i;
     for (int i = 0; i < b->full.count; i++) full[b->f->slot[b->full.at[i]->id]] = true;
     for (int i = 0; i < u->anchors.count; i++) {
         Node *n = u->anchors.at[i];
         if (fuse_anchor_stand(b->f, &u->space, n) == STAND_full) full[b->f->slot[n->id]] = true;
     }
-    fuse_keep(b->f, u, full, k);
+    return full;
+}
+
+/* See KernelKind in ir/plan.h. */
+static void set_passes(Build *b, const bool *full)
+{
+    Kernel *k = b->kernel;
+    k->pass = arena_array(b->f->arena, int, k->nodes.count + 1);
+    for (int i = 0; i < k->nodes.count; i++) {
+        const Node *n = k->nodes.at[i];
+        for (int j = 0; j < n->arg_count; j++) {
+            int a = fuse_slot(b->f, k, n->args[j]);
+            int pass = a < 0 ? 0 : k->pass[a] + node_is_reduction(n->args[j]);
+            if (pass > k->pass[i]) k->pass[i] = pass;
+        }
+        bool counts = node_is_reduction(n) || (full[i] && fuse_is_output(k, n));
+        if (counts && k->pass[i] > k->last_pass) k->last_pass = k->pass[i];
+    }
 }
 
 static Kernel *build_kernel(Fusion *f, const Unit *u)
@@ -122,7 +151,10 @@ static Kernel *build_kernel(Fusion *f, const Unit *u)
     k->nodes.count = sort_nodes(k->nodes.at, k->nodes.count);
     set_inputs(&b);
     set_space(k, u);
-    if (u->space.form == FORM_rows) set_keep(&b, u);
+    for (int i = 0; i < k->nodes.count; i++) f->slot[k->nodes.at[i]->id] = i;
+    const bool *full = find_full(&b, u);
+    set_passes(&b, full);
+    if (u->space.form == FORM_rows) fuse_keep(f, u, full, k);
     k->reason = u->reason ? u->reason : "nothing else reads what it makes";
     return k;
 }

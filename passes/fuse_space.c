@@ -8,8 +8,6 @@ bool fuse_is_anchor(const Fusion *f, const Node *node)
     return f->role[node->id] == ROLE_wish || f->role[node->id] == ROLE_store;
 }
 
-bool fuse_is_reduction(const Node *node) { return node->op == OP_sum || node->op == OP_reduce_max; }
-
 bool fuse_is_filled(const Node *node)
 {
     while (op_is_movement(node->op) && node->op != OP_concat) node = node->args[0];
@@ -41,7 +39,7 @@ static Space reduction_space(const Node *node)
 
 Space fuse_natural_space(const Fusion *f, const Node *anchor)
 {
-    if (fuse_is_reduction(anchor)) return reduction_space(anchor);
+    if (node_is_reduction(anchor)) return reduction_space(anchor);
     bool alone = anchor->op == OP_einsum || anchor->op == OP_scatter;
     return (Space){alone ? FORM_alone : FORM_map, f->elements[anchor->id], 1, 1};
 }
@@ -49,7 +47,7 @@ Space fuse_natural_space(const Fusion *f, const Node *anchor)
 Stand fuse_anchor_stand(const Fusion *f, const Space *space, const Node *anchor)
 {
     int64_t n = f->elements[anchor->id];
-    if (fuse_is_reduction(anchor)) return STAND_row;
+    if (node_is_reduction(anchor)) return STAND_row;
     if (space->form != FORM_columns && n == space->a * space->r) return STAND_full;
     return space->form != FORM_map && n == space->a * space->c ? STAND_row : STAND_other;
 }
@@ -104,7 +102,7 @@ Stand fuse_argument_stand(const Fusion *f, const Space *space, const Node *node,
 {
     if (stand == STAND_other) return STAND_other;
     if (op_is_element(node->op) || node->op == OP_cast || node->op == OP_stop) return stand;
-    if (fuse_is_reduction(node)) return STAND_full;
+    if (node_is_reduction(node)) return STAND_full;
     if (node->op == OP_scatter) return k == 0 ? STAND_full : STAND_other;
     if (op_is_movement(node->op) && node->op != OP_concat && node->op != OP_window)
         return movement_stand(f, space, node, stand);

@@ -180,7 +180,7 @@ static void mark_required(Fusion *f)
         const Node *n = g->nodes.at[k];
         if (!f->live[k]) continue;
         if (n->op == OP_einsum || n->op == OP_scatter) store(f, n);
-        if (fuse_is_reduction(n) && f->role[k] == ROLE_inside) f->role[k] = ROLE_wish;
+        if (node_is_reduction(n) && f->role[k] == ROLE_inside) f->role[k] = ROLE_wish;
     }
     for (int k = 0; k < f->count; k++) {
         const Node *n = g->nodes.at[k];
