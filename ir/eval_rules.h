@@ -11,7 +11,6 @@ EvalRule eval_cast, eval_copy, eval_sum, eval_reduce_max, eval_cumsum, eval_eins
     eval_slice, eval_pad, eval_concat, eval_window, eval_gather, eval_scatter, eval_const, eval_iota, eval_uniform,
     eval_integers, eval_input;
 
-double  round_to_dtype(DType dtype, double x);               /* to nearest, ties to even */
 int64_t wrap_to_dtype(DType dtype, int64_t x);               /* modulo the width; bool: x != 0 */
 int64_t dtype_least(DType dtype);                            /* of an integer type or bool */
 int64_t dtype_most(DType dtype);

@@ -125,11 +125,8 @@ void graph_add_origins(Graph *g, Node *node, const Node *from)
 
 /* attributes */
 
-static double round_float(DType t, double value)
-{
-    if (isnan(value)) return NAN;
-    return t == DT_f32 ? (double)(float)value : value;
-}
+/* As the type holds it; there is one NaN. */
+static double float_value(DType t, double value) { return isnan(value) ? NAN : round_to_dtype(t, value); }
 
 static void copy_field(ShapeCase *c, AttrField field, const Attr *from, Attr *to)
 {
@@ -144,7 +141,7 @@ static void copy_field(ShapeCase *c, AttrField field, const Attr *from, Attr *to
         break;
     case FIELD_step: memcpy(to->step, from->step, sizeof *from->step * (size_t)length); break;
     case FIELD_text: to->text = from->text ? graph_text(c->g, from->text) : NULL; break;
-    case FIELD_f: to->f = float_const ? round_float(c->given->dtype, from->f) : 0; break;
+    case FIELD_f: to->f = float_const ? float_value(c->given->dtype, from->f) : 0; break;
     case FIELD_i: to->i = float_const ? 0 : from->i; break;
     case FIELD_storage: to->storage = from->storage; break;
     case FIELD_COUNT: break;

@@ -20,6 +20,7 @@ const char *dtype_name(DType t);
 bool        dtype_find(const char *name, DType *out);
 int         dtype_bytes(DType t);
 bool        dtype_is_float(DType t);
+double      round_to_dtype(DType t, double x);               /* to nearest, ties to even; of no float type: as it is */
 bool        dtype_is_whole(DType t);                         /* any integer, signed or not; not bool */
 
 typedef struct Type {

@@ -22,28 +22,6 @@ Tensor *tensor_new(Arena *arena, Type type)
     return t;
 }
 
-/* Rounds to `bits` significant bits, ties to even; 2^least is the smallest subnormal; above `most` it is infinite. */
-static double round_short(double x, int bits, int least, double most)
-{
-    if (x == 0 || !isfinite(x)) return x;
-    int exponent;
-    frexp(x, &exponent);
-    int unit = exponent - bits < least ? least : exponent - bits;
-    double rounded = ldexp(rint(ldexp(x, -unit)), unit);
-    return fabs(rounded) > most ? copysign(INFINITY, x) : rounded;
-}
-
-double round_to_dtype(DType dtype, double x)
-{
-    switch (dtype) {
-    case DT_f32: return (double)(float)x;
-    case DT_bf16: return round_short(x, 8, -133, 0x1.FEp127);
-    case DT_f16: return round_short(x, 11, -24, 65504.0);
-    case DT_f64: case DT_i64: case DT_i32: case DT_i8: case DT_u8: case DT_bool: case DT_COUNT: break;
-    }
-    return x;
-}
-
 int64_t wrap_to_dtype(DType dtype, int64_t x)
 {
     switch (dtype) {

@@ -340,6 +340,19 @@ static void merged_nodes_keep_their_origins(void **state)
     assert_int_equal(two->origin_count, 1);
 }
 
+/* A constant has the value that its type holds, and so is the node of any constant that rounds to it. */
+static void constants_are_rounded(void **state)
+{
+    (void)state;
+    assert_true(make_float(g, DT_bf16, 0.1)->attr.f == 0x1.9ap-4);
+    assert_ptr_equal(make_float(g, DT_bf16, 0.1), make_float(g, DT_bf16, 0x1.9ap-4));
+    assert_true(make_float(g, DT_f16, 0.1)->attr.f == 0x1.998p-4);
+    assert_true(isinf(make_float(g, DT_f16, 65520)->attr.f));
+    assert_true(make_float(g, DT_f32, 0.1)->attr.f == (double)0.1f);
+    assert_true(make_float(g, DT_f64, 0.1)->attr.f == 0.1);
+    assert_ptr_equal(make_float(g, DT_bf16, NAN), make_float(g, DT_bf16, -NAN));
+}
+
 static void outputs_are_replaced_by_name(void **state)
 {
     (void)state;
@@ -389,6 +402,7 @@ int main(void)
         TEST(makers_and_draws),
         TEST(equal_nodes_are_one),
         TEST(merged_nodes_keep_their_origins),
+        TEST(constants_are_rounded),
         TEST(outputs_are_replaced_by_name),
         TEST(types),
     };
