@@ -30,8 +30,9 @@ static const char *first_error(const Objects *objects)
     return NULL;
 }
 
-static void fill_statistics(Code *code, const Functions *functions)
+static void fill_statistics(Code *code, const Functions *functions, const Plan *plan)
 {
+    code->statistics.product_bytes = code->program.block_bytes[BLOCK_work] - plan->block_bytes[MEMORY_work];
     code->statistics.kernels = code->program.step_count;
     code->statistics.functions = functions->all.count;
     for (int k = 0; k < code->objects.count; k++) {
@@ -78,7 +79,7 @@ Code *code_compile(const Plan *plan, const char *entry, const CodeOptions *optio
     bool done = compile_and_link(code, &functions, entry, options, d);
     if (done) {
         table_build(arena, plan, entry, function_of, signatures, &code->program);
-        fill_statistics(code, &functions);
+        fill_statistics(code, &functions, plan);
     }
     arena_free(scratch);
     if (done) return code;

@@ -27,3 +27,23 @@ large=$(bytes total)
 status 0 "$PTM" train m.ptm --steps 2 --set held_batch=4
 [ "$(bytes "work arena")" = "$(bytes step)" ] || fail "the arena is not the step's: $(cat out)"
 [ "$(bytes total)" -lt "$large" ] || fail "the total leaves evaluations out: $(cat out)"
+
+# A product whose parts are added up needs memory behind the plan, and the certificate says how much.
+cat >parts.ptm <<'MODEL'
+data {
+  const tok = chars(read("text")), V = size(tok)
+  batch = windows(tok(read("text")), length = 65, batch = 64)
+}
+param table: f32[V, 16] = normal(0, 1)
+param w: f32[16, 16] = 0
+fn loss(ids: i32[B, T+1]) -> f32 { return mean(square(table[ids[:, :-1]] @ w - table[ids[:, 1:]])) }
+train {
+  minimize loss(batch)
+  using sgd(lr = 0.5)
+  steps 1
+}
+MODEL
+status 0 "$PTM" train parts.ptm
+parts=$(bytes "product parts")
+[ "$parts" -gt 0 ] || fail "no word of the parts of products: $(cat out)"
+[ "$((parts + $(bytes "lower bound") - $(bytes step)))" -lt 4096 ] || fail "the parts are not behind the plan: $(cat out)"

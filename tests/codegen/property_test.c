@@ -124,6 +124,24 @@ static void constants_are_part_of_the_code(void **state)
     arena_free(l.arena);
 }
 
+/* A small result of a long product is added up in parts, whose bytes lie behind the plan. */
+static void parts_of_products_are_counted(void **state)
+{
+    (void)state;
+    for (int large = 0; large < 2; large++) {
+        Lab l = lab_new();
+        Type type = type_of(DT_f32, 2, (const Dim *[]){dim_int(l.g->dims, large ? 8192 : 32), dim_int(l.g->dims, 16)});
+        Node *x = make_input(l.g, STORE_data, "x", type), *y = make_input(l.g, STORE_data, "y", type);
+        result(&l, "z", make_einsum(l.g, "ki,kj->ij", x, y));
+        Jit j = jit_new(&l, 1);
+        int64_t parts = code_statistics(j.code).product_bytes;
+        assert_true(large ? parts > 0 : parts == 0);
+        assert_int_equal(j.program->block_bytes[BLOCK_work], l.p->block_bytes[MEMORY_work] + parts);
+        jit_free(&j);
+        arena_free(l.arena);
+    }
+}
+
 static void line_tables_name_the_model(void **state)
 {
     (void)state;
@@ -156,6 +174,7 @@ int main(void)
         cmocka_unit_test(what_does_not_change_stays_outside),
         cmocka_unit_test(equal_kernels_are_one_function),
         cmocka_unit_test(constants_are_part_of_the_code),
+        cmocka_unit_test(parts_of_products_are_counted),
         cmocka_unit_test(line_tables_name_the_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
