@@ -24,7 +24,7 @@ typedef struct CodeStatistics {
     int    kernels, functions;           /* rows of the table, distinct functions compiled */
     double llvm_seconds;                 /* building, optimizing and emitting, summed over threads */
     int64_t code_bytes;
-    int64_t product_bytes;               /* of the work block, behind all that is planned: parts of products, to be added */
+    int64_t product_bytes;               /* of the work block, behind what is planned: parts of products, to be added */
 } CodeStatistics;
 CodeStatistics code_statistics(const Code *code);
 
