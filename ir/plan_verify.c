@@ -87,12 +87,17 @@ static const char *check_outputs(Proof *v, const Kernel *k, int position)
     return k->outputs.count ? NULL : arena_print(v->arena, "kernel %d writes nothing", k->id);
 }
 
+static bool holds(Node *const *at, int count, const Node *node)
+{
+    for (int i = 0; i < count; i++)
+        if (at[i] == node) return true;
+    return false;
+}
+
 static bool is_read(void *context, const Node *node)
 {
     const Kernel *k = context;
-    for (int i = 0; i < k->inputs.count; i++)
-        if (k->inputs.at[i] == node) return true;
-    return false;
+    return holds(k->inputs.at, k->inputs.count, node);
 }
 
 static const char *check_product(const Proof *v, const Kernel *k)
@@ -107,6 +112,18 @@ static const char *check_product(const Proof *v, const Kernel *k)
     return fits ? NULL : say_node(v, k, e, "is no product of what its kernel reads");
 }
 
+/* A product that is rounded with its sum has no value that could be stored or kept. */
+static const char *check_contracted(const Proof *v, const Kernel *k)
+{
+    for (int i = 0; v->p->contracted && i < k->nodes.count; i++) {
+        const Node *n = k->nodes.at[i];
+        if (!v->p->contracted[n->id]) continue;
+        bool own = n->op != OP_mul || buffer_at(v, n) || holds(k->keep.at, k->keep.count, n);
+        if (own) return say_node(v, k, n, "is contracted, but has a value of its own");
+    }
+    return NULL;
+}
+
 static const char *check_kernels(Proof *v)
 {
     for (int position = 0; position < v->p->kernels.count; position++) {
@@ -115,6 +132,7 @@ static const char *check_kernels(Proof *v)
         if (!wrong) wrong = check_nodes(v, k, position);
         if (!wrong) wrong = check_outputs(v, k, position);
         if (!wrong) wrong = check_product(v, k);
+        if (!wrong) wrong = check_contracted(v, k);
         if (wrong) return wrong;
     }
     return NULL;

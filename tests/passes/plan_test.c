@@ -150,6 +150,10 @@ static void swap_kernels(Lab *l)
     l->p->kernels.at[1] = first;
 }
 static void forget_seed(Lab *l) { l->p->buffer_of[graph_find_input(l->p->graph, "seed")->id]->last = 0; }
+static void round_what_is_stored(Lab *l)
+{
+    for (int k = 0; k < l->p->graph->nodes.count; k++) l->p->contracted[k] = l->p->buffer_of[k] != NULL;
+}
 static void forget_input(Lab *l) { l->p->kernels.at[1]->inputs.count--; }
 static void write_twice(Lab *l) { vec_push(l->arena, &l->p->kernels, l->p->kernels.at[0]); }
 
@@ -181,6 +185,7 @@ static void tampered_plans_do_not_verify(void **state)
         {"forget kernel", forget_kernel, "not computed"},
         {"swap kernels", swap_kernels, "before it is written"},
         {"forget input", forget_input, "neither read nor computed"},
+        {"contracted", round_what_is_stored, "has a value of its own"},
         {"forget seed", forget_seed, "does not live to the end"},
         {"write twice", write_twice, "is written twice"},
         {"astray", take_over_what_is_read_astray, "at other elements"},
