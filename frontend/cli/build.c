@@ -1,6 +1,7 @@
 /* From graphs to running code: the training step, evaluations, initial values, and the layout they share. */
 #include "frontend/cli/session.h"
 #include "frontend/cli/host.h"
+#include "passes/build.h"
 
 #include <string.h>
 
@@ -101,19 +102,6 @@ Layout *session_layout(Session *s, const StepSource *step, Graph *const *others,
     return layout_new(s->arena, graphs, n);
 }
 
-/* Inlines `code`, whose one result is "0", into `into`; inputs of the same name are shared. */
-static Node *splice(Graph *into, const Graph *code, Arena *scratch)
-{
-    Node **copy = arena_array(scratch, Node *, code->nodes.count + 1);
-    for (int i = 0; i < code->nodes.count; i++) {
-        const Node *node = code->nodes.at[i];
-        Node **args = arena_array(scratch, Node *, node->arg_count + 1);
-        for (int k = 0; k < node->arg_count; k++) args[k] = copy[node->args[k]->id];
-        copy[node->id] = graph_rebuild(into, node, args);
-    }
-    return copy[code->outputs.at[0].node->id];
-}
-
 static bool add_initial(Session *s, Graph *into, Storage storage, const char *name, Type type, const Graph *code)
 {
     if (!code) {
@@ -121,7 +109,7 @@ static bool add_initial(Session *s, Graph *into, Storage storage, const char *na
         return false;
     }
     make_input(into, storage, name, type);
-    graph_output(into, OUTPUT_update, name, splice(into, code, s->arena));
+    graph_output(into, OUTPUT_update, name, graph_copy_nodes(into, code)[code->outputs.at[0].node->id]);
     return true;
 }
 

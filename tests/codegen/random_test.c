@@ -5,19 +5,6 @@
 
 enum { GRAPHS = 150 };
 
-static void update_states(Random *r)
-{
-    for (int k = 0; k < r->states; k++) {
-        Node *place = r->lab->g->inputs.at[k];
-        for (int tries = 0; tries < 30; tries++) {
-            Node *n = random_pick(r);
-            if (!type_equal(&n->type, &place->type)) continue;
-            update(r->lab, place->attr.text, n);
-            break;
-        }
-    }
-}
-
 static void check_graph(uint64_t seed)
 {
     Lab l = lab_new();
@@ -26,7 +13,7 @@ static void check_graph(uint64_t seed)
     for (int k = 0; k < nodes; k++) random_node(&r);
     for (int k = 0; k < 4; k++)
         result(&l, arena_print(l.arena, "%d", k), r.at[r.count - 1 - random_number(&r, r.count / 2)]);
-    update_states(&r);
+    random_update_states(&r);
     jit_check_some(&l, seed % 2 ? 1 : 3, 5e-5);              /* f32 after some hundred operations in another order */
     arena_free(l.arena);
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *messages(Arena *arena, const Diagnostics *d)
+const char *compiled_messages(Arena *arena, const Diagnostics *d)
 {
     char *text = NULL;
     size_t size;
@@ -39,10 +39,10 @@ const char *compiled_open(Compiled *c, Arena *arena, Graph *graph, PassOptions p
     passes.observe = keep_last;
     passes.context = c;
     const Plan *plan = passes_run(arena, graph, &passes, d);
-    if (!plan) return messages(arena, d);
+    if (!plan) return compiled_messages(arena, d);
     CodeOptions options = {.threads = 1};
     c->code = code_compile(plan, graph->name, &options, d);
-    if (!c->code) return messages(arena, d);
+    if (!c->code) return compiled_messages(arena, d);
     c->program = code_program(c->code);
     c->pool = rt_pool_new(threads, c->program->scratch_bytes);
     for (int b = 0; b < BLOCK_COUNT; b++) {

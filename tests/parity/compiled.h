@@ -31,4 +31,7 @@ const char *compiled_run(Compiled *c);
 /* A result, or what an update made of an input, by name; NULL when there is none. */
 Tensor *compiled_value(const Compiled *c, const char *name);
 
+/* Everything that was reported, as one text in the arena. */
+const char *compiled_messages(Arena *arena, const Diagnostics *d);
+
 #endif

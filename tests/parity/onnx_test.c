@@ -94,18 +94,6 @@ static Type type_in(Dims *dims, const OnnxType *type)
     return t;
 }
 
-static const char *messages(Arena *arena, const Diagnostics *d)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    diag_print(d, out);
-    fclose(out);
-    const char *copy = arena_copy_text(arena, text, size);
-    free(text);
-    return copy;
-}
-
 static Model *model_of(Arena *arena, const char *text, Diagnostics *d)
 {
     Source *source = arena_new_of(arena, Source);
@@ -154,7 +142,7 @@ static const char *run_entry(Arena *arena, const OnnxCase *test, const OnnxProgr
         if (p->values.at[i].read)
             args[count++] = (EntryArg){type_in(model_dims(m), &p->values.at[i].type), p->values.at[i].text};
     Graph *g = m ? model_entry(m, "f", args, count, false, d) : NULL;
-    if (!g || diag_error_count(d)) return messages(arena, d);
+    if (!g || diag_error_count(d)) return compiled_messages(arena, d);
     const char **trained = arena_array(arena, const char *, p->bindings.count + 1), *why;
     for (int i = 0; i < p->bindings.count; i++) trained[i] = p->bindings.at[i].path;
     PassOptions passes = {0};
@@ -199,11 +187,11 @@ static const char *run_optimizer(Arena *arena, const OnnxCase *test, const OnnxP
 {
     Diagnostics *d = diag_new(arena);
     Model *m = model_of(arena, p->text, d);
-    if (!m || !model_entry(m, "f", NULL, 0, true, d) || diag_error_count(d)) return messages(arena, d);
+    if (!m || !model_entry(m, "f", NULL, 0, true, d) || diag_error_count(d)) return compiled_messages(arena, d);
     const char *why = NULL;
     for (int k = 0; k < p->bindings.count && !why; k++) {
         Graph *g = model_update(m, model_find_param(m, p->bindings.at[k].path), 1, 1, d);
-        why = g ? run_update(arena, test, g, k, p->bindings.count, error) : messages(arena, d);
+        why = g ? run_update(arena, test, g, k, p->bindings.count, error) : compiled_messages(arena, d);
     }
     return why;
 }

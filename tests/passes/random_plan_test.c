@@ -5,19 +5,6 @@
 
 enum { GRAPHS = 1500 };
 
-static void update_states(Random *r)
-{
-    for (int k = 0; k < r->states; k++) {
-        Node *place = r->lab->g->inputs.at[k];
-        for (int tries = 0; tries < 30; tries++) {
-            Node *n = random_pick(r);
-            if (!type_equal(&n->type, &place->type)) continue;
-            update(r->lab, place->attr.text, n);
-            break;
-        }
-    }
-}
-
 static char *plan_as_text(const Plan *p)
 {
     char *text = NULL;
@@ -36,7 +23,7 @@ static char *check_graph(uint64_t seed)
     for (int k = 0; k < nodes; k++) random_node(&r);
     for (int k = 0; k < 4; k++)
         result(&l, arena_print(l.arena, "%d", k), r.at[r.count - 1 - random_number(&r, r.count / 2)]);
-    update_states(&r);
+    random_update_states(&r);
     lower(&l);
     compare_with_graph(l.arena, l.p, l.g);
     char *text = plan_as_text(l.p);

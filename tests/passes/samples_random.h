@@ -221,4 +221,18 @@ static inline Random random_new(Lab *l, uint64_t seed)
     return r;
 }
 
+/* Some states of the lab get new values among what was made. */
+static inline void random_update_states(Random *r)
+{
+    for (int k = 0; k < r->states; k++) {
+        Node *place = r->lab->g->inputs.at[k];
+        for (int tries = 0; tries < 30; tries++) {
+            Node *n = random_pick(r);
+            if (!type_equal(&n->type, &place->type)) continue;
+            update(r->lab, place->attr.text, n);
+            break;
+        }
+    }
+}
+
 #endif
