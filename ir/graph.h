@@ -53,7 +53,10 @@ typedef enum Storage {
     STORE_param,         /* the model's; saved */
     STORE_state,         /* a session's: hidden state, optimizer moments; saved for resume */
     STORE_const,         /* a table from `data`; read-only, saved */
-    STORE_ambient        /* "seed": i64, "step": i64 */
+    STORE_ambient,       /* "seed": i64, "step": i64; in the body of a scan "index": i64, the place t along the axis */
+    STORE_each,          /* in the body of a scan: element t of the argument, whose first axis the scan goes along */
+    STORE_carry,         /* in the body of a scan: what the iteration before left, first the argument */
+    STORE_outer          /* in the body of a scan: the argument, the same in every iteration */
 } Storage;
 const char *storage_name(Storage s);
 
@@ -68,8 +71,10 @@ typedef struct Attr {
     int64_t     step[MAX_RANK];          /* slice: signed step, never 0; window: step[0] */
     const char *text;                    /* einsum: "bhtd,bhsd->bhts"; input: its name; uniform, integers: the key */
     double      f;                       /* const: the value of a float */
-    int64_t     i;                       /* const: the value of a whole number or bool; scatter: 0 set, 1 add */
+    int64_t     i;                       /* const: the value of a whole number or bool; scatter: 0 set, 1 add; scan: 1 from
+                                            the last element to the first; pick: which result */
     int         storage;                 /* input: a Storage */
+    const Dim  *count;                   /* scan: iterations */
 } Attr;
 
 typedef struct Node Node;
@@ -82,7 +87,8 @@ struct Node {
     Attr          attr;
     const Origin **origins;              /* every source place merged into this node, first one first */
     int           origin_count;
-    struct Graph *region;                /* scan: its body (reserved) */
+    const struct Graph *region;          /* scan: its body, a graph over the same dims that never changes once it is
+                                            here. See Scan below */
 };
 
 /* A value the graph returns: a result of the entry, or the new value of the input it updates. */
@@ -122,6 +128,28 @@ bool   graph_input_stays(const Node *node);
 Node *graph_node(Graph *g, Op op, Node *const *args, int arg_count, const Attr *attr, const Type *type,
                  const char **why);
 
+/* Scan: a loop over `count` elements, one node. Its body is a graph: the inputs of storage each, carry and outer belong, in
+ * order, to the scan's arguments; besides there may be the ambient "index". No other storage stands in a body: seed,
+ * step, parameters come in as outer. For every carry there is an update of its name (the new value, of its type); the
+ * results of the body are emitted, one element of the stacked value in each iteration, at the place t whatever the
+ * direction. attr.axis: 0, or 1 + the number of a bool scalar among the carries: once it is true no further iteration
+ * begins, and what was not emitted is zero (`until`); such a scan has no gradient.
+ * The value of the scan itself is a placeholder (i64: the iterations made; nothing may read it but `pick`). Its results
+ * are picks: pick k is the final value of carry k (in the order of the inputs), and after those the stacked results,
+ * [count, ..], in the order of the body's outputs. Two scans are equal only when their bodies are one graph.
+ * Draws in a body take the index as one more argument: iteration t draws numbers t*n .. t*n + n - 1 of the key's stream,
+ * so that the same draw outside, with an axis of `count` before the others, gives the same numbers. */
+Node *graph_scan(Graph *g, Node *const *args, int arg_count, const Attr *attr, const Graph *region, const char **why);
+Node *make_scan(Graph *g, Node *const *args, int arg_count, const Attr *attr, const Graph *region);
+Node *make_pick(Graph *g, Node *scan, int k);
+const Node   *scan_input(const Node *scan, int k);           /* the body's input for argument k */
+int           scan_carry_count(const Node *scan);
+int           scan_result_count(const Node *scan);           /* carries and stacked results: how many picks there can be */
+const Node   *scan_carry(const Node *scan, int k);           /* the body's input of carry k */
+const Output *scan_output(const Node *scan, int k);          /* the body's output that pick k is made of: an update or a
+                                                                result */
+int           scan_argument(const Node *scan, const Node *input);    /* the argument of an input of its body; -1: index */
+
 /* Builders for passes: the same, but a violation is our bug: they print the node and abort. */
 Node *make_input(Graph *g, Storage storage, const char *name, Type type);
 Node *make_float(Graph *g, DType dtype, double value);                   /* scalar const */
@@ -146,7 +174,8 @@ Node *make_gather(Graph *g, Node *x, Node *const *indices, int count, int axis);
 Node *make_scatter(Graph *g, Node *x, Node *v, Node *const *indices, int count, int axis, bool add);
 Node *make_iota(Graph *g, Type type, int axis);
 
-/* Copies `node` (of another graph with the same dims, or of this one) with other arguments; keeps its origins. */
+/* Copies `node` (of another graph with the same dims, or of this one) with other arguments; keeps its origins. A scan
+ * keeps its body. */
 Node *graph_rebuild(Graph *g, const Node *node, Node *const *args);
 /* Adds the origins of `from`, which `node` now stands for. Origins that print alike are kept once. */
 void  graph_add_origins(Graph *g, Node *node, const Node *from);
@@ -172,6 +201,15 @@ const char *graph_verify(const Graph *g, Arena *arena);
  *   %3 = slice %0 start=[0, 1] step=[1, 1] : i32[B, T]
  *   result "loss" %9
  *   update "wte.weight" %12
+ * A scan has its body's lines behind its own, deeper by two blanks, with numbers of their own:
+ *   %7 = scan %3 %5 %6 axis=0 i=0 count=T : i64 {
+ *     %0 = input "x_t" each : f32[B, I]
+ *     %1 = input "h" carry : f32[B, H]
+ *     ...
+ *     update "h" %9
+ *     result "0" %9
+ *   }
+ *   %8 = pick %7 i=0 : f32[B, H]
  */
 void   graph_print(const Graph *g, FILE *out);
 void   graph_print_dot(const Graph *g, FILE *out);

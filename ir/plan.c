@@ -47,6 +47,7 @@ const char *kernel_kind_name(const Kernel *k)
     case KERNEL_contract: return "contract";
     case KERNEL_scatter: return "scatter";
     case KERNEL_copy: return "copy";
+    case KERNEL_scan: return "scan";
     }
     return NULL;
 }

@@ -10,7 +10,8 @@ typedef enum MemoryBlock {
 #define BLOCK(name, doc) MEMORY_##name,
 #include "runtime/core/block.def"
 #undef BLOCK
-    MEMORY_COUNT
+    MEMORY_COUNT,
+    MEMORY_bound = MEMORY_COUNT          /* in the plan of a body: where the loop says, at offset 0 */
 } MemoryBlock;
 
 /* LOOP: a nest over `space` = A axes, R axes, C axes (a_rank, r_rank, c_rank of them, adjacent and in this order).
@@ -43,9 +44,16 @@ typedef enum MemoryBlock {
  * SCATTER: the scatter is the last node. Its base is an input (copied, unless the output takes it over), or movement of
  *   a const, with which the output is filled. Then rows are set or added in order; the values, indices and their
  *   element work may be inside. Spread over the columns behind the indexed axes, so order never depends on threads.
+ * SCAN: one scan node, whose body is a plan of its own (Kernel.body, scheduled and placed before the plan around it).
+ *   inputs: the scan's arguments; outputs: its picks and, last, the scan itself, whose buffer is the body's work memory.
+ *   In the body's plan the inputs of storage each, carry and outer, and every output, lie in no block (MEMORY_bound): the
+ *   loop gives them their places. An output of a body has a node of its own that is no input (fuse wraps others in
+ *   `stop`, which costs a copy of the element). The new value of a carry may take over the carry's own buffer (in
+ *   place: nothing reads the old value afterwards); else old and new lie in two places that change roles with every
+ *   iteration. "index" is a batch of the body's work block, filled before each iteration.
  * COPY: inputs[0] is a stored value, outputs[0] the OP_input (parameter or state) whose place receives it: a new value
  *   that could not be written in place. No nodes. Same bytes on both sides. */
-typedef enum KernelKind { KERNEL_loop, KERNEL_contract, KERNEL_scatter, KERNEL_copy } KernelKind;
+typedef enum KernelKind { KERNEL_loop, KERNEL_contract, KERNEL_scatter, KERNEL_copy, KERNEL_scan } KernelKind;
 
 /* A stored value. Reshapes of a stored value share its buffer. */
 typedef struct Buffer Buffer;
@@ -79,6 +87,7 @@ typedef struct Kernel {
     const Dim  *space[2 * MAX_RANK];     /* a_rank + r_rank + c_rank dimensions; contract and scatter: the result's, all
                                             in A */
     const char *reason;                  /* why it ends here: the refusal to fuse on, for --explain */
+    struct Plan *body;                   /* scan: the plan of its body */
 } Kernel;
 
 typedef struct Plan {

@@ -116,7 +116,7 @@ static bool read_storage(Reader *r, Draft *draft)
     reader_skip(r);
     const char *start = r->at, *name = reader_word(r, "data, param, state, const or ambient");
     if (!name) return false;
-    for (int i = STORE_data; i <= STORE_ambient; i++) {
+    for (int i = STORE_data; i <= STORE_outer; i++) {
         if (strcmp(name, storage_name((Storage)i))) continue;
         draft->attr.storage = i;
         return true;

@@ -235,7 +235,7 @@ bool shape_input(ShapeCase *c)
 {
     if (!c->given) return shape_refuse(c, "expected a type");
     if (!c->attr->text || !*c->attr->text) return shape_refuse(c, "expected a name");
-    if (c->attr->storage < STORE_data || c->attr->storage > STORE_ambient)
+    if (c->attr->storage < STORE_data || c->attr->storage > STORE_outer)
         return shape_refuse(c, "found storage %d, expected data, param, state, const or ambient", c->attr->storage);
     c->result = *c->given;
     const Node *same = graph_find_input(c->g, c->attr->text);

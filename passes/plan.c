@@ -44,6 +44,9 @@ static MemoryBlock block_of_storage(int storage)
     case STORE_param: return MEMORY_param;
     case STORE_state: return MEMORY_state;
     case STORE_const: return MEMORY_const;
+    case STORE_each:
+    case STORE_carry:
+    case STORE_outer: return MEMORY_bound;
     case STORE_data:
     case STORE_ambient: return MEMORY_work;
     }
@@ -147,6 +150,9 @@ static const char *input_category(const Node *input)
     case STORE_param: return "parameters";
     case STORE_state: return is_optimizer_state(input) ? "optimizer state" : "state";
     case STORE_const: return "tables";
+    case STORE_each:
+    case STORE_carry:
+    case STORE_outer: return "loop";
     case STORE_data:
     case STORE_ambient: return "batch";
     }

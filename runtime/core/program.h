@@ -35,7 +35,30 @@ struct RtFault {
     int64_t place, value, bound, lock;
 };
 
+/* A loop over rows of the table. In each iteration it points blocks of its own, the cursors, to what the iteration works
+ * on: kernels use them like any block. Blocks BLOCK_COUNT and above are cursors. */
+enum { RT_MAX_CURSORS = 112 };           /* alive at a time, of all loops around a step; an offset word has 7 bits */
+
+/* In iteration i of n, which is at place t = i (backwards: n - 1 - i) along the axis, the cursor points to `first` when
+ * i = 0 and first >= 0, else to base[i % 2] + t * stride. Words of first and base may lie in cursors of loops around. */
+typedef struct RtCursor {
+    int64_t first, base[2];              /* offset words */
+    int64_t stride;                      /* bytes */
+} RtCursor;
+
+typedef struct RtLoop {
+    int64_t count;                       /* n */
+    int32_t steps;                       /* rows behind this one that are its body, those of loops within included */
+    int32_t backwards;
+    int32_t first_cursor, cursor_count;  /* cursors[c] is block first_cursor + c */
+    const RtCursor *cursors;
+    int64_t index;                       /* place of an i64 that is set to t before each iteration; -1: nobody asks */
+    int64_t until;                       /* place of a bool: true ends the loop before an iteration; -1: none */
+} RtLoop;
+
 typedef struct RtStep {
+    const RtLoop  *loop;                 /* NULL: a kernel; else the head of a loop, whose other fields but name and place
+                                            are not used */
     RtKernel      *run;
     const int64_t *args;
     int64_t        extent;               /* units of work in all */
@@ -66,7 +89,13 @@ typedef struct Program {
     const char *const *places;           /* "gpt.ptm:21:9 h.0.attn"; places[0] is "" */
     int64_t        block_bytes[BLOCK_COUNT];
     int64_t        scratch_bytes;        /* for each thread */
+    int32_t        cursor_count;         /* blocks beyond BLOCK_COUNT that its loops use */
 } Program;
+
+/* Moving bytes, called like any kernel; a unit is RT_MOVE_BYTES of them. rt_copy: args from, to (offset words), bytes;
+ * they do not overlap. rt_zero: args to, bytes. */
+enum { RT_MOVE_BYTES = 4096 };
+RtKernel rt_copy, rt_zero;
 
 /* Products served by OpenBLAS, called like any kernel (runtime/core/product.c):
  * C[batch](m, n) = sum over k of A[batch](m, k) * B[batch](k, n), f32 (rt_product_f32) or f64 (rt_product_f64).
