@@ -129,17 +129,20 @@ const char *eval_iota(const Node *node, Tensor *const *args, Tensor *out, Arena 
     return NULL;
 }
 
-static uint32_t draw_word(const Node *node, Tensor *const *args, int64_t k)
+/* Number k of the draws of iteration `index`. */
+static uint32_t draw_word(const Node *node, Tensor *const *args, const Tensor *index, int64_t k, int64_t count)
 {
+    uint64_t place = (uint64_t)k + (index ? (uint64_t)index->i[0] * (uint64_t)count : 0);
     uint64_t key = rt_random_key((uint64_t)args[0]->i[0], rt_random_hash(node->attr.text));
-    return rt_random_word(key, (uint64_t)args[1]->i[0], (uint64_t)k);
+    return rt_random_word(key, (uint64_t)args[1]->i[0], place);
 }
 
 const char *eval_uniform(const Node *node, Tensor *const *args, Tensor *out, Arena *arena)
 {
     (void)arena;
+    const Tensor *index = node->arg_count > 2 ? args[2] : NULL;
     for (int64_t k = 0; k < out->count; k++)
-        out->f[k] = round_to_dtype(node->type.dtype, rt_random_unit(draw_word(node, args, k)));
+        out->f[k] = round_to_dtype(node->type.dtype, rt_random_unit(draw_word(node, args, index, k, out->count)));
     return NULL;
 }
 
@@ -153,10 +156,10 @@ static uint64_t draw_range(int64_t low, int64_t high)
 const char *eval_integers(const Node *node, Tensor *const *args, Tensor *out, Arena *arena)
 {
     (void)arena;
-    const Tensor *low = args[2], *high = args[3];
+    const Tensor *low = args[2], *high = args[3], *index = node->arg_count > 4 ? args[4] : NULL;
     uint64_t range = draw_range(low->i[0], high->i[0]);
     for (int64_t k = 0; k < out->count; k++) {
-        uint64_t value = (uint64_t)low->i[0] + ((uint64_t)draw_word(node, args, k) * range >> 32);
+        uint64_t value = (uint64_t)low->i[0] + ((uint64_t)draw_word(node, args, index, k, out->count) * range >> 32);
         out->i[k] = wrap_to_dtype(node->type.dtype, (int64_t)value);
     }
     return NULL;

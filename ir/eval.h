@@ -11,6 +11,7 @@ typedef struct Tensor {
     int64_t  count;
     double  *f;                          /* float types */
     int64_t *i;                          /* integers and bool */
+    struct Tensor **picks;               /* of a scan: its results */
 } Tensor;
 
 Tensor *tensor_new(Arena *arena, Type type);                 /* zeroed; every dim must have a value */

@@ -9,7 +9,7 @@ typedef const char *EvalRule(const Node *node, Tensor *const *args, Tensor *out,
 
 EvalRule eval_cast, eval_copy, eval_sum, eval_reduce_max, eval_cumsum, eval_einsum, eval_permute, eval_expand,
     eval_slice, eval_pad, eval_concat, eval_window, eval_gather, eval_scatter, eval_const, eval_iota, eval_uniform,
-    eval_integers, eval_input;
+    eval_integers, eval_input, eval_scan, eval_pick;
 
 int64_t wrap_to_dtype(DType dtype, int64_t x);               /* modulo the width; bool: x != 0 */
 int64_t dtype_least(DType dtype);                            /* of an integer type or bool */

@@ -13,6 +13,7 @@ typedef struct NodeKey {
     int64_t    op, dtype, rank;
     const Dim *dim[MAX_RANK];
     Attr       attr;
+    const Graph *region;
 } NodeKey;
 
 struct GraphTables {
@@ -144,6 +145,7 @@ static void copy_field(ShapeCase *c, AttrField field, const Attr *from, Attr *to
     case FIELD_f: to->f = float_const ? float_value(c->given->dtype, from->f) : 0; break;
     case FIELD_i: to->i = float_const ? 0 : from->i; break;
     case FIELD_storage: to->storage = from->storage; break;
+    case FIELD_count: to->count = from->count; break;
     case FIELD_COUNT: break;
     }
 }
@@ -177,6 +179,7 @@ static void write_key(const ShapeCase *c, NodeKey *key)
     key->op = c->op;
     key->dtype = c->result.dtype;
     key->rank = c->result.rank;
+    key->region = c->region;
     for (int i = 0; i < c->result.rank; i++) key->dim[i] = c->result.dim[i];
     struct GraphTables *t = c->g->tables;
     int size = (int)(sizeof *key + sizeof(Node *) * (size_t)c->arg_count);
@@ -197,6 +200,7 @@ static Node *add_node(const ShapeCase *c)
     node->id = (uint32_t)g->nodes.count;
     node->type = c->result;
     node->attr = *c->attr;
+    node->region = c->region;
     node->arg_count = c->arg_count;
     node->args = arena_array(g->arena, Node *, c->arg_count);
     for (int i = 0; i < c->arg_count; i++) node->args[i] = c->args[i];
@@ -208,13 +212,14 @@ static Node *add_node(const ShapeCase *c)
     return node;
 }
 
-Node *graph_node(Graph *g, Op op, Node *const *args, int arg_count, const Attr *attr, const Type *type,
-                 const char **why)
+/* The node that `c` describes, with these attributes. */
+static Node *node_of(ShapeCase c, const Attr *attr, const char **why)
 {
+    Graph *g = c.g;
     NodeKey key;
     memset(&key, 0, sizeof key);
-    ShapeCase c = {.g = g, .op = op, .args = args, .arg_count = arg_count, .attr = &key.attr, .given = type};
-    for (int i = 0; i < arg_count; i++) assert(args[i] && args[i]->id < (uint32_t)g->nodes.count);
+    c.attr = &key.attr;
+    for (int i = 0; i < c.arg_count; i++) assert(c.args[i] && c.args[i]->id < (uint32_t)g->nodes.count);
     bool good = check_given(&c);
     if (good) {
         normalise(&c, attr, &key.attr);
@@ -236,12 +241,25 @@ Node *graph_node(Graph *g, Op op, Node *const *args, int arg_count, const Attr *
     return node;
 }
 
+Node *graph_node(Graph *g, Op op, Node *const *args, int arg_count, const Attr *attr, const Type *type,
+                 const char **why)
+{
+    ShapeCase c = {.g = g, .op = op, .args = args, .arg_count = arg_count, .given = type};
+    return node_of(c, attr, why);
+}
+
+Node *graph_scan(Graph *g, Node *const *args, int arg_count, const Attr *attr, const Graph *region, const char **why)
+{
+    ShapeCase c = {.g = g, .op = OP_scan, .args = args, .arg_count = arg_count, .region = region};
+    return node_of(c, attr, why);
+}
+
 const Node *graph_find_equal(Graph *g, const Node *node)
 {
     NodeKey key;
     memset(&key, 0, sizeof key);
     ShapeCase c = {.g = g, .op = node->op, .args = node->args, .arg_count = node->arg_count, .attr = &key.attr,
-                   .given = &node->type, .result = node->type};
+                   .given = &node->type, .region = node->region, .result = node->type};
     normalise(&c, &node->attr, &key.attr);
     write_key(&c, &key);
     return map_get_bytes(g->tables->nodes, g->tables->key.at, (size_t)g->tables->key.count);

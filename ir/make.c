@@ -4,11 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static Node *make(Graph *g, Op op, Node *const *args, int arg_count, const Attr *attr, const Type *type)
+static _Noreturn void refuse(Graph *g, Node *const *args, int arg_count, const Type *type, const char *why)
 {
-    const char *why = NULL;
-    Node *node = graph_node(g, op, args, arg_count, attr, type, &why);
-    if (node) return node;
     fprintf(stderr, "ptm: bug: graph %s: %s\n", g->name, why);
     for (int i = 0; i < arg_count; i++)
         fprintf(stderr, "  argument %d: %%%u = %s : %s\n", i, args[i]->id, op_name(args[i]->op),
@@ -16,6 +13,14 @@ static Node *make(Graph *g, Op op, Node *const *args, int arg_count, const Attr 
     if (type) fprintf(stderr, "  type: %s\n", type_text(g->arena, type));
     if (g->origin) fprintf(stderr, "  at %s\n", origin_text(g->arena, g->origin));
     abort();
+}
+
+static Node *make(Graph *g, Op op, Node *const *args, int arg_count, const Attr *attr, const Type *type)
+{
+    const char *why = NULL;
+    Node *node = graph_node(g, op, args, arg_count, attr, type, &why);
+    if (!node) refuse(g, args, arg_count, type, why);
+    return node;
 }
 
 Node *make_input(Graph *g, Storage storage, const char *name, Type type)
@@ -143,11 +148,22 @@ Node *make_scatter(Graph *g, Node *x, Node *v, Node *const *indices, int count, 
 
 Node *make_iota(Graph *g, Type type, int axis) { return make(g, OP_iota, NULL, 0, &(Attr){.axis = axis}, &type); }
 
+Node *make_scan(Graph *g, Node *const *args, int arg_count, const Attr *attr, const Graph *region)
+{
+    const char *why = NULL;
+    Node *node = graph_scan(g, args, arg_count, attr, region, &why);
+    if (!node) refuse(g, args, arg_count, NULL, why);
+    return node;
+}
+
+Node *make_pick(Graph *g, Node *scan, int k) { return make(g, OP_pick, &scan, 1, &(Attr){.i = k}, NULL); }
+
 Node *graph_rebuild(Graph *g, const Node *node, Node *const *args)
 {
     const Origin *origin = g->origin;
     g->origin = NULL;
-    Node *copy = make(g, node->op, args, node->arg_count, &node->attr, &node->type);
+    Node *copy = node->region ? make_scan(g, args, node->arg_count, &node->attr, node->region)
+                              : make(g, node->op, args, node->arg_count, &node->attr, &node->type);
     g->origin = origin;
     graph_add_origins(g, copy, node);
     return copy;

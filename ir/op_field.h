@@ -5,7 +5,7 @@
 
 #include "ir/graph.h"
 
-#define ATTR_FIELDS(X) X(axis) X(axes) X(map) X(start) X(step) X(text) X(f) X(i) X(storage)
+#define ATTR_FIELDS(X) X(axis) X(axes) X(map) X(start) X(step) X(text) X(f) X(i) X(storage) X(count)
 
 typedef enum AttrField {
 #define FIELD(name) FIELD_##name,

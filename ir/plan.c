@@ -21,11 +21,39 @@ static bool holds(Node *const *at, int count, const Node *node)
     return false;
 }
 
+static const Node *scan_of(const Kernel *k) { return k->outputs.at[k->outputs.count - 1]; }
+
+const Node *kernel_pick(const Kernel *k, int result)
+{
+    for (int i = 0; i < k->outputs.count - 1; i++)
+        if (k->outputs.at[i]->attr.i == result) return k->outputs.at[i];
+    return NULL;
+}
+
+bool kernel_carry_in_place(const Kernel *k, int carry)
+{
+    const Node *scan = scan_of(k);
+    const Buffer *value = k->body->buffer_of[scan_output(scan, carry)->node->id];
+    return value->takes_over && value->takes_over == k->body->buffer_of[scan_carry(scan, carry)->id];
+}
+
+/* The final value of a carry that is written in place, of an argument that is asked for nothing else. */
+static bool scan_may_take_over(const Plan *p, const Kernel *k, const Node *output, const Buffer *old)
+{
+    const Node *scan = scan_of(k);
+    int carry = (int)output->attr.i, asks = 0;
+    for (int i = 0; i < scan->arg_count; i++) asks += p->buffer_of[scan->args[i]->id] == old;
+    if (asks == 0 || output == scan) return output != scan;
+    if (asks > 1 || carry >= scan_carry_count(scan) || !kernel_carry_in_place(k, carry)) return false;
+    return p->buffer_of[scan->args[scan_argument(scan, scan_carry(scan, carry))]->id] == old;
+}
+
 bool kernel_may_take_over(const Plan *p, const Kernel *k, const Node *output, const Buffer *old)
 {
     const Type *to = &output->type, *from = &old->node->type;
     int64_t elements = type_value_elements(to);
     if (elements != type_value_elements(from) || dtype_bytes(to->dtype) != dtype_bytes(from->dtype)) return false;
+    if (k->kind == KERNEL_scan) return scan_may_take_over(p, k, output, old);
     bool reads = false;
     for (int i = 0; i < k->inputs.count; i++) {
         if (p->buffer_of[k->inputs.at[i]->id] != old) continue;

@@ -151,6 +151,7 @@ static bool read_field(Reader *r, Draft *draft, AttrField field)
         return (draft->number = reader_word(r, "a number")) != NULL;
     case FIELD_i: return is_const || reader_integer(r, &draft->attr.i);
     case FIELD_storage: return read_storage(r, draft);
+    case FIELD_count: return (draft->attr.count = reader_dim(r)) != NULL;
     case FIELD_COUNT: break;
     }
     return false;

@@ -236,7 +236,7 @@ bool shape_input(ShapeCase *c)
     if (!c->given) return shape_refuse(c, "expected a type");
     if (!c->attr->text || !*c->attr->text) return shape_refuse(c, "expected a name");
     if (c->attr->storage < STORE_data || c->attr->storage > STORE_outer)
-        return shape_refuse(c, "found storage %d, expected data, param, state, const or ambient", c->attr->storage);
+        return shape_refuse(c, "found storage %d, expected one of those that there are", c->attr->storage);
     c->result = *c->given;
     const Node *same = graph_find_input(c->g, c->attr->text);
     if (!same || (type_equal(&same->type, c->given) && same->attr.storage == c->attr->storage)) return true;
@@ -265,6 +265,9 @@ bool shape_check(ShapeCase *c)
     int arity = op_arity(c->op);
     if (arity >= 0 && c->arg_count != arity)
         return shape_refuse(c, "found %d arguments, expected %d", c->arg_count, arity);
+    for (int i = 0; i < c->arg_count; i++)
+        if (c->args[i]->op == OP_scan && c->op != OP_pick)
+            return shape_refuse(c, "found a scan as argument %d, expected one of its picks", i);
     bool good = false;
     switch (c->op) {
 #define ELEMENT(name, ...) case OP_##name: good = shape_element(c); break;

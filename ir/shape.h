@@ -12,6 +12,7 @@ typedef struct ShapeCase {
     int          arg_count;              /* agrees with the row's arity */
     const Attr  *attr;                   /* unused fields are zero */
     const Type  *given;                  /* NULL when the caller gave none */
+    const Graph *region;                 /* scan: its body */
     Type         result;
     const char  *why;
 } ShapeCase;

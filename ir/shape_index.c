@@ -59,7 +59,7 @@ bool shape_scatter(ShapeCase *c)
     return true;
 }
 
-/* uniform: seed, step; integers: seed, step, low, high */
+/* uniform: seed, step; integers: seed, step, low, high. Both may have the index of a scan behind. */
 bool shape_draw(ShapeCase *c)
 {
     if (!c->given) return shape_refuse(c, "expected a type");
@@ -68,12 +68,17 @@ bool shape_draw(ShapeCase *c)
     if (whole ? !dtype_is_whole(c->given->dtype) : !dtype_is_float(c->given->dtype))
         return shape_refuse(c, "found %s, expected %s", shape_text(c, c->given),
                             whole ? "an integer type" : "a float type");
+    int least = whole ? 4 : 2;
+    if (c->arg_count < least || c->arg_count > least + 1)
+        return shape_refuse(c, "found %d arguments, expected %d, or %d with an index", c->arg_count, least, least + 1);
     for (int i = 0; i < c->arg_count; i++) {
         const Type *type = &c->args[i]->type;
-        Type wanted = type_scalar(i < 2 ? DT_i64 : c->given->dtype);
+        bool bound = i >= 2 && i < least;
+        Type wanted = type_scalar(bound ? c->given->dtype : DT_i64);
         if (type_equal(type, &wanted)) continue;
         static const char *const NAMES[] = {"seed", "step", "low", "high"};
-        return shape_refuse(c, "found %s as %s, expected %s", shape_text(c, type), NAMES[i], shape_text(c, &wanted));
+        return shape_refuse(c, "found %s as %s, expected %s", shape_text(c, type), i < least ? NAMES[i] : "index",
+                            shape_text(c, &wanted));
     }
     c->result = *c->given;
     return true;

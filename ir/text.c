@@ -103,6 +103,7 @@ static const char *field_text(Arena *arena, const Node *node, AttrField field)
         if (is_const) return is_float ? "" : arena_print(arena, " %lld", (long long)a->i);
         return arena_print(arena, " i=%lld", (long long)a->i);
     case FIELD_storage: return arena_print(arena, " %s", storage_name((Storage)a->storage));
+    case FIELD_count: return arena_print(arena, " count=%s", dim_text(arena, a->count));
     case FIELD_COUNT: break;
     }
     return "";

@@ -15,7 +15,8 @@ static bool attr_equal(const Attr *a, const Attr *b)
     bool floats = !memcmp(&a->f, &b->f, sizeof a->f);
     return a->axis == b->axis && a->axes == b->axes && !memcmp(a->map, b->map, sizeof a->map) &&
            !memcmp(a->start, b->start, sizeof a->start) && !memcmp(a->step, b->step, sizeof a->step) &&
-           a->text == b->text && floats && a->i == b->i && a->storage == b->storage;
+           a->text == b->text && floats && a->i == b->i && a->storage == b->storage &&
+           a->count == b->count;
 }
 
 static const char *verify_node(Graph *g, const Node *node, uint32_t position, Arena *arena)
@@ -27,7 +28,7 @@ static const char *verify_node(Graph *g, const Node *node, uint32_t position, Ar
         if (g->nodes.at[arg->id] != arg) return blame(node, arena, "an argument belongs to another graph");
     }
     ShapeCase c = {.g = g, .op = node->op, .args = node->args, .arg_count = node->arg_count, .attr = &node->attr,
-                   .given = &node->type};
+                   .given = &node->type, .region = node->region};
     if (!shape_check(&c)) return blame(node, arena, c.why);
     if (!type_equal(&c.result, &node->type))
         return blame(node, arena,
@@ -58,7 +59,8 @@ const char *verify_output(const Graph *g, const Output *output, Arena *arena)
     const Node *node = output->node;
     if (output->kind == OUTPUT_result) return NULL;
     const Node *input = graph_find_input(g, output->name);
-    if (!input || (input->attr.storage != STORE_param && input->attr.storage != STORE_state))
+    int storage = input ? input->attr.storage : STORE_data;
+    if (storage != STORE_param && storage != STORE_state && storage != STORE_carry)
         return arena_print(arena, "update of \"%s\", which is no parameter or state", output->name);
     if (type_equal(&input->type, &node->type)) return NULL;
     return arena_print(arena, "update of \"%s\": found %s, expected %s", output->name, type_text(arena, &node->type),
