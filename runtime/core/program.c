@@ -1,14 +1,69 @@
-/* Running a Program: its table, row by row. */
+/* Running a Program: its table, row by row, and the loops in it. */
 #include "runtime/core/pool.h"
 
-/* A run ends at the first step that met a bad index: what follows would only spread numbers that mean nothing, and
+#include <assert.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* A run has an array of blocks of its own: the caller's, then the cursors, which loops move. */
+typedef struct Run {
+    const RtStep *steps;
+    Pool    *pool;
+    RtFault *fault;
+    char    *block[BLOCK_COUNT + RT_MAX_CURSORS];
+} Run;
+
+static bool run_loop(Run *run, const RtLoop *loop, int32_t body);
+
+/* Rows [from, to). False when one met a bad index: what follows would only spread numbers that mean nothing, and
  * parameters are updated last, so they keep their values. */
+static bool run_rows(Run *run, int32_t from, int32_t to)
+{
+    for (int32_t row = from; row < to; row++) {
+        const RtStep *step = &run->steps[row];
+        if (step->loop) {
+            if (!run_loop(run, step->loop, row + 1)) return false;
+            row += step->loop->steps;
+            continue;
+        }
+        rt_pool_run(run->pool, step, run->block, run->fault);
+        if (run->fault->place != 0) return false;        /* plain read: every thread has finished */
+    }
+    return true;
+}
+
+static bool has_ended(const Run *run, const RtLoop *loop)
+{
+    return loop->until >= 0 && *(const bool *)rt_at(run->block, loop->until);
+}
+
+/* Iteration i, at place t. */
+static void set_cursors(Run *run, const RtLoop *loop, int64_t i, int64_t t)
+{
+    char **block = run->block + loop->first_cursor;
+    for (int32_t c = 0; c < loop->cursor_count; c++) {
+        const RtCursor *cursor = &loop->cursors[c];
+        block[c] = i == 0 && cursor->first >= 0 ? rt_at(run->block, cursor->first)
+                                                : rt_at(run->block, cursor->base[i & 1]) + t * cursor->stride;
+    }
+}
+
+static bool run_loop(Run *run, const RtLoop *loop, int32_t body)
+{
+    for (int64_t i = 0; i < loop->count && !has_ended(run, loop); i++) {
+        int64_t t = loop->backwards ? loop->count - 1 - i : i;
+        set_cursors(run, loop, i, t);
+        if (loop->index >= 0) memcpy(rt_at(run->block, loop->index), &t, sizeof t);
+        if (!run_rows(run, body, body + loop->steps)) return false;
+    }
+    return true;
+}
+
 int rt_program_run(const Program *program, Pool *pool, char *const *block, RtFault *fault)
 {
+    Run run = {.steps = program->steps, .pool = pool, .fault = fault};
+    assert(program->cursor_count <= RT_MAX_CURSORS);
+    memcpy(run.block, block, BLOCK_COUNT * sizeof *block);
     *fault = (RtFault){0};
-    for (int32_t i = 0; i < program->step_count; i++) {
-        rt_pool_run(pool, &program->steps[i], block, fault);
-        if (fault->place != 0) return 1;     /* plain read: rt_pool_run returned after every thread had finished */
-    }
-    return 0;
+    return run_rows(&run, 0, program->step_count) ? 0 : 1;
 }
