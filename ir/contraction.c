@@ -289,12 +289,14 @@ bool contraction_find(const Node *einsum, const View *a, const View *b, Contract
     o.b_row = k.b;
     o.b_column = n ? n->b : 0;
     o.c_row = m ? m->c : o.n;
+    o.cuts = 1;
     if (!matrix_strides(o.m, o.k, &o.a_row, &o.a_column)) return false;
     if (!matrix_strides(o.k, o.n, &o.b_row, &o.b_column)) return false;
     if (o.c_row < o.n) return false;
     for (int i = 0; i < l.count; i++) {
         const Axis *x = &l.axis[i];
         if (x != m && x != n && x->group != GROUP_k && !add_batch(&o, x)) return false;
+        if (x != m && x != n && (x->group == GROUP_m || x->group == GROUP_n)) o.cuts *= x->extent;
     }
     *out = o;
     return true;

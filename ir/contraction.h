@@ -27,6 +27,8 @@ typedef struct Contraction {
     int64_t a_row, a_column, b_row, b_column, c_row;         /* elements; c's columns are adjacent */
     int     batch_rank;                                      /* at most 4 */
     int64_t batch[4], a_batch[4], b_batch[4], c_batch[4];
+    int64_t cuts;                                            /* products that one became since letters of m or n do not
+                                                                merge: 1 when all do */
 } Contraction;
 
 /* False when the letters or strides do not fit a product (k does not merge, neither stride of an operand is 1, the
