@@ -33,7 +33,7 @@ static const char *first_error(const Objects *objects)
 static void fill_statistics(Code *code, const Functions *functions, const Plan *plan)
 {
     code->statistics.product_bytes = code->program.block_bytes[BLOCK_work] - plan->block_bytes[MEMORY_work];
-    code->statistics.kernels = code->program.step_count;
+    for (int k = 0; k < code->program.step_count; k++) code->statistics.kernels += !code->program.steps[k].loop;
     code->statistics.functions = functions->all.count;
     for (int k = 0; k < code->objects.count; k++) {
         code->statistics.llvm_seconds += code->objects.at[k].seconds;
@@ -53,13 +53,30 @@ static bool compile_and_link(Code *code, Functions *functions, const char *entry
     return !why;
 }
 
-/* Products run elsewhere, and tensors without elements need no code. */
+/* Products run elsewhere, a scan is rows of its own, and tensors without elements need no code. */
 static bool has_function(const Kernel *kernel)
 {
     bool writes = false;
     for (int k = 0; k < kernel->outputs.count; k++)
         writes = writes || type_value_elements(&kernel->outputs.at[k]->type) != 0;
-    return kernel->kind != KERNEL_contract && writes;
+    return kernel->kind != KERNEL_contract && kernel->kind != KERNEL_scan && writes;
+}
+
+static Calls *find_calls(Arena *arena, Functions *functions, const Plan *plan)
+{
+    int count = plan->kernels.count;
+    Calls *calls = arena_new_of(arena, Calls);
+    calls->function = arena_array(arena, Function *, count + 1);
+    calls->signature = arena_array(arena, Signature *, count + 1);
+    calls->body = arena_array(arena, Calls *, count + 1);
+    for (int k = 0; k < count; k++) {
+        const Kernel *kernel = plan->kernels.at[k];
+        if (kernel->kind == KERNEL_scan) calls->body[k] = find_calls(arena, functions, kernel->body);
+        if (!has_function(kernel)) continue;
+        calls->signature[k] = signature_new(arena, plan, kernel);
+        calls->function[k] = function_find(arena, functions, calls->signature[k]);
+    }
+    return calls;
 }
 
 Code *code_compile(const Plan *plan, const char *entry, const CodeOptions *options, Diagnostics *d)
@@ -67,20 +84,15 @@ Code *code_compile(const Plan *plan, const char *entry, const CodeOptions *optio
     Arena *arena = arena_new(), *scratch = arena_new();
     Code *code = arena_new_of(arena, Code);
     *code = (Code){.arena = arena};
-    int count = plan->kernels.count;
     Functions functions = {0};
-    Function **function_of = arena_array(scratch, Function *, count + 1);
-    Signature **signatures = arena_array(scratch, Signature *, count + 1);
-    for (int k = 0; k < count; k++) {
-        if (!has_function(plan->kernels.at[k])) continue;
-        signatures[k] = signature_new(scratch, plan, plan->kernels.at[k]);
-        function_of[k] = function_find(scratch, &functions, signatures[k]);
-    }
+    const Calls *calls = find_calls(scratch, &functions, plan);
     bool done = compile_and_link(code, &functions, entry, options, d);
     if (done) {
-        table_build(arena, plan, entry, function_of, signatures, &code->program);
-        fill_statistics(code, &functions, plan);
+        const char *why = table_build(arena, plan, entry, calls, &code->program);
+        if (why) diag_error(d, (Place){0}, "entry %s cannot be compiled: %s", entry, why);
+        done = !why;
     }
+    if (done) fill_statistics(code, &functions, plan);
     arena_free(scratch);
     if (done) return code;
     code_free(code);

@@ -47,18 +47,16 @@ typedef struct Linked Linked;
 Linked *link_objects(Arena *arena, Objects *objects, Functions *functions, bool listeners, const char **why);
 void    link_free(Linked *linked);
 
-/* contract.c: a contraction as the arguments of the runtime's product, and what follows from its grid. */
-typedef struct Product {
-    RtProduct args;                      /* partial is set by the table, once it knows where */
-    RtKernel *run, *sum;                 /* sum: the second step, or NULL */
-    int64_t   units, sum_units;
-    int64_t   partial_bytes;
-} Product;
-Product product_of(const Plan *plan, const Kernel *kernel);
+/* What the kernels of a plan call, by position: a function and the signature it is called with, or neither for
+ * contractions, scans, and what writes no element; of a scan, what the kernels of its body call. */
+typedef struct Calls Calls;
+struct Calls {
+    Function  **function;
+    Signature **signature;
+    Calls     **body;
+};
 
-/* table.c: the Program. functions[k] and signatures[k] belong to plan->kernels.at[k]; NULL for contractions and for
- * what writes no element. */
-void table_build(Arena *arena, const Plan *plan, const char *entry, Function *const *functions,
-                 Signature *const *signatures, Program *out);
+/* table.c: the Program. NULL, or why the table cannot hold it. */
+const char *table_build(Arena *arena, const Plan *plan, const char *entry, const Calls *calls, Program *out);
 
 #endif

@@ -1,5 +1,5 @@
 /* Contractions: no code of their own, a row of arguments for the runtime's products. */
-#include "codegen/compile.h"
+#include "codegen/table.h"
 
 #include "ir/contraction.h"
 
@@ -16,10 +16,9 @@ static bool is_input(void *context, const Node *node)
     return false;
 }
 
-static int64_t place_of(const Plan *plan, const View *view)
+static int64_t view_word(const Frame *f, const View *view)
 {
-    const Buffer *buffer = plan->buffer_of[view->base->id];
-    return RT_PLACE(buffer->block, buffer->offset + view->offset * dtype_bytes(view->base->type.dtype));
+    return frame_word(f, view->base) + view->offset * dtype_bytes(view->base->type.dtype);
 }
 
 static RtProduct arguments(const Contraction *c, int64_t first, int64_t second, int64_t result)
@@ -43,7 +42,7 @@ static RtProduct arguments(const Contraction *c, int64_t first, int64_t second, 
     return p;
 }
 
-Product product_of(const Plan *plan, const Kernel *kernel)
+Product product_of(const Frame *f, const Kernel *kernel)
 {
     const Node *einsum = kernel->nodes.at[kernel->nodes.count - 1];
     View a, b;
@@ -55,8 +54,7 @@ Product product_of(const Plan *plan, const Kernel *kernel)
                 einsum->attr.text);
         abort();
     }
-    const Buffer *to = plan->buffer_of[einsum->id];
-    Product p = {.args = arguments(&c, place_of(plan, &a), place_of(plan, &b), RT_PLACE(to->block, to->offset))};
+    Product p = {.args = arguments(&c, view_word(f, &a), view_word(f, &b), frame_word(f, einsum))};
     bool narrow = einsum->type.dtype == DT_f32;
     assert(narrow || einsum->type.dtype == DT_f64);
     int64_t partial_elements;

@@ -127,7 +127,9 @@ static bool is_flat_node(const Signature *s, const Node *node, int64_t elements,
     if (node->op == OP_reshape) return signature_is_stored(s, node->args[0]);
     if (node->op == OP_expand) return type_value_elements(&node->args[0]->type) == 1;
     if (!type_same_shape(&node->type, shape)) return false;
-    return op_is_element(node->op) || node->op == OP_cast || node->op == OP_stop || node->op == OP_uniform;
+    /* draws with an index count the elements */
+    if (node->op == OP_uniform) return node->arg_count == 2;
+    return op_is_element(node->op) || node->op == OP_cast || node->op == OP_stop;
 }
 
 static bool is_flat(const Signature *s)
@@ -165,10 +167,18 @@ static void put_space(Text *text, const Signature *s)
     put(text, s->in_place ? " in place\n" : "\n");
 }
 
+/* What the first of a chain of buffers that take each other's place over is. */
+static const Buffer *first_of(const Buffer *buffer)
+{
+    while (buffer->takes_over) buffer = buffer->takes_over;
+    return buffer;
+}
+
 static bool same_memory(const Plan *plan, const Node *a, const Node *b)
 {
     const Buffer *x = plan->buffer_of[a->id], *y = plan->buffer_of[b->id];
-    return x && y && x->block == y->block && x->offset == y->offset;
+    if (!x || !y || x->block != y->block) return false;
+    return x->block == MEMORY_bound ? first_of(x) == first_of(y) : x->offset == y->offset;
 }
 
 /* A copy moves bytes, whatever they mean: its text has their width only. */

@@ -1,5 +1,5 @@
 /* The Program: steps with their argument words, names, places, and where inputs and outputs lie. */
-#include "codegen/compile.h"
+#include "codegen/table.h"
 
 #include "runtime/core/random.h"
 
@@ -10,21 +10,6 @@
 _Static_assert((int)BLOCK_COUNT == (int)MEMORY_COUNT, "both are the rows of block.def");
 _Static_assert((int)RT_MAX_RANK == (int)MAX_RANK, "values of any rank have a row in the table");
 _Static_assert(sizeof(RtProduct) % sizeof(int64_t) == 0, "a product's arguments are words");
-
-/* Texts with numbers, each once. */
-typedef struct Texts {
-    Map *number;
-    Vec(const char *) at;
-} Texts;
-
-typedef struct Table {
-    Arena *arena;
-    const Plan *plan;
-    Program *out;
-    Texts names, places;
-    Vec(RtStep) steps;
-    int64_t partial;                     /* offset in the work block behind everything planned: parts of products */
-} Table;
 
 static int32_t text_number(Arena *arena, Texts *texts, const char *text)
 {
@@ -81,36 +66,45 @@ static int32_t place_number(Table *t, const Node *node)
     return text_number(t->arena, &t->places, place_text(t->arena, node));
 }
 
-static int64_t place_word(const Table *t, const Node *node)
+/* A value written in place of one that the loop places has that one's place. */
+static int64_t bound_word(const Frame *f, const Buffer *buffer)
 {
-    const Buffer *buffer = t->plan->buffer_of[node->id];
-    assert(buffer && buffer->offset >= 0);
-    return RT_PLACE(buffer->block, buffer->offset);
+    while (f->bound[buffer->id] < 0 && buffer->takes_over) buffer = buffer->takes_over;
+    assert(f->bound[buffer->id] >= 0);
+    return f->bound[buffer->id];
 }
 
-static int64_t word_value(Table *t, const Word *word)
+int64_t frame_word(const Frame *f, const Node *node)
+{
+    const Buffer *buffer = f->plan->buffer_of[node->id];
+    assert(buffer);
+    if (buffer->block == MEMORY_bound) return bound_word(f, buffer);
+    assert(buffer->offset >= 0);
+    return buffer->block == MEMORY_work ? f->work + buffer->offset : RT_PLACE(buffer->block, buffer->offset);
+}
+
+static int64_t word_value(Table *t, const Frame *f, const Word *word)
 {
     switch (word->kind) {
-    case WORD_place: return place_word(t, word->node);
+    case WORD_place: return frame_word(f, word->node);
     case WORD_key: return (int64_t)rt_random_hash(word->node->attr.text);
     case WORD_site: return place_number(t, word->node);
     }
     abort();
 }
 
-static void add_step(Table *t, const Kernel *kernel, RtKernel *run, const int64_t *args, int64_t extent, int64_t tile)
+void table_step(Table *t, const char *name, const Node *node, RtStep step)
 {
-    if (extent == 0) return;
-    RtStep step = {.run = run, .args = args, .extent = extent, .tile = tile};
-    step.name = text_number(t->arena, &t->names, kernel_name(t->arena, kernel));
-    step.place = place_number(t, chief(kernel));
+    if (!step.loop && step.extent == 0) return;
+    step.name = text_number(t->arena, &t->names, name);
+    step.place = place_number(t, node);
     vec_push(t->arena, &t->steps, step);
 }
 
-static int64_t *argument_words(Table *t, const Signature *s)
+static int64_t *argument_words(Table *t, const Frame *f, const Signature *s)
 {
     int64_t *args = arena_array(t->arena, int64_t, s->words.count + 1);
-    for (int k = 0; k < s->words.count; k++) args[k] = word_value(t, &s->words.at[k]);
+    for (int k = 0; k < s->words.count; k++) args[k] = word_value(t, f, &s->words.at[k]);
     return args;
 }
 
@@ -122,38 +116,63 @@ static int64_t step_extent(const Function *f, const Signature *s)
     return f->grid.flat && f->grid.whole ? elements / LANES : elements;
 }
 
-static void add_product(Table *t, const Kernel *kernel)
+static void add_product(Table *t, const Frame *f, const Kernel *kernel)
 {
-    Product p = product_of(t->plan, kernel);
+    Product p = product_of(f, kernel);
     RtProduct *args = arena_new_of(t->arena, RtProduct);
     *args = p.args;
     if (p.sum) args->partial = RT_PLACE(BLOCK_work, t->partial);
     int64_t *work = &t->out->block_bytes[BLOCK_work];
     if (t->partial + p.partial_bytes > *work) *work = t->partial + p.partial_bytes;
-    add_step(t, kernel, p.run, (const int64_t *)args, p.units, 1);
-    if (p.sum) add_step(t, kernel, p.sum, (const int64_t *)args, p.sum_units, 1);
+    const char *name = kernel_name(t->arena, kernel);
+    RtStep step = {.run = p.run, .args = (const int64_t *)args, .extent = p.units, .tile = 1};
+    table_step(t, name, chief(kernel), step);
+    step.run = p.sum, step.extent = p.sum_units;
+    if (p.sum) table_step(t, name, chief(kernel), step);
 }
 
-static RtValue value_of(const Table *t, const char *name, const Node *node)
+static void add_call(Table *t, const Frame *f, const Function *function, const Signature *s)
+{
+    int64_t scratch = kernel_scratch(s, NULL);
+    if (scratch > t->out->scratch_bytes) t->out->scratch_bytes = scratch;
+    RtStep step = {.run = function->address, .args = argument_words(t, f, s), .tile = function->grid.tile};
+    step.extent = step_extent(function, s);
+    table_step(t, kernel_name(t->arena, s->kernel), chief(s->kernel), step);
+}
+
+void table_rows(Table *t, const Frame *f, const Calls *calls)
+{
+    for (int k = 0; k < f->plan->kernels.count; k++) {
+        const Kernel *kernel = f->plan->kernels.at[k];
+        if (kernel->kind == KERNEL_contract)
+            add_product(t, f, kernel);
+        else if (kernel->kind == KERNEL_scan)
+            table_scan(t, f, kernel, calls->body[k]);
+        else if (calls->function[k])
+            add_call(t, f, calls->function[k], calls->signature[k]);
+    }
+}
+
+static RtValue value_of(const Table *t, const Frame *f, const char *name, const Node *node)
 {
     RtValue v = {
         .name = arena_print(t->arena, "%s", name), .dtype = (int32_t)node->type.dtype, .rank = node->type.rank};
     for (int k = 0; k < node->type.rank; k++) v.shape[k] = dim_value(node->type.dim[k]);
-    v.place = place_word(t, node);
+    v.place = frame_word(f, node);
     v.bytes = type_value_bytes(&node->type);
     return v;
 }
 
-static void add_values(Table *t)
+static void add_values(Table *t, const Frame *f)
 {
-    const Graph *g = t->plan->graph;
+    const Graph *g = f->plan->graph;
     RtValue *inputs = arena_array(t->arena, RtValue, g->inputs.count + 1),
             *outputs = arena_array(t->arena, RtValue, g->outputs.count + 1);
-    for (int k = 0; k < g->inputs.count; k++) inputs[k] = value_of(t, g->inputs.at[k]->attr.text, g->inputs.at[k]);
+    for (int k = 0; k < g->inputs.count; k++) inputs[k] = value_of(t, f, g->inputs.at[k]->attr.text, g->inputs.at[k]);
     int count = 0;
     for (int k = 0; k < g->outputs.count; k++) {
         const Output *output = &g->outputs.at[k];
-        if (output->kind == OUTPUT_result) outputs[count++] = value_of(t, output->name, output->node);
+        if (output->kind == OUTPUT_result) outputs[count++] = value_of(t, f, output->name, output->node);
     }
     t->out->inputs = inputs;
     t->out->input_count = g->inputs.count;
@@ -161,32 +180,21 @@ static void add_values(Table *t)
     t->out->output_count = count;
 }
 
-void table_build(Arena *arena, const Plan *plan, const char *entry, Function *const *functions,
-                 Signature *const *signatures, Program *out)
+const char *table_build(Arena *arena, const Plan *plan, const char *entry, const Calls *calls, Program *out)
 {
     *out = (Program){.entry = arena_print(arena, "%s", entry)};
-    Table t = {.arena = arena, .plan = plan, .out = out};
+    Table t = {.arena = arena, .out = out};
+    Frame frame = {.plan = plan, .work = RT_PLACE(BLOCK_work, 0), .cursors = BLOCK_COUNT};
     for (int k = 0; k < BLOCK_COUNT; k++) out->block_bytes[k] = plan->block_bytes[k];
     t.partial = (plan->block_bytes[BLOCK_work] + 63) / 64 * 64;
     text_number(arena, &t.places, "");
-    for (int k = 0; k < plan->kernels.count; k++) {
-        const Kernel *kernel = plan->kernels.at[k];
-        if (kernel->kind == KERNEL_contract) {
-            add_product(&t, kernel);
-            continue;
-        }
-        const Function *f = functions[k];
-        if (!f) continue;
-        int64_t scratch = kernel_scratch(signatures[k], NULL);
-        if (scratch > out->scratch_bytes) out->scratch_bytes = scratch;
-        add_step(&t, kernel, f->address, argument_words(&t, signatures[k]), step_extent(f, signatures[k]),
-                 f->grid.tile);
-    }
-    add_values(&t);
+    table_rows(&t, &frame, calls);
+    add_values(&t, &frame);
     out->steps = t.steps.at;
     out->step_count = t.steps.count;
     out->names = t.names.at.at;
     out->name_count = t.names.at.count;
     out->places = t.places.at.at;
     out->place_count = t.places.at.count;
+    return t.why;
 }

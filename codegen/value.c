@@ -252,18 +252,35 @@ static LLVMValueRef draw_range(const Unit *u, LLVMValueRef low, LLVMValueRef hig
     return LLVMBuildSelect(b, none, splat_whole(u->i64, 1), LLVMBuildSelect(b, large, most, range, ""), "");
 }
 
+/* The number of each lane's draw: its element's position, behind the elements of `before`, if there is that argument,
+ * draws of the same type. */
+static Value draw_number(Emit *e, const Node *node, const Node *before, const Affine *index)
+{
+    const Unit *u = e->unit;
+    Affine flat = index_flat_of(&node->type, index);
+    Value lanes = affine_lanes(e, &flat, u->i64);
+    if (!before) return lanes;
+    Value count = eval(e, before, NULL, (Mask){0});
+    int depth = larger(lanes.depth, count.depth);
+    LLVMBuilderRef b = at(e, depth);
+    LLVMValueRef counted = cast_code(u, before->type.dtype, DT_i64, count.v);
+    LLVMValueRef first = LLVMBuildMul(b, counted, splat_whole(u->i64, type_value_elements(&node->type)), "");
+    return (Value){LLVMBuildAdd(b, first, lanes.v, ""), depth};
+}
+
 static Value eval_draw(Emit *e, const Node *node, const Affine *index, Mask mask)
 {
     const Unit *u = e->unit;
     DType dtype = node->type.dtype;
-    Affine flat = index_flat_of(&node->type, index);
+    int ranges = node->op == OP_integers ? 2 : 0;
+    const Node *before = node->arg_count > 2 + ranges ? node->args[2 + ranges] : NULL;
     Value seed = eval(e, node->args[0], NULL, (Mask){0}), step = eval(e, node->args[1], NULL, (Mask){0});
-    Value hash = word_value(e, signature_member(e->s, node)->key), lanes = affine_lanes(e, &flat, u->i64);
+    Value hash = word_value(e, signature_member(e->s, node)->key), lanes = draw_number(e, node, before, index);
     Value range[2] = {{0}};
     int depth = larger(lanes.depth, larger(seed.depth, step.depth));
-    for (int k = 2; k < node->arg_count; k++) {
-        range[k - 2] = eval(e, node->args[k], index, mask);
-        depth = larger(depth, range[k - 2].depth);
+    for (int k = 0; k < ranges; k++) {
+        range[k] = eval(e, node->args[2 + k], index, mask);
+        depth = larger(depth, range[k].depth);
     }
     LLVMBuilderRef b = at(e, depth);
     debug_at(u, node);

@@ -1,0 +1,47 @@
+/* The table under construction, shared by table.c (rows and values), contract.c (products) and scan.c (loops). */
+#ifndef PTM_CODEGEN_TABLE_H
+#define PTM_CODEGEN_TABLE_H
+
+#include "codegen/compile.h"
+
+/* Texts with numbers, each once. */
+typedef struct Texts {
+    Map *number;
+    Vec(const char *) at;
+} Texts;
+
+typedef struct Table {
+    Arena   *arena;
+    Program *out;
+    Texts    names, places;
+    Vec(RtStep) steps;
+    int64_t  partial;                    /* offset in the work block behind everything planned: parts of products */
+    const char *why;                     /* what does not fit into a Program, or NULL */
+} Table;
+
+/* Where the memory of a plan lies: the entry's own, or that of the body of a scan. */
+typedef struct Frame {
+    const Plan *plan;
+    int64_t  work;                       /* place of its work block */
+    int64_t *bound;                      /* body: by buffer, the place of what lies in no block; else -1 */
+    int      cursors;                    /* blocks from here on are free for the loops inside */
+} Frame;
+
+int64_t frame_word(const Frame *f, const Node *node);        /* the place of a stored value */
+
+void table_step(Table *t, const char *name, const Node *node, RtStep step);  /* unless it has nothing to do */
+void table_rows(Table *t, const Frame *f, const Calls *calls);
+
+/* contract.c: a contraction as the arguments of the runtime's product, and what follows from its grid. */
+typedef struct Product {
+    RtProduct args;                      /* partial is set by the table, once it knows where */
+    RtKernel *run, *sum;                 /* sum: the second step, or NULL */
+    int64_t   units, sum_units;
+    int64_t   partial_bytes;
+} Product;
+Product product_of(const Frame *f, const Kernel *kernel);
+
+/* scan.c: the rows of a scan kernel. calls: of its body. */
+void table_scan(Table *t, const Frame *around, const Kernel *kernel, const Calls *calls);
+
+#endif
