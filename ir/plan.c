@@ -119,7 +119,10 @@ typedef struct Printer {
     const Plan *p;
     Arena *arena;                        /* for texts of dimensions; freed at the end */
     FILE  *out;
+    int    depth;                        /* blanks before every line: bodies stand deeper */
 } Printer;
+
+static void begin_line(const Printer *w, int indent) { fprintf(w->out, "%*s", w->depth + indent, ""); }
 
 static void print_space(const Printer *w, const Kernel *k)
 {
@@ -144,20 +147,25 @@ static void print_value(const Printer *w, const Node *n)
 
 static void print_values(const Printer *w, const char *title, Node *const *at, int count)
 {
+    if (!count) return;
+    begin_line(w, 2);
+    fprintf(w->out, "%-6s ", title);
     for (int i = 0; i < count; i++) {
-        fprintf(w->out, i ? ", " : "  %-6s ", title);
+        if (i) fputs(", ", w->out);
         print_value(w, at[i]);
     }
-    if (count) fputc('\n', w->out);
+    fputc('\n', w->out);
 }
 
 static void print_nodes(const Printer *w, const Kernel *k)
 {
     for (int i = 0; i < k->nodes.count; i++) {
         const Node *n = k->nodes.at[i];
-        fprintf(w->out, "    %%%u = %s", n->id, op_name(n->op));
+        begin_line(w, 4);
+        fprintf(w->out, "%%%u = %s", n->id, op_name(n->op));
         if (n->op == OP_const && dtype_is_float(n->type.dtype)) fprintf(w->out, " %.9g", n->attr.f);
         else if (n->op == OP_const) fprintf(w->out, " %" PRId64, n->attr.i);
+        if (n->op == OP_pick) fprintf(w->out, " %s", scan_output(n->args[0], (int)n->attr.i)->name);
         if (n->attr.text) fprintf(w->out, " \"%s\"", n->attr.text);
         for (int j = 0; j < n->arg_count; j++) fprintf(w->out, " %%%u", n->args[j]->id);
         fprintf(w->out, " : %s\n", type_text(w->arena, &n->type));
@@ -172,8 +180,25 @@ static void print_place(const Printer *w, const Node *n)
     if (o->path && *o->path) fprintf(w->out, " %s", o->path);
 }
 
+/* Where a result lies that no pick holds, and the second place of a carry. */
+static void print_loop_memory(const Printer *w, const Kernel *k)
+{
+    const Node *scan = scan_of(k);
+    for (int i = 0; k->home && i < scan_result_count(scan); i++) {
+        begin_line(w, 2);
+        fprintf(w->out, "%-6s \"%s\"", i < scan_carry_count(scan) ? "carry" : "emits", scan_output(scan, i)->name);
+        if (k->home[i] >= 0) fprintf(w->out, ", lies at + %" PRId64, k->home[i]);
+        if (k->spare[i] >= 0) fprintf(w->out, ", and at + %" PRId64 " by turns", k->spare[i]);
+        else if (i < scan_carry_count(scan)) fputs(", in place", w->out);
+        fputc('\n', w->out);
+    }
+}
+
+static void print_plan(const Printer *w);
+
 static void print_kernel(const Printer *w, const Kernel *k)
 {
+    begin_line(w, 0);
     fprintf(w->out, "kernel %d %s ", k->id, kernel_kind_name(k));
     print_space(w, k);
     if (k->outputs.count) print_place(w, k->outputs.at[k->outputs.count - 1]);
@@ -182,13 +207,28 @@ static void print_kernel(const Printer *w, const Kernel *k)
     print_values(w, "writes", k->outputs.at, k->outputs.count);
     print_values(w, "keeps", k->keep.at, k->keep.count);
     print_nodes(w, k);
-    if (k->reason) fprintf(w->out, "  ends   %s\n", k->reason);
+    if (k->body) {
+        Printer inner = {k->body, w->arena, w->out, w->depth + 4};
+        print_loop_memory(w, k);
+        print_plan(&inner);
+    }
+    if (k->reason) {
+        begin_line(w, 2);
+        fprintf(w->out, "ends   %s\n", k->reason);
+    }
+}
+
+static void print_offset(const Printer *w, const Buffer *b)
+{
+    if (b->block == MEMORY_bound) fputs("the loop's, ", w->out);
+    else if (b->offset >= 0) fprintf(w->out, "%s + %" PRId64 ", ", block_name(b->block), b->offset);
 }
 
 static void print_buffer(const Printer *w, const Buffer *b)
 {
+    begin_line(w, 0);
     fprintf(w->out, "b%d ", b->id);
-    if (b->offset >= 0) fprintf(w->out, "%s + %" PRId64 ", ", block_name(b->block), b->offset);
+    print_offset(w, b);
     fprintf(w->out, "%" PRId64 " bytes", b->bytes);
     if (b->offset >= 0) fprintf(w->out, ", kernels %d to %d", b->first, b->last);
     if (b->takes_over) fprintf(w->out, ", in place of b%d", b->takes_over->id);
@@ -203,20 +243,31 @@ static void print_totals(const Printer *w)
     const Plan *p = w->p;
     int64_t work = p->block_bytes[MEMORY_work];
     if (p->buffers.count == 0 || p->buffers.at[0]->offset < 0) return;
-    for (MemoryBlock b = 0; b < MEMORY_COUNT; b++)
-        if (p->block_bytes[b]) fprintf(w->out, "block %s: %" PRId64 " bytes\n", block_name(b), p->block_bytes[b]);
+    for (MemoryBlock b = 0; b < MEMORY_COUNT; b++) {
+        if (!p->block_bytes[b]) continue;
+        begin_line(w, 0);
+        fprintf(w->out, "block %s: %" PRId64 " bytes\n", block_name(b), p->block_bytes[b]);
+    }
+    begin_line(w, 0);
     fprintf(w->out, "lower bound of work: %" PRId64 " bytes, efficiency %.1f %%\n", p->lower_bound,
             work ? 100.0 * (double)p->lower_bound / (double)work : 100.0);
 }
 
+static void print_plan(const Printer *w)
+{
+    const Plan *p = w->p;
+    begin_line(w, 0);
+    fprintf(w->out, "plan %s: %d kernels, %d buffers", p->graph->name, p->kernels.count, p->buffers.count);
+    if (p->order) fprintf(w->out, ", order: %s", p->order);
+    fputc('\n', w->out);
+    for (int k = 0; k < p->kernels.count; k++) print_kernel(w, p->kernels.at[k]);
+    for (int k = 0; k < p->buffers.count; k++) print_buffer(w, p->buffers.at[k]);
+    print_totals(w);
+}
+
 void plan_print(const Plan *p, FILE *out)
 {
-    Printer w = {p, arena_new(), out};
-    fprintf(out, "plan %s: %d kernels, %d buffers", p->graph->name, p->kernels.count, p->buffers.count);
-    if (p->order) fprintf(out, ", order: %s", p->order);
-    fputc('\n', out);
-    for (int k = 0; k < p->kernels.count; k++) print_kernel(&w, p->kernels.at[k]);
-    for (int k = 0; k < p->buffers.count; k++) print_buffer(&w, p->buffers.at[k]);
-    print_totals(&w);
+    Printer w = {p, arena_new(), out, 0};
+    print_plan(&w);
     arena_free(w.arena);
 }

@@ -1,7 +1,7 @@
 /* Proves a plan right, from the kernels alone: values are written before they are read and by one kernel, every
  * output is covered, whatever a kernel needs it computes or reads, and no two values that are alive at one time
- * share bytes unless one legally takes the other's place. What `schedule` and `plan` fill in is checked once it is
- * there. */
+ * share bytes unless one legally takes the other's place. The body of a scan is a plan that is proved the same way; its
+ * inputs and outputs lie where the loop says. What `schedule` and `plan` fill in is checked once it is there. */
 #include "ir/contraction.h"
 #include "ir/plan.h"
 
@@ -11,6 +11,7 @@
 
 typedef struct Proof {
     const Plan *p;
+    const Kernel *loop;                  /* the scan whose body this is, or NULL */
     Arena *arena;
     int *writer; /* kernel that writes a buffer, by its id; -1: filled before the step; -2: nobody */
     int   *last_read;                    /* last kernel that reads it; -1: none */
@@ -60,6 +61,7 @@ static const char *check_nodes(Proof *v, const Kernel *k, int position)
 
 static const char *check_copy(Proof *v, const Kernel *k, int position)
 {
+    if (v->loop) return "the body of a scan has no copies: the loop moves its carries";
     if (k->inputs.count != 1 || k->outputs.count != 1 || k->nodes.count)
         return "a copy has one input, one output and no nodes";
     const Node *from = k->inputs.at[0], *to = k->outputs.at[0];
@@ -124,6 +126,42 @@ static const char *check_contracted(const Proof *v, const Kernel *k)
     return NULL;
 }
 
+/* ---- loops ---- */
+
+static const char *check_loop_memory(const Proof *v, const Kernel *k, const Node *scan)
+{
+    int64_t end = k->body->block_bytes[MEMORY_work], bytes = buffer_at(v, scan)->bytes;
+    for (int i = 0; i < scan_result_count(scan); i++) {
+        bool turns = i < scan_carry_count(scan) && !kernel_carry_in_place(k, i);
+        const int64_t places[] = {k->home[i], k->spare[i]};
+        bool wanted[] = {!kernel_pick(k, i), turns};
+        for (int j = 0; j < 2; j++) {
+            if (!wanted[j] && places[j] != -1) return say_node(v, k, scan, "has room for a result that needs none");
+            if (!wanted[j]) continue;
+            if (places[j] < end || places[j] % 64) return say_node(v, k, scan, "has results that overlap in its memory");
+            end = places[j] + type_value_bytes(&scan_output(scan, i)->node->type);
+        }
+    }
+    return end > bytes ? say_node(v, k, scan, "has less memory than its loop needs") : NULL;
+}
+
+static const char *verify(const Plan *p, const Kernel *loop, Arena *arena);
+
+static const char *check_loop(const Proof *v, const Kernel *k)
+{
+    if (k->kind != KERNEL_scan) return NULL;
+    const Node *scan = k->outputs.at[k->outputs.count - 1];
+    if (scan->op != OP_scan) return say_node(v, k, scan, "is the last output of a loop, but no scan");
+    for (int i = 0; i < k->nodes.count; i++) {
+        const Node *n = k->nodes.at[i];
+        if (n != scan && (n->op != OP_pick || n->args[0] != scan)) return say_node(v, k, n, "is no part of the loop");
+    }
+    if (!k->body || k->body->graph != scan->region) return say_node(v, k, scan, "has no plan of its body");
+    const char *wrong = verify(k->body, k, v->arena);
+    if (wrong) return arena_print(v->arena, "in the body of kernel %d: %s", k->id, wrong);
+    return v->p->order ? check_loop_memory(v, k, scan) : NULL;
+}
+
 static const char *check_kernels(Proof *v)
 {
     for (int position = 0; position < v->p->kernels.count; position++) {
@@ -132,6 +170,7 @@ static const char *check_kernels(Proof *v)
         if (!wrong) wrong = check_nodes(v, k, position);
         if (!wrong) wrong = check_outputs(v, k, position);
         if (!wrong) wrong = check_product(v, k);
+        if (!wrong) wrong = check_loop(v, k);
         if (!wrong) wrong = check_contracted(v, k);
         if (wrong) return wrong;
     }
@@ -151,6 +190,20 @@ static const char *check_update(const Proof *v, const Output *o, const Buffer *b
     return copied ? NULL : arena_print(v->arena, "update \"%s\": the new value never reaches its place", o->name);
 }
 
+/* The loop places the outputs of its body one by one; a new value may lie in the place of the old one only. */
+static const char *check_body_output(const Proof *v, const Output *o, const Buffer *b)
+{
+    const Plan *p = v->p;
+    if (b->node != o->node || o->node->op == OP_input) return say_buffer(v, b, "an output of a body shares its place");
+    for (int k = 0; k < p->graph->outputs.count; k++)
+        if (&p->graph->outputs.at[k] != o && p->graph->outputs.at[k].node == o->node)
+            return say_buffer(v, b, "an output of a body shares its place");
+    const Node *carry = o->kind == OUTPUT_update ? graph_find_input(p->graph, o->name) : NULL;
+    bool astray = b->takes_over && (!carry || b->takes_over != buffer_at(v, carry));
+    if (astray) return say_buffer(v, b, "an output of a body takes another value's place");
+    return b->offset >= 0 && b->last < p->kernels.count ? say_buffer(v, b, "an output does not live to the end") : NULL;
+}
+
 static const char *check_results(const Proof *v)
 {
     const Graph *g = v->p->graph;
@@ -158,7 +211,9 @@ static const char *check_results(const Proof *v)
         const Output *o = &g->outputs.at[k];
         const Buffer *b = buffer_at(v, o->node);
         if (!b || v->writer[b->id] == -2) return arena_print(v->arena, "output \"%s\" is not computed", o->name);
-        const char *wrong = o->kind == OUTPUT_update ? check_update(v, o, b) : NULL;
+        const char *wrong = v->loop                     ? check_body_output(v, o, b)
+                            : o->kind == OUTPUT_update ? check_update(v, o, b)
+                                                       : NULL;
         if (wrong) return wrong;
         bool ends = o->kind == OUTPUT_result && b->offset >= 0 && b->last < v->p->kernels.count;
         if (ends) return say_buffer(v, b, "a result does not live to the end");
@@ -194,12 +249,31 @@ static const char *check_copies(const Proof *v)
     return NULL;
 }
 
-static const char *check_place(const Proof *v, const Buffer *b)
+/* An input or output of a body, which the loop places. */
+static bool is_bound(const Proof *v, const Buffer *b)
+{
+    const Graph *g = v->p->graph;
+    bool bound = v->loop && b->node->op == OP_input && b->node->attr.storage != STORE_ambient;
+    for (int k = 0; v->loop && k < g->outputs.count; k++) bound = bound || g->outputs.at[k].node == b->node;
+    return bound;
+}
+
+static const char *check_block(const Proof *v, const Buffer *b)
 {
     if (b->offset < 0 || b->offset % 64) return say_buffer(v, b, "has no place, or one that is not aligned");
+    if (is_bound(v, b) != (b->block == MEMORY_bound)) return say_buffer(v, b, "lies where a loop would place it, or not");
+    if (b->block == MEMORY_bound) return b->offset ? say_buffer(v, b, "does not begin where the loop says") : NULL;
     if ((unsigned)b->block >= MEMORY_COUNT || b->offset + b->bytes > v->p->block_bytes[b->block])
         return say_buffer(v, b, "reaches past its block");
-    if (b->bytes != type_value_bytes(&b->node->type)) return say_buffer(v, b, "has not the size of its value");
+    return NULL;
+}
+
+static const char *check_place(const Proof *v, const Buffer *b)
+{
+    const char *wrong = check_block(v, b);
+    if (wrong) return wrong;
+    bool sized = b->node->op == OP_scan || b->bytes == type_value_bytes(&b->node->type);
+    if (!sized) return say_buffer(v, b, "has not the size of its value");
     int writer = v->writer[b->id], end = v->p->kernels.count;
     if (b->first > writer || b->last < writer || b->last < v->last_read[b->id])
         return say_buffer(v, b, "is used outside of its lifetime");
@@ -232,7 +306,7 @@ static const char *check_overlap(const Proof *v)
     for (int i = 0; i < count; i++)
         for (int j = i + 1; j < count; j++) {
             const Buffer *a = at[i], *b = at[j];
-            if (a->block != b->block || b->offset >= a->offset + a->bytes) break;
+            if (a->block != b->block || a->block == MEMORY_bound || b->offset >= a->offset + a->bytes) break;
             if (b->bytes == 0 || a->last < b->first || b->last < a->first || hands_over(a, b) || hands_over(b, a))
                 continue;
             return arena_print(v->arena,
@@ -251,10 +325,10 @@ static const char *check_places(const Proof *v)
     return check_overlap(v);
 }
 
-const char *plan_verify(const Plan *p, Arena *arena)
+static const char *verify(const Plan *p, const Kernel *loop, Arena *arena)
 {
     int count = p->buffers.count;
-    Proof v = {p, arena, arena_array(arena, int, count + 1), arena_array(arena, int, count + 1),
+    Proof v = {p, loop, arena, arena_array(arena, int, count + 1), arena_array(arena, int, count + 1),
                arena_array(arena, int, count + 1), arena_array(arena, int, p->graph->nodes.count + 1)};
     for (int k = 0; k < count; k++) {
         v.writer[k] = p->buffers.at[k]->node->op == OP_input ? -1 : -2;
@@ -268,3 +342,5 @@ const char *plan_verify(const Plan *p, Arena *arena)
     if (!wrong && planned) wrong = check_places(&v);
     return wrong;
 }
+
+const char *plan_verify(const Plan *p, Arena *arena) { return verify(p, NULL, arena); }

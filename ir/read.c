@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ERRORS = 20 };                /* then reading stops: the text is something else */
+enum {
+    MAX_ERRORS = 20,                     /* then reading stops: the text is something else */
+    MAX_DEPTH = 64                       /* of scans within each other */
+};
 
 /* The parts of a node's line before the node is made. */
 typedef struct Draft {
@@ -21,6 +24,7 @@ typedef struct Draft {
     const char *number;                  /* of a const: its value, read when the type is known */
     const char *number_at;
     Type  type;
+    const Graph *region;                 /* of a scan: its body */
     Node  origins;                       /* holds the origins only */
 } Draft;
 
@@ -111,17 +115,24 @@ static bool read_full_list(Reader *r, Draft *draft, bool (*item)(Reader *r, Attr
     return count == wanted || reader_fail(r, start, "found %d entries, expected %d", count, wanted);
 }
 
+static bool has_storage(const Reader *r, int storage)
+{
+    bool of_body = storage == STORE_each || storage == STORE_carry || storage == STORE_outer;
+    return of_body == (r->depth > 0) || storage == STORE_ambient;
+}
+
 static bool read_storage(Reader *r, Draft *draft)
 {
+    const char *wanted = r->depth ? "each, carry, outer or ambient" : "data, param, state, const or ambient";
     reader_skip(r);
-    const char *start = r->at, *name = reader_word(r, "data, param, state, const or ambient");
+    const char *start = r->at, *name = reader_word(r, wanted);
     if (!name) return false;
     for (int i = STORE_data; i <= STORE_outer; i++) {
-        if (strcmp(name, storage_name((Storage)i))) continue;
+        if (!has_storage(r, i) || strcmp(name, storage_name((Storage)i))) continue;
         draft->attr.storage = i;
         return true;
     }
-    return reader_fail(r, start, "found %s, expected data, param, state, const or ambient", name);
+    return reader_fail(r, start, "found %s, expected %s", name, wanted);
 }
 
 static bool read_axis_field(Reader *r, Draft *draft)
@@ -181,7 +192,7 @@ static bool convert_number(Reader *r, Draft *draft)
            reader_fail(r, draft->number_at, "found %s, expected an integer of 64 bits", draft->number);
 }
 
-/* node = name "=" operator { name } { attribute } ":" type [ origins ] . */
+/* node = name "=" operator { name } { attribute } ":" type [ "{" ] [ origins ] . A scan has the "{". */
 static bool read_draft(Reader *r, Draft *draft)
 {
     reader_skip(r);
@@ -191,6 +202,7 @@ static bool read_draft(Reader *r, Draft *draft)
     if (!op_find(op, &draft->op)) return reader_fail(r, draft->op_at, "found %s, expected an operator", op);
     if (!read_args(r, draft) || !read_attrs(r, draft) || !reader_expect(r, ":") || !reader_type(r, &draft->type))
         return false;
+    if (draft->op == OP_scan && !reader_expect(r, "{")) return false;
     if (!convert_number(r, draft) || !reader_origins(r, &draft->origins)) return false;
     return reader_at_end(r) || reader_expect(r, "the end of the line");
 }
@@ -198,7 +210,10 @@ static bool read_draft(Reader *r, Draft *draft)
 static Node *make_node(Reader *r, Draft *draft)
 {
     const char *why = NULL;
-    Node *node = graph_node(r->graph, draft->op, draft->args.at, draft->args.count, &draft->attr, &draft->type, &why);
+    Node *node = draft->op == OP_scan
+                     ? graph_scan(r->graph, draft->args.at, draft->args.count, &draft->attr, draft->region, &why)
+                     : graph_node(r->graph, draft->op, draft->args.at, draft->args.count, &draft->attr, &draft->type,
+                                  &why);
     if (node && !type_equal(&node->type, &draft->type))
         why = arena_print(r->arena, "%s: found %s as its type, expected %s", op_name(draft->op),
                           type_text(r->arena, &draft->type), type_text(r->arena, &node->type));
@@ -210,16 +225,45 @@ static Node *make_node(Reader *r, Draft *draft)
     return node;
 }
 
+static bool read_lines(Reader *r);
+
+/* body = { line } "}" . The lines behind that of a scan. They are read by a reader of their own, so that what is to be
+ * said about the scan still has its place. */
+static void read_body(Reader *r, Draft *draft)
+{
+    int errors = diag_error_count(r->diagnostics);
+    Reader inner = *r;
+    inner.graph = graph_new(r->arena, r->graph->dims, r->graph->name);
+    inner.nodes = map_new(r->arena);
+    inner.depth++;
+    if (inner.depth > MAX_DEPTH) {
+        reader_fail(r, r->at, "found more than %d scans within each other", MAX_DEPTH);
+        inner.next = r->source->text + r->source->size;
+    }
+    bool closed = read_lines(&inner);
+    r->next = inner.next;
+    r->lines = inner.lines;
+    if (!closed && diag_error_count(r->diagnostics) == errors) reader_fail(r, r->at, "the body has no closing }");
+    if (diag_error_count(r->diagnostics) > errors) draft->broken = true;
+    draft->region = inner.graph;
+}
+
 static bool read_node(Reader *r)
 {
     const char *start = r->at, *name = read_node_name(r);
     if (!name) return false;
-    if (map_get(r->nodes, name)) return reader_fail(r, start, "%s is defined twice", name);
-    map_set(r->nodes, name, r->broken);
+    bool twice = map_get(r->nodes, name) != NULL;
+    if (twice) reader_fail(r, start, "%s is defined twice", name);
+    if (!twice) map_set(r->nodes, name, r->broken);
     Draft draft = {0};
-    if (!reader_expect(r, "=") || !read_draft(r, &draft)) return false;
-    if (!draft.broken) map_set(r->nodes, name, make_node(r, &draft));
-    return true;
+    bool good = !twice && reader_expect(r, "=") && read_draft(r, &draft);
+    if (good) {
+        if (draft.op == OP_scan) read_body(r, &draft);
+        if (!draft.broken) map_set(r->nodes, name, make_node(r, &draft));
+    } else if ((twice || draft.op == OP_scan) && memchr(r->at, '{', (size_t)(r->next - r->at))) {
+        read_body(r, &draft);            /* so that its lines are not taken for those around */
+    }
+    return good;
 }
 
 /* the other lines */
@@ -257,7 +301,7 @@ static bool read_symbol(Reader *r)
 
 static bool read_symbols(Reader *r)
 {
-    if (r->graph->nodes.count) return reader_fail(r, r->at, "found dim after a node, expected it before");
+    if (r->depth || r->graph->nodes.count) return reader_fail(r, r->at, "found dim after a node, expected it before");
     do {
         if (!read_symbol(r)) return false;
     } while (reader_accept(r, ","));
@@ -310,19 +354,43 @@ static bool read_line(Reader *r)
     return reader_fail(r, r->at, "expected a node (%%0 = ...), dim, result or update");
 }
 
+/* Goes to the next line; false at the end of the text, and where there are too many errors. */
+static bool next_line(Reader *r)
+{
+    const char *end = r->source->text + r->source->size;
+    if (r->next >= end || diag_error_count(r->diagnostics) >= r->most_errors) return false;
+    r->at = r->line_start = r->next;
+    r->line = ++r->lines;
+    const char *newline = memchr(r->at, '\n', (size_t)(end - r->at));
+    r->next = newline ? newline + 1 : end;
+    return true;
+}
+
+static bool closes_body(Reader *r)
+{
+    if (!r->depth || !reader_accept(r, "}")) return false;
+    if (!reader_at_end(r)) reader_expect(r, "the end of the line");
+    return true;
+}
+
+/* Lines up to the end of the text, or of the body: true when its "}" was found. */
+static bool read_lines(Reader *r)
+{
+    while (next_line(r)) {
+        bool empty = reader_at_end(r) || *r->at == '#';
+        if (empty) continue;
+        if (closes_body(r)) return true;
+        if (!read_line(r) && !r->graph) return false;
+    }
+    return false;
+}
+
 Graph *graph_read(Arena *arena, const Source *source, Diagnostics *d)
 {
-    Reader r = {.arena = arena, .source = source, .diagnostics = d, .nodes = map_new(arena), .sources = map_new(arena),
-                .broken = arena_new_of(arena, Node)};
     int errors = diag_error_count(d);
-    const char *next = source->text, *end = source->text + source->size;
-    for (r.line = 1; next < end && diag_error_count(d) < errors + MAX_ERRORS; r.line++) {
-        r.at = r.line_start = next;
-        const char *newline = memchr(next, '\n', (size_t)(end - next));
-        next = newline ? newline + 1 : end;
-        bool empty = reader_at_end(&r) || *r.at == '#';
-        if (!empty && !read_line(&r) && !r.graph) return NULL;
-    }
+    Reader r = {.arena = arena, .source = source, .diagnostics = d, .nodes = map_new(arena), .sources = map_new(arena),
+                .broken = arena_new_of(arena, Node), .next = source->text, .most_errors = errors + MAX_ERRORS};
+    read_lines(&r);
     if (!r.graph && diag_error_count(d) == errors)
         diag_error(d, (Place){source, 1, 1, 1}, "the file is empty, expected a graph's text");
     return diag_error_count(d) == errors ? r.graph : NULL;

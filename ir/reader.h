@@ -16,6 +16,10 @@ typedef struct Reader {
     const char   *at;                    /* never past the end of the line */
     const char   *line_start;
     uint32_t      line;
+    const char   *next;                  /* where the next line begins */
+    uint32_t      lines;                 /* before it */
+    int           depth;                 /* bodies around this line */
+    int           most_errors;           /* then reading stops */
 } Reader;
 
 /* Reports at the place `at` of the current line; returns false. */

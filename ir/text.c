@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ORIGIN_COLUMN = 64 };             /* where origins begin, when the line is shorter */
+enum {
+    ORIGIN_COLUMN = 64,                  /* where origins begin, when the line is shorter */
+    INDENT = 2                           /* of a scan's body */
+};
 
 bool text_is_word_char(char c) { return isalnum((unsigned char)c) || (c && strchr("_./+-", c)); }
 
@@ -135,16 +138,33 @@ static void print_dims(Arena *arena, const Dims *dims, FILE *out)
     if (count) fputc('\n', out);
 }
 
-static void print_node(Arena *arena, const Node *node, FILE *out)
+static void print_lines(Arena *arena, const Graph *g, int indent, FILE *out);
+
+static void print_node(Arena *arena, const Node *node, int indent, FILE *out)
 {
-    int width = fprintf(out, "%%%u = %s", node->id, op_name(node->op));
+    int width = fprintf(out, "%*s%%%u = %s", indent, "", node->id, op_name(node->op));
     for (int i = 0; i < node->arg_count; i++) width += fprintf(out, " %%%u", node->args[i]->id);
-    width += fprintf(out, "%s : %s", text_attrs(arena, node), type_text(arena, &node->type));
+    width += fprintf(out, "%s : %s%s", text_attrs(arena, node), type_text(arena, &node->type),
+                     node->region ? " {" : "");
     for (int i = 0; i < node->origin_count; i++) {
         int blanks = i ? 0 : width < ORIGIN_COLUMN - 2 ? ORIGIN_COLUMN - width : 2;
         fprintf(out, "%*s%s%s", blanks, "", i ? " ; " : "@ ", origin_text(arena, node->origins[i]));
     }
     fputc('\n', out);
+    if (!node->region) return;
+    print_lines(arena, node->region, indent + INDENT, out);
+    fprintf(out, "%*s}\n", indent, "");
+}
+
+/* The nodes and outputs of a graph or of a scan's body. */
+static void print_lines(Arena *arena, const Graph *g, int indent, FILE *out)
+{
+    for (int i = 0; i < g->nodes.count; i++) print_node(arena, g->nodes.at[i], indent, out);
+    for (int i = 0; i < g->outputs.count; i++) {
+        const Output *output = &g->outputs.at[i];
+        fprintf(out, "%*s%s %s %%%u\n", indent, "", output->kind == OUTPUT_update ? "update" : "result",
+                text_quoted(arena, output->name), output->node->id);
+    }
 }
 
 void graph_print(const Graph *g, FILE *out)
@@ -152,11 +172,6 @@ void graph_print(const Graph *g, FILE *out)
     Arena *arena = arena_new();
     fprintf(out, "graph %s\n", text_word(arena, g->name));
     print_dims(arena, g->dims, out);
-    for (int i = 0; i < g->nodes.count; i++) print_node(arena, g->nodes.at[i], out);
-    for (int i = 0; i < g->outputs.count; i++) {
-        const Output *output = &g->outputs.at[i];
-        fprintf(out, "%s %s %%%u\n", output->kind == OUTPUT_update ? "update" : "result",
-                text_quoted(arena, output->name), output->node->id);
-    }
+    print_lines(arena, g, 0, out);
     arena_free(arena);
 }

@@ -54,14 +54,38 @@ static const char *verify_inputs(const Graph *g, Arena *arena)
     return next == g->inputs.count ? NULL : "the list of inputs names one that is no node";
 }
 
+static bool is_of_body(const Node *input)
+{
+    int storage = input->attr.storage;
+    return storage == STORE_each || storage == STORE_carry || storage == STORE_outer;
+}
+
+/* The inputs are those of a graph, or of a scan's body. */
+static const char *verify_storage(const Graph *g, Arena *arena)
+{
+    const Node *bound = NULL, *other = NULL;
+    for (int i = 0; i < g->inputs.count; i++) {
+        const Node *input = g->inputs.at[i];
+        if (is_of_body(input))
+            bound = input;
+        else if (input->attr.storage != STORE_ambient || strcmp(input->attr.text, "index"))
+            other = input;
+    }
+    if (!bound || !other) return NULL;
+    return blame(other, arena, arena_print(arena, "stands beside \"%s\", which only the body of a scan has",
+                                           bound->attr.text));
+}
+
 const char *verify_output(const Graph *g, const Output *output, Arena *arena)
 {
     const Node *node = output->node;
+    if (node->op == OP_scan)
+        return arena_print(arena, "output \"%s\" is a scan, expected one of its picks", output->name);
     if (output->kind == OUTPUT_result) return NULL;
     const Node *input = graph_find_input(g, output->name);
     int storage = input ? input->attr.storage : STORE_data;
     if (storage != STORE_param && storage != STORE_state && storage != STORE_carry)
-        return arena_print(arena, "update of \"%s\", which is no parameter or state", output->name);
+        return arena_print(arena, "update of \"%s\", which is no parameter, state or carry", output->name);
     if (type_equal(&input->type, &node->type)) return NULL;
     return arena_print(arena, "update of \"%s\": found %s, expected %s", output->name, type_text(arena, &node->type),
                        type_text(arena, &input->type));
@@ -87,9 +111,13 @@ static const char *verify_outputs(const Graph *g, Arena *arena)
 const char *graph_verify(const Graph *g, Arena *arena)
 {
     for (int i = 0; i < g->nodes.count; i++) {
-        const char *why = verify_node((Graph *)g, g->nodes.at[i], (uint32_t)i, arena);
+        const Node *node = g->nodes.at[i];
+        const char *why = verify_node((Graph *)g, node, (uint32_t)i, arena);
         if (why) return why;
+        why = node->region ? graph_verify(node->region, arena) : NULL;
+        if (why) return blame(node, arena, arena_print(arena, "in its body, %s", why));
     }
     const char *why = verify_inputs(g, arena);
+    if (!why) why = verify_storage(g, arena);
     return why ? why : verify_outputs(g, arena);
 }

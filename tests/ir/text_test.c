@@ -106,6 +106,29 @@ static const char EVERY[] =
     "%35 = uniform %2 %3 \"h.0@gpt.ptm:3:4\" : f32[B, T]\n"
     "%36 = integers %2 %3 %2 %3 \"k\" : i64[B]\n"
     "%37 = mul %4 %4 : f32[T, V]\n"
+    "%38 = scan %1 %22 %12 %2 %3 axis=2 i=1 count=T : i64 {\n"
+    "  %0 = input \"x_t\" each : f32[V]                                @ gpt.ptm:30:5\n"
+    "  %1 = input \"h\" carry : f32[B]\n"
+    "  %2 = input \"done\" carry : bool\n"
+    "  %3 = input \"seed\" outer : i64\n"
+    "  %4 = input \"step\" outer : i64\n"
+    "  %5 = input \"index\" ambient : i64\n"
+    "  %6 = uniform %3 %4 %5 \"h.1\" : f32[B]\n"
+    "  %7 = integers %3 %4 %5 %5 %5 \"h.2\" : i64[V]\n"
+    "  %8 = scan axis=0 i=0 count=3 : i64 {                          @ gpt.ptm:31:5\n"
+    "    %0 = input \"index\" ambient : i64\n"
+    "    result \"0\" %0\n"
+    "  }\n"
+    "  %9 = pick %8 i=0 : i64[3]\n"
+    "  update \"h\" %6\n"
+    "  update \"done\" %2\n"
+    "  result \"0\" %0\n"
+    "  result \"1\" %9\n"
+    "}\n"
+    "%39 = pick %38 i=0 : f32[B]\n"
+    "%40 = pick %38 i=1 : bool\n"
+    "%41 = pick %38 i=2 : f32[T, V]\n"
+    "%42 = pick %38 i=3 : i64[T, 3]\n"
     "result \"loss\" %21\n"
     "result \"1\" %5\n"
     "update \"moment\" %37\n";
@@ -114,7 +137,7 @@ static void every_form_reads_back(void **state)
 {
     (void)state;
     Graph *g = read_good(EVERY);
-    assert_int_equal(g->nodes.count, 38);
+    assert_int_equal(g->nodes.count, 43);
     assert_int_equal(g->nodes.at[1]->origin_count, 2);
     assert_string_equal(g->nodes.at[1]->attr.text, "w \"q\" \\ \x01");
     assert_true(signbit(g->nodes.at[7]->attr.f));
@@ -156,6 +179,12 @@ static void dot_escapes(void **state)
     assert_non_null(strstr(text, "label=\"%24 einsum \\\"bt,tv->bv\\\"\\nf32[B, V]\"]"));
     assert_non_null(strstr(text, "n0 -> n24;"));
     assert_non_null(strstr(text, "gpt.ptm:21:9 h.0.attn"));
+    assert_non_null(strstr(text, "subgraph cluster_n38 {\n  label=\"%38 scan axis=2 i=1 count=T\\ni64\";"));
+    assert_non_null(strstr(text, "n38_0 [fillcolor=lightyellow, label=\"%0 input \\\"x_t\\\" each\\nf32[V]"));
+    assert_non_null(strstr(text, "n1 -> n38_0;"));
+    assert_non_null(strstr(text, "n38_8_0 -> n38_9;"));
+    assert_non_null(strstr(text, "n38_6 -> n39;"));
+    assert_null(strstr(text, "n38 ->"));
 }
 
 static void expect_errors(const char *text, const char *wanted)
@@ -204,12 +233,34 @@ static void errors_have_places(void **state)
         {"graph g\ndim B, K <= B, L <= K\n", "found K, expected fixed symbols defined before"},
         {"graph g\n%0 = const 1.0 : f32\ndim B\n", "found dim after a node, expected it before"},
         {"graph g\n%0 = const 1.0 : f32\nupdate \"w\" %0\n",
-         "t.graph:3:8: error: update of \"w\", which is no parameter or state"},
+         "t.graph:3:8: error: update of \"w\", which is no parameter, state or carry"},
         {"graph g\n%0 = input \"w\" param : f32[3]\n%1 = const 1.0 : f32\nupdate \"w\" %1\n",
          "update of \"w\": found f32, expected f32[3]"},
         {"graph g\n%0 = const 1.0 : f32\nresult \"a\" %0\nresult \"a\" %0\n", "the output \"a\" is given twice"},
         {"graph g\n%0 = const 1.0 : f32[9223372036854775807*2]\n", "expected a dimension"},
         {"graph g\n%0 = input \"x\" data : f32[9223372036854775807, 3]\n", "input: the result is too large"},
+        {"graph g\n%0 = input \"x\" each : f32\n",
+         "t.graph:2:16: error: found each, expected data, param, state, const or ambient"},
+        {"graph g\n%0 = scan axis=0 i=0 count=3 : i64\n", "t.graph:2:35: error: found the end of the line, expected {"},
+        {"graph g\n%0 = scan axis=0 i=0 count=3 : i64 {\n  %0 = const 1.0 : f32\n",
+         "t.graph:2:37: error: the body has no closing }"},
+        {"graph g\n%0 = scan axis=0 i=0 count=3 : i64 {\n  %0 = input \"x\" param : f32\n}\n",
+         "t.graph:3:18: error: found param, expected each, carry, outer or ambient"},
+        {"graph g\n%0 = scan axis=0 i=0 count=3 : i64 {\n} @\n",
+         "t.graph:3:3: error: found @, expected the end of the line"},
+        {"graph g\n%0 = scan axis=0 i=0 count=3 : i64 {\n  dim B\n}\n",
+         "t.graph:3:6: error: found dim after a node, expected it before"},
+        {"graph g\n%0 = const 1.0 : f32\n%1 = scan axis=0 i=0 count=3 : i64 {\n  %0 = exp %1 : f32\n}\n",
+         "t.graph:4:12: error: %1 is not defined above"},
+        {"graph g\n%0 = scan axis=0 i=0 count=3 : i64 {\n  %0 = input \"h\" carry : f32\n}\n",
+         "t.graph:2:6: error: scan: found no argument for \"h\""},
+        {"graph g\n%0 = scan axis=0 i=0 count=3 : i32 {\n}\n",
+         "t.graph:2:6: error: scan: found i32 as its type, expected i64"},
+        {"graph g\n%0 = scan axis=0 i=0 count=3 : i64 {\n  %0 = const 1.0 : f32\n  update \"w\" %0\n}\n",
+         "t.graph:4:10: error: update of \"w\", which is no parameter, state or carry"},
+        {"graph g\n%0 = scan axis=0 i=0 count=3 : i64 {\n}\nresult \"a\" %0\n",
+         "t.graph:4:8: error: output \"a\" is a scan, expected one of its picks"},
+        {"graph g\n}\n", "t.graph:2:1: error: expected a node (%0 = ...), dim, result or update"},
     };
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) expect_errors(BAD[i][0], BAD[i][1]);
 }
@@ -221,11 +272,34 @@ static void one_error_does_not_cause_others(void **state)
     assert_null(read_text(
         "graph g\n%0 = nonsense\n%1 = exp %0 : f32\n%2 = add %1 %0 : f32\nresult \"a\" %2\n%3 = const x : f32\n", d));
     assert_int_equal(diag_error_count(d), 2);
+    d = diag_new(arena);
+    assert_null(read_text("graph g\n%0 = scan %9 axis=0 i=0 count=3 : i64 {\n  %0 = input \"x\" each : f32\n}\n"
+                          "%1 = scan axis=0 i=0 count=3 : i64 {\n  junk\n}\n%2 = pick %1 i=0 : f32\n"
+                          "%1 = scan axis=0 i=0 count=3 : i64 {\n  %0 = input \"x\" each : f32\n}\n", d));
+    assert_int_equal(diag_error_count(d), 3);
     const char *many = "graph g\n";
     for (int i = 0; i < 200; i++) many = arena_print(arena, "%sjunk\n", many);
     d = diag_new(arena);
     assert_null(read_text(many, d));
     assert_int_equal(diag_error_count(d), 20);
+}
+
+static const char *nested(int depth)
+{
+    const char *text = "graph g\n";
+    for (int i = 0; i < depth; i++) text = arena_print(arena, "%s%%0 = scan axis=0 i=0 count=1 : i64 {\n", text);
+    for (int i = 0; i < depth; i++) text = arena_print(arena, "%s}\n", text);
+    return text;
+}
+
+static void depth_is_limited(void **state)
+{
+    (void)state;
+    expect_round_trip(read_good(nested(64)));
+    Diagnostics *d = diag_new(arena);
+    assert_null(read_text(nested(100000 / 40), d));
+    assert_int_equal(diag_error_count(d), 1);
+    assert_non_null(strstr(capture(print_messages, d), "t.graph:66:37: error: found more than 64 scans within each"));
 }
 
 static void edited_graphs_are_noticed(void **state)
@@ -246,6 +320,22 @@ static void edited_graphs_are_noticed(void **state)
     g = read_good(EVERY);
     g->inputs.count--;
     assert_string_equal(graph_verify(g, arena), "node %5 (input): is missing from the inputs");
+    g = read_good(EVERY);
+    g->nodes.at[38]->region->nodes.at[8]->attr.i = 1;
+    assert_string_equal(graph_verify(g, arena),
+                        "node %38 (scan): in its body, node %8 (scan): was edited after it was made");
+    g = read_good(EVERY);
+    ((Graph *)g->nodes.at[38]->region)->outputs.count = 1;
+    assert_string_equal(graph_verify(g, arena), "node %38 (scan): scan: found 0 updates of carry \"done\", expected one");
+    g = read_good(EVERY);
+    g->nodes.at[38]->attr.count = dim_int(g->dims, 64);
+    assert_string_equal(graph_verify(g, arena),
+                        "node %38 (scan): scan: found f32[T, V] for each \"x_t\", expected f32[64, V]");
+    Graph *mixed = (Graph *)read_good(EVERY)->nodes.at[38]->region;
+    assert_null(graph_verify(mixed, arena));
+    make_input(mixed, STORE_param, "w", type_scalar(DT_f32));
+    assert_string_equal(graph_verify(mixed, arena),
+                        "node %10 (input): stands beside \"step\", which only the body of a scan has");
 }
 
 int main(void)
@@ -253,7 +343,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(every_form_reads_back), TEST(built_graphs_read_back), TEST(dot_escapes), TEST(errors_have_places),
-        TEST(one_error_does_not_cause_others), TEST(edited_graphs_are_noticed),
+        TEST(one_error_does_not_cause_others), TEST(depth_is_limited), TEST(edited_graphs_are_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
