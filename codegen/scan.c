@@ -1,6 +1,6 @@
-/* The rows of a scan: what is copied and zeroed before it, the loop's head, the rows of its body. The body's buffers that
- * lie in no block get their places here (Kernel.home and spare in ir/plan.h): what the loop walks along and what changes
- * roles with every iteration are cursors, everything else stands still. */
+/* The rows of a scan: what is copied and zeroed before it, the loop's head, the rows of its body. The body's buffers
+ * that lie in no block get their places here (Kernel.home and spare in ir/plan.h): what the loop walks along and what
+ * changes roles with every iteration are cursors, everything else stands still. */
 #include "codegen/table.h"
 
 #include <assert.h>

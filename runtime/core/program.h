@@ -35,12 +35,13 @@ struct RtFault {
     int64_t place, value, bound, lock;
 };
 
-/* A loop over rows of the table. In each iteration it points blocks of its own, the cursors, to what the iteration works
- * on: kernels use them like any block. Blocks BLOCK_COUNT and above are cursors. */
+/* A loop over rows of the table. In each iteration it points blocks of its own, the cursors, to what the iteration
+ * works on: kernels use them like any block. Blocks BLOCK_COUNT and above are cursors. */
 enum { RT_MAX_CURSORS = 112 };           /* alive at a time, of all loops around a step; an offset word has 7 bits */
 
-/* In iteration i of n, which is at place t = i (backwards: n - 1 - i) along the axis, the cursor points to `first` when
- * i = 0 and first >= 0, else to base[i % 2] + t * stride. Words of first and base may lie in cursors of loops around. */
+/* In iteration i of n, which is at place t = i (backwards: n - 1 - i) along the axis, the cursor points to `first`
+ * when i = 0 and first >= 0, else to base[i % 2] + t * stride. Words of first and base may lie in cursors of loops
+ * around. */
 typedef struct RtCursor {
     int64_t first, base[2];              /* offset words */
     int64_t stride;                      /* bytes */
@@ -57,8 +58,8 @@ typedef struct RtLoop {
 } RtLoop;
 
 typedef struct RtStep {
-    const RtLoop  *loop;                 /* NULL: a kernel; else the head of a loop, whose other fields but name and place
-                                            are not used */
+    const RtLoop  *loop;                 /* NULL: a kernel; else the head of a loop, whose other fields but name and
+                                            place are not used */
     RtKernel      *run;
     const int64_t *args;
     int64_t        extent;               /* units of work in all */
