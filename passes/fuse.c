@@ -1,6 +1,6 @@
 /* Cuts the graph into kernels. Needs: a verified graph whose dimensions have values. Guarantees: a plan whose
  * kernels together compute every output, each in the form that ir/plan.h describes, in an order that respects their
- * dependences. Gives up: the given graph (the plan refers to a rewritten one). */
+ * dependences; the body of a scan likewise, in a plan of its own. Gives up: the given graph (the plan refers to a rewritten one). */
 #include "passes/fuse.h"
 
 static void find_live(Fusion *f)
@@ -81,14 +81,12 @@ static UnitList order_units(Fusion *f)
     return order;
 }
 
-Plan *pass_fuse(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d)
+Plan *fuse_graph(Arena *arena, const Graph *graph)
 {
-    (void)options;
-    (void)d;
     Plan *plan = arena_new_of(arena, Plan);
     plan->arena = arena;
-    plan->graph = fuse_rewrite(arena, graph);
-    Fusion f = fusion_new(arena, plan->graph);
+    plan->graph = graph;
+    Fusion f = fusion_new(arena, graph);
     plan->buffer_of = arena_array(arena, Buffer *, f.count + 1);
     fuse_mark_stored(&f);
     fuse_contract(&f);
@@ -97,4 +95,11 @@ Plan *pass_fuse(Arena *arena, const Graph *graph, const PassOptions *options, Di
     UnitList order = order_units(&f);
     fuse_build_kernels(&f, &order, plan);
     return plan;
+}
+
+Plan *pass_fuse(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d)
+{
+    (void)options;
+    (void)d;
+    return fuse_graph(arena, fuse_rewrite(arena, graph));
 }

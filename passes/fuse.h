@@ -6,8 +6,13 @@
 
 #include "passes/passes.h"
 
-/* fuse_rewrite.c: the graph in the operators that kernels are made of. */
+/* fuse.c: the plan of a rewritten graph. */
+Plan *fuse_graph(Arena *arena, const Graph *graph);
+
+/* fuse_rewrite.c: the graph in the operators that kernels are made of; of a scan's body, also with every output a node
+ * of its own. */
 Graph *fuse_rewrite(Arena *arena, const Graph *graph);
+Graph *fuse_rewrite_body(Arena *arena, const Graph *body);
 
 /* fuse_softmax.c: p = e / spread(z), or e * spread(1 / z), with e = exp(x - spread(max(x))) and z = sum(e) over the
  * same rows. */
@@ -19,7 +24,7 @@ Softmax fuse_find_softmax(const Node *p);
 /* p * spread(z) for e; copy: the new graph's nodes by id. */
 Node   *fuse_ask_exponential(Graph *g, const Softmax *s, Node *const *copy);
 
-/* alone: a product or a scatter, which take nothing else in. */
+/* alone: a product, a scatter, or a scan with its picks, which take nothing else in. */
 typedef enum Form { FORM_map, FORM_rows, FORM_columns, FORM_alone } Form;
 
 typedef enum Role {

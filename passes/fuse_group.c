@@ -152,9 +152,10 @@ static const char *refuse_join(Join *j, const Node *anchor)
 {
     const Unit *u = j->unit;
     j->space = joint_space(j->f, u, anchor);
-    if (u->space.form == FORM_alone) return "a product or a scatter is a kernel of its own";
+    if (u->space.form == FORM_alone) return "a product, a scatter or a loop is a kernel of its own";
     if (anchor->op == OP_einsum) return "operand of a product";
     if (anchor->op == OP_scatter) return "read by a scatter";
+    if (anchor->op == OP_scan) return "argument of a loop";
     if (j->space.form == FORM_alone) return "iterates over another space";
     if (node_is_reduction(anchor) && u->reductions >= REDUCTIONS_AT_MOST) return "as many reductions as a kernel takes";
     if (starves_threads(j->f, u, &j->space, anchor)) return "too few rows to share among threads";
@@ -267,8 +268,19 @@ static bool join_any(Join *j, const UnitList *list, Node *anchor)
     return false;
 }
 
+static void place_pick(Fusion *f, Node *pick)
+{
+    Join j = {.f = f, .unit = f->unit[pick->args[0]->id], .nodes = 1};
+    j.space = j.unit->space;
+    add_anchor(&j, pick);
+}
+
 static void place_anchor(Fusion *f, Node *anchor)
 {
+    if (anchor->op == OP_pick) {
+        place_pick(f, anchor);
+        return;
+    }
     Join alone = {.f = f, .space = fuse_natural_space(f, anchor)};
     find_sources(&alone, anchor);
     Join j = {.f = f};

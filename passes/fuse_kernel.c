@@ -69,6 +69,10 @@ static void set_reduced_axes(Kernel *k, const Unit *u, const Node *reduction)
 static void set_space(Kernel *k, const Unit *u)
 {
     const Node *widest = u->anchors.at[0];
+    if (widest->op == OP_scan) {
+        set_axes(k, &(Type){.rank = 1, .dim = {widest->attr.count}}, 1, 0);
+        return;
+    }
     for (int i = 0; i < u->anchors.count; i++) {
         const Node *n = u->anchors.at[i];
         bool reduced = u->space.form == FORM_rows || u->space.form == FORM_columns;
@@ -136,13 +140,31 @@ static void set_passes(Build *b, const bool *full)
     }
 }
 
+static KernelKind kind_of(const Node *anchor)
+{
+    switch ((int)anchor->op) {
+    case OP_einsum: return KERNEL_contract;
+    case OP_scatter: return KERNEL_scatter;
+    case OP_scan: return KERNEL_scan;
+    default: return KERNEL_loop;
+    }
+}
+
+/* The outputs of a scan's kernel end with the scan. */
+static void set_body(Fusion *f, Kernel *k)
+{
+    Node *scan = k->outputs.at[0];
+    for (int i = 1; i < k->outputs.count; i++) k->outputs.at[i - 1] = k->outputs.at[i];
+    k->outputs.at[k->outputs.count - 1] = scan;
+    k->body = fuse_graph(f->arena, scan->region);
+}
+
 static Kernel *build_kernel(Fusion *f, const Unit *u)
 {
     Kernel *k = arena_new_of(f->arena, Kernel);
     Build b = {.f = f, .kernel = k};
     Walk w = {f, u, u->space, &b, build_leaf, build_inner};
-    const Node *first = u->anchors.at[0];
-    k->kind = first->op == OP_einsum ? KERNEL_contract : first->op == OP_scatter ? KERNEL_scatter : KERNEL_loop;
+    k->kind = kind_of(u->anchors.at[0]);
     for (int i = 0; i < u->anchors.count; i++) {
         vec_push(f->arena, &k->nodes, u->anchors.at[i]);
         if (f->stored[u->anchors.at[i]->id]) vec_push(f->arena, &k->outputs, u->anchors.at[i]);
@@ -155,17 +177,20 @@ static Kernel *build_kernel(Fusion *f, const Unit *u)
     const bool *full = find_full(&b, u);
     set_passes(&b, full);
     if (u->space.form == FORM_rows) fuse_keep(f, u, full, k);
+    if (k->kind == KERNEL_scan) set_body(f, k);
     k->reason = u->reason ? u->reason : "nothing else reads what it makes";
     return k;
 }
 
 /* ---- buffers ---- */
 
+/* How large a loop's own memory is shows once its body is placed. */
 static Buffer *add_buffer(Plan *p, const Node *node, const char *category)
 {
     Buffer *b = arena_new_of(p->arena, Buffer);
-    *b = (Buffer){.id = p->buffers.count, .node = node, .bytes = type_value_bytes(&node->type), .offset = -1,
-                  .first = -1, .last = -1, .category = category};
+    int64_t bytes = node->op == OP_scan ? 0 : type_value_bytes(&node->type);
+    *b = (Buffer){.id = p->buffers.count, .node = node, .bytes = bytes, .offset = -1, .first = -1, .last = -1,
+                  .category = category};
     vec_push(p->arena, &p->buffers, b);
     p->buffer_of[node->id] = b;
     return b;

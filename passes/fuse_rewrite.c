@@ -376,6 +376,15 @@ static Node *rewrite_add(Graph *g, const Node *old, Node *const *args, const int
     return graph_rebuild(g, old, args);
 }
 
+/* ---- scan ---- */
+
+static Node *rewrite_scan(Graph *g, const Node *old, Node *const *args)
+{
+    Node *scan = make_scan(g, args, old->arg_count, &old->attr, fuse_rewrite_body(g->arena, old->region));
+    graph_add_origins(g, scan, old);
+    return scan;
+}
+
 /* ---- the graph ---- */
 
 /* Counts the users of each node that reaches an output (an output is a user). 0: dead. */
@@ -407,6 +416,7 @@ static Node *rewrite_node(Graph *g, const Node *old, Node *const *args, const Gr
     case OP_scatter: return rewrite_scatter(g, old, args, graph, users);
     case OP_add: return rewrite_add(g, old, args, users);
     case OP_permute: return rewrite_permute(g, old, args, users);
+    case OP_scan: return rewrite_scan(g, old, args);
     default: return graph_rebuild(g, old, args);
     }
 }
@@ -424,9 +434,18 @@ static Node *output_node(Graph *g, const Output *output, Node *node)
     return own || fixed ? node : make_unary(g, OP_stop, node);
 }
 
-Graph *fuse_rewrite(Arena *arena, const Graph *graph)
+/* A loop gives every output of its body a place of its own. */
+static Node *body_output_node(Graph *g, Node *node)
 {
-    Graph *g = graph_like(arena, graph);
+    bool taken = node->op == OP_input || node->op == OP_reshape;
+    for (int k = 0; k < g->outputs.count; k++) taken = taken || g->outputs.at[k].node == node;
+    g->origin = node->origin_count ? node->origins[0] : NULL;
+    return taken ? body_output_node(g, make_unary(g, OP_stop, node)) : node;
+}
+
+/* The live nodes and the inputs; returns them by the ids of the old graph. */
+static Node **rewrite_nodes(Arena *arena, Graph *g, const Graph *graph)
+{
     int *users = count_users(arena, graph);
     Node **copy = arena_array(arena, Node *, graph->nodes.count + 1);
     Softmax *later = arena_array(arena, Softmax, graph->nodes.count + 1);
@@ -442,9 +461,27 @@ Graph *fuse_rewrite(Arena *arena, const Graph *graph)
         if (found.p) later[found.e->id] = found;
         many = args;
     }
+    return copy;
+}
+
+Graph *fuse_rewrite(Arena *arena, const Graph *graph)
+{
+    Graph *g = graph_like(arena, graph);
+    Node **copy = rewrite_nodes(arena, g, graph);
     for (int k = 0; k < graph->outputs.count; k++) {
         const Output *o = &graph->outputs.at[k];
         graph_output(g, o->kind, o->name, output_node(g, o, copy[o->node->id]));
+    }
+    return g;
+}
+
+Graph *fuse_rewrite_body(Arena *arena, const Graph *body)
+{
+    Graph *g = graph_like(arena, body);
+    Node **copy = rewrite_nodes(arena, g, body);
+    for (int k = 0; k < body->outputs.count; k++) {
+        const Output *o = &body->outputs.at[k];
+        graph_output(g, o->kind, o->name, body_output_node(g, copy[o->node->id]));
     }
     return g;
 }

@@ -40,7 +40,8 @@ static Space reduction_space(const Node *node)
 Space fuse_natural_space(const Fusion *f, const Node *anchor)
 {
     if (node_is_reduction(anchor)) return reduction_space(anchor);
-    bool alone = anchor->op == OP_einsum || anchor->op == OP_scatter;
+    bool loops = anchor->op == OP_scan || anchor->op == OP_pick;
+    bool alone = anchor->op == OP_einsum || anchor->op == OP_scatter || loops;
     return (Space){alone ? FORM_alone : FORM_map, f->elements[anchor->id], 1, 1};
 }
 
@@ -144,8 +145,17 @@ static bool ask(const Walk *w, Node *node, Stand stand)
     return ask_arguments(w, node, stand);
 }
 
+/* A loop reads its arguments from memory, whatever they are. */
+static bool ask_scan_arguments(const Walk *w, const Node *scan)
+{
+    for (int k = 0; k < scan->arg_count; k++)
+        if (!w->leaf(w->context, scan->args[k], STAND_other)) return false;
+    return true;
+}
+
 bool fuse_walk(const Walk *w, const Node *anchor)
 {
     w->f->stamp++;
+    if (anchor->op == OP_scan) return ask_scan_arguments(w, anchor);
     return ask_arguments(w, anchor, fuse_anchor_stand(w->f, &w->space, anchor));
 }

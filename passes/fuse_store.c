@@ -1,4 +1,4 @@
-/* Which values are stored. Products and scatters read and write memory; what leaves the graph is stored; the rest is
+/* Which values are stored. Products, scatters and loops read and write memory; what leaves the graph is stored; the rest is
  * computed where it is asked for, again in every kernel when that is cheap: activations that the backward pass needs
  * come from values that are stored anyway. Where recomputing would read more values than storing does, or cost too
  * much, the value becomes a wish: stored if kernels other than its own ask for it. */
@@ -112,22 +112,27 @@ static Node *operand_base(const Fusion *f, Node *x)
     return free_value || much_larger ? x : n;
 }
 
-static bool operands_fit(const Node *einsum, Node *a, Node *b)
+/* Into how many products the einsum is cut when its operands are read from a and b; INT64_MAX: that cannot be. */
+static int64_t product_cuts(const Node *einsum, Node *a, Node *b)
 {
     View va, vb;
     Contraction c;
-    return view_find(einsum->args[0], is_this, a, &va) && view_find(einsum->args[1], is_this, b, &vb) &&
-           contraction_find(einsum, &va, &vb, &c);
+    bool fits = view_find(einsum->args[0], is_this, a, &va) && view_find(einsum->args[1], is_this, b, &vb) &&
+                contraction_find(einsum, &va, &vb, &c);
+    return fits ? c.cuts : INT64_MAX;
 }
 
-/* Reads operands where they lie when a product can, else through a dense copy of the first, the second, or both. */
+/* Reads operands where they lie when a product can, else through a dense copy of the first, the second, or both. A copy
+ * is cheaper than many small products in place of a large one. */
 static void store_operands(Fusion *f, const Node *einsum)
 {
     Node *dense[2] = {fuse_base(einsum->args[0]), fuse_base(einsum->args[1])};
     Node *lies[2] = {operand_base(f, einsum->args[0]), operand_base(f, einsum->args[1])};
+    int64_t fewest = product_cuts(einsum, dense[0], dense[1]);
     for (int copies = 0; copies < 4; copies++) {
         Node *a = copies & 1 ? dense[0] : lies[0], *b = copies & 2 ? dense[1] : lies[1];
-        if (copies < 3 && !operands_fit(einsum, a, b)) continue;
+        int64_t cuts = product_cuts(einsum, a, b);
+        if (copies < 3 && (cuts == INT64_MAX || cuts > fewest)) continue;
         store(f, a);
         store(f, b);
         return;
@@ -179,13 +184,14 @@ static void mark_required(Fusion *f)
     for (int k = 0; k < f->count; k++) {
         const Node *n = g->nodes.at[k];
         if (!f->live[k]) continue;
-        if (n->op == OP_einsum || n->op == OP_scatter) store(f, n);
+        if (n->op == OP_einsum || n->op == OP_scatter || n->op == OP_scan || n->op == OP_pick) store(f, n);
         if (node_is_reduction(n) && f->role[k] == ROLE_inside) f->role[k] = ROLE_wish;
     }
     for (int k = 0; k < f->count; k++) {
         const Node *n = g->nodes.at[k];
         if (f->live[k] && n->op == OP_einsum) store_operands(f, n);
         if (f->live[k] && n->op == OP_scatter) store_around_scatter(f, n);
+        for (int j = 0; f->live[k] && n->op == OP_scan && j < n->arg_count; j++) store(f, fuse_base(n->args[j]));
     }
     settle_operands(f);
 }

@@ -28,7 +28,7 @@ static void find_lifetimes(Placing *w)
     for (int k = 0; k < p->graph->outputs.count; k++) {
         const Output *o = &p->graph->outputs.at[k];
         Buffer *b = p->buffer_of[o->node->id];
-        if (o->kind == OUTPUT_result || b->takes_over) b->last = end;
+        if (o->kind == OUTPUT_result || b->takes_over || plan_is_carry(p->graph, o)) b->last = end;
     }
     for (int b = 0; b < p->buffers.count; b++) {             /* a parameter's old value ends where the new one begins */
         Buffer *value = p->buffers.at[b];
@@ -62,7 +62,8 @@ static void place_inputs(Placing *w, const Layout *layout)
     for (int b = 0; b < p->buffers.count; b++) {
         Buffer *x = p->buffers.at[b];
         x->block = x->node->op == OP_input ? block_of_storage(x->node->attr.storage) : MEMORY_work;
-        if (x->block == MEMORY_work) continue;
+        if (x->block == MEMORY_bound) x->offset = 0;
+        if (x->block == MEMORY_work || x->block == MEMORY_bound) continue;
         const int64_t *offset = map_get(layout->offset, x->node->attr.text);
         assert(offset && "the layout has every parameter, state and table");
         x->offset = *offset;
@@ -75,6 +76,15 @@ static void place_inputs(Placing *w, const Layout *layout)
     }
 }
 
+static void bind_outputs(Plan *p)
+{
+    for (int k = 0; k < p->graph->outputs.count; k++) {
+        Buffer *b = p->buffer_of[p->graph->outputs.at[k].node->id];
+        b->block = MEMORY_bound;
+        b->offset = 0;
+    }
+}
+
 /* ---- chains ---- */
 
 /* Outputs of a kernel take the place of inputs that die there. */
@@ -84,7 +94,7 @@ static void take_over(Placing *w, int position)
     const Kernel *k = p->kernels.at[position];
     for (int i = 0; i < k->outputs.count && k->kind != KERNEL_copy; i++) {
         Buffer *b = p->buffer_of[k->outputs.at[i]->id];
-        for (int j = 0; j < k->inputs.count && !b->takes_over; j++) {
+        for (int j = 0; j < k->inputs.count && !b->takes_over && b->block == MEMORY_work; j++) {
             Buffer *old = p->buffer_of[k->inputs.at[j]->id];
             bool dies =
                 old->block == MEMORY_work && old->last == position && old->first < position && !w->taken[old->id];
@@ -192,6 +202,7 @@ static void categorize(Placing *w, const PassOptions *options)
         const Buffer *place = x;                             /* a new parameter counts as the parameter */
         while (x->block != MEMORY_work && place->takes_over) place = place->takes_over;
         x->category = place->node->op == OP_input ? input_category(place->node) : NULL;
+        if (x->block == MEMORY_bound) x->category = "loop";
     }
     for (int k = 0; k < p->graph->outputs.count; k++) {
         const Output *o = &p->graph->outputs.at[k];
@@ -224,22 +235,43 @@ static void prepare_buffers(Plan *p, Arena *arena)
     p->buffer_of = of;
 }
 
+static Placing placing_new(Arena *arena, const Plan *plan)
+{
+    Placing w = {.arena = arena, .p = arena_new_of(arena, Plan)};
+    *w.p = *plan;
+    w.p->arena = arena;
+    prepare_buffers(w.p, arena);
+    return w;
+}
+
+static void place_work(Placing *w)
+{
+    Plan *p = w->p;
+    find_chains(w);
+    p->lower_bound = find_lower_bound(w);
+    p->block_bytes[MEMORY_work] = plan_place(w, p->lower_bound);
+    for (int b = 0; b < p->buffers.count; b++)
+        if (p->buffers.at[b]->block == MEMORY_work) p->buffers.at[b]->offset = w->chains.at[w->chain_of[b]].offset;
+}
+
+Plan *plan_body(Arena *arena, Plan *body)
+{
+    Placing w = placing_new(arena, body);
+    find_lifetimes(&w);
+    place_inputs(&w, layout_new(arena, &body->graph, 1));
+    bind_outputs(w.p);
+    place_work(&w);
+    categorize(&w, NULL);
+    return w.p;
+}
+
 Plan *pass_plan(Arena *arena, Plan *plan, const PassOptions *options, Diagnostics *d)
 {
     (void)d;
-    Plan *p = arena_new_of(arena, Plan);
-    *p = *plan;
-    p->arena = arena;
-    prepare_buffers(p, arena);
-    Placing w = {.arena = arena, .p = p};
-    const Graph *graph = p->graph;
+    Placing w = placing_new(arena, plan);
     find_lifetimes(&w);
-    place_inputs(&w, options && options->layout ? options->layout : layout_new(arena, &graph, 1));
-    find_chains(&w);
-    p->lower_bound = find_lower_bound(&w);
-    p->block_bytes[MEMORY_work] = plan_place(&w, p->lower_bound);
-    for (int b = 0; b < p->buffers.count; b++)
-        if (p->buffers.at[b]->block == MEMORY_work) p->buffers.at[b]->offset = w.chains.at[w.chain_of[b]].offset;
+    place_inputs(&w, options && options->layout ? options->layout : layout_new(arena, &plan->graph, 1));
+    place_work(&w);
     categorize(&w, options);
-    return p;
+    return w.p;
 }

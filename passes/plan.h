@@ -1,4 +1,4 @@
-/* What the planning pass and its placement share. */
+/* What ordering, planning and placing share. */
 #ifndef PTM_PASSES_PLAN_H
 #define PTM_PASSES_PLAN_H
 
@@ -21,5 +21,12 @@ typedef struct Placing {
 
 /* plan_place.c: fills the offsets of the chains; returns the bytes they need. Stops trying at `enough`. */
 int64_t plan_place(Placing *w, int64_t enough);
+
+/* plan.c: places the body of a scan; its outputs lie in no block. */
+Plan *plan_body(Arena *arena, Plan *body);
+
+/* plan_loop.c: orders and places the bodies of the plan's scans, and gives the scans their memory. */
+void plan_loops(Arena *arena, Plan *p, Diagnostics *d);
+bool plan_is_carry(const Graph *graph, const Output *o);     /* in the body of a scan: a carry's new value */
 
 #endif

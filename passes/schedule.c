@@ -1,7 +1,8 @@
-/* Orders the kernels for the least memory. Needs: a plan from `fuse`. Guarantees: new values of parameters and
- * states reach their places, written there by the kernel that makes them when every other reader of the old value
- * can come earlier, else by a copy; of several topological orders the one with the lowest peak of work bytes. */
-#include "passes/passes.h"
+/* Orders the kernels for the least memory. Needs: a plan from `fuse`. Guarantees: bodies of scans are ordered and
+ * placed; new values of parameters and states reach their places, written there by the kernel that makes them when
+ * every other reader of the old value can come earlier, else by a copy (carries: else beside the old value); of several
+ * topological orders the one with the lowest peak of work bytes. */
+#include "passes/plan.h"
 
 #include <assert.h>
 #include <string.h>
@@ -155,6 +156,7 @@ static void place_updates(Schedule *s)
         Buffer *from = buffer_at(s, o->node), *to = buffer_at(s, place);
         if (from == to) continue;
         if (can_write_in_place(s, from, to)) write_in_place(s, from, to);
+        else if (plan_is_carry(g, o)) s->pinned[from->id] = true;
         else write_by_copy(s, o->node, place);
     }
 }
@@ -234,10 +236,17 @@ static int64_t freed_bytes(const List *l, const Kernel *k)
     return n;
 }
 
+/* The memory of a loop is free again behind it. */
+static int64_t passing_bytes(const Schedule *s, const Kernel *k)
+{
+    return k->kind == KERNEL_scan ? buffer_at(s, k->outputs.at[k->outputs.count - 1])->bytes : 0;
+}
+
 static void make_ready(List *l, int kernel)
 {
     const Kernel *k = l->s->p->kernels.at[kernel];
-    int64_t growth = l->rule == RULE_given ? 0 : written_bytes(l->s, k) - freed_bytes(l, k);
+    int64_t growth =
+        l->rule == RULE_given ? 0 : written_bytes(l->s, k) - freed_bytes(l, k) - passing_bytes(l->s, k);
     l->is_ready[kernel] = true;
     heap_push(l, (Ready){l->rule == RULE_eager ? growth >= 0 : growth, kernel});
 }
@@ -266,7 +275,7 @@ static void run_kernel(List *l, int kernel)
     const Kernel *k = s->p->kernels.at[kernel];
     int64_t written = written_bytes(s, k), freed = freed_bytes(l, k), taken = taken_bytes(l, k);
     if (l->live + written - taken > l->peak) l->peak = l->live + written - taken;
-    l->live += written - freed;
+    l->live += written - freed - passing_bytes(s, k);
     l->area += (double)l->live;
     l->done[kernel] = true;
     l->order[l->count++] = kernel;
@@ -346,8 +355,8 @@ static void reorder(Plan *p, const List *l)
 Plan *pass_schedule(Arena *arena, Plan *plan, const PassOptions *options, Diagnostics *d)
 {
     (void)options;
-    (void)d;
     Plan *p = copy_plan(arena, plan);
+    plan_loops(arena, p, d);
     Schedule s = schedule_new(arena, p);
     find_readers(&s);
     find_dependences(&s);

@@ -12,11 +12,12 @@
 
 typedef struct Memory {
     char *block[MEMORY_COUNT];
+    char **bound;                        /* in the body of a scan: the places of its inputs and outputs, by buffer */
 } Memory;
 
 static inline Memory memory_new(Arena *arena, const Plan *p)
 {
-    Memory m;
+    Memory m = {0};
     for (int b = 0; b < MEMORY_COUNT; b++) {
         m.block[b] = arena_alloc(arena, (size_t)p->block_bytes[b] + 64);
         memset(m.block[b], 0xEE, (size_t)p->block_bytes[b]);             /* what nobody wrote is no plausible number */
@@ -27,6 +28,7 @@ static inline Memory memory_new(Arena *arena, const Plan *p)
 static inline char *bytes_of(const Memory *m, const Plan *p, const Node *n)
 {
     const Buffer *b = p->buffer_of[n->id];
+    if (b->block == MEMORY_bound) return m->bound[b->id];
     return m->block[b->block] + b->offset;
 }
 
@@ -68,8 +70,104 @@ static inline void check_aligned(const Plan *p, const Kernel *k, Tensor *const *
     }
 }
 
+static inline void run_kernels(const Memory *m, const Plan *p, Arena *arena);
+
+/* ---- loops ---- */
+
+typedef struct LoopRun {
+    const Memory *m;                     /* around the loop */
+    const Plan   *p;
+    const Kernel *k;
+    const Node   *scan;
+    Memory        inner;
+    int64_t       n;
+} LoopRun;
+
+static inline char *argument_of(const LoopRun *l, const Node *input)
+{
+    return bytes_of(l->m, l->p, l->scan->args[scan_argument(l->scan, input)]);
+}
+
+static inline char *home_of(const LoopRun *l, int result)
+{
+    const Node *pick = kernel_pick(l->k, result);
+    return pick ? bytes_of(l->m, l->p, pick) : l->inner.block[MEMORY_work] + l->k->home[result];
+}
+
+static inline bool copies_back(const LoopRun *l, int carry)
+{
+    return l->scan->attr.axis && !kernel_carry_in_place(l->k, carry);
+}
+
+/* Where iteration i writes a carry. */
+static inline char *carry_place(const LoopRun *l, int carry, int64_t i)
+{
+    if (kernel_carry_in_place(l->k, carry)) return home_of(l, carry);
+    bool at_home = !l->scan->attr.axis && (l->n - 1 - i) % 2 == 0;
+    return at_home ? home_of(l, carry) : l->inner.block[MEMORY_work] + l->k->spare[carry];
+}
+
+static inline char **bound_at(const LoopRun *l, const Node *inner) { return &l->inner.bound[l->k->body->buffer_of[inner->id]->id]; }
+
+static inline void bind_iteration(const LoopRun *l, int64_t i, int64_t t)
+{
+    const Graph *body = l->k->body->graph;
+    for (int j = 0; j < body->inputs.count; j++) {
+        const Node *input = body->inputs.at[j];
+        if (input->attr.storage == STORE_ambient) memcpy(bytes_of(&l->inner, l->k->body, input), &t, sizeof t);
+        else *bound_at(l, input) = argument_of(l, input);
+        if (input->attr.storage == STORE_each) *bound_at(l, input) += t * type_value_bytes(&input->type);
+    }
+    for (int j = 0; j < scan_result_count(l->scan); j++) {
+        const Node *carry = scan_carry(l->scan, j), *value = scan_output(l->scan, j)->node;
+        if (!carry) {
+            bool picked = kernel_pick(l->k, j) != NULL;
+            *bound_at(l, value) = home_of(l, j) + (picked ? t * type_value_bytes(&value->type) : 0);
+            continue;
+        }
+        bool starts_home = kernel_carry_in_place(l->k, j) || copies_back(l, j);
+        if (starts_home) *bound_at(l, carry) = home_of(l, j);
+        else if (i > 0) *bound_at(l, carry) = carry_place(l, j, i - 1);
+        *bound_at(l, value) = carry_place(l, j, i);
+    }
+}
+
+static inline void begin_loop(const LoopRun *l)
+{
+    for (int j = 0; j < scan_result_count(l->scan); j++) {
+        const Node *carry = scan_carry(l->scan, j), *pick = kernel_pick(l->k, j);
+        if (carry && (l->n == 0 || kernel_carry_in_place(l->k, j) || copies_back(l, j)))
+            memmove(home_of(l, j), argument_of(l, carry), (size_t)type_value_bytes(&carry->type));
+        if (!carry && pick && l->scan->attr.axis) memset(home_of(l, j), 0, (size_t)type_value_bytes(&pick->type));
+    }
+}
+
+static inline void run_loop(const Memory *m, const Plan *p, const Kernel *k, Arena *arena)
+{
+    const Node *scan = k->outputs.at[k->outputs.count - 1];
+    LoopRun l = {.m = m, .p = p, .k = k, .scan = scan, .n = dim_value(scan->attr.count)};
+    l.inner.block[MEMORY_work] = bytes_of(m, p, scan);
+    l.inner.bound = arena_array(arena, char *, k->body->buffers.count + 1);
+    memset(l.inner.block[MEMORY_work], 0xEE, (size_t)p->buffer_of[scan->id]->bytes);
+    begin_loop(&l);
+    for (int64_t i = 0; i < l.n; i++) {
+        int until = scan->attr.axis;
+        if (until && *home_of(&l, until - 1)) break;
+        memset(l.inner.block[MEMORY_work], 0xEE, (size_t)k->body->block_bytes[MEMORY_work]);
+        bind_iteration(&l, i, scan->attr.i ? l.n - 1 - i : i);
+        run_kernels(&l.inner, k->body, arena);
+        for (int j = 0; j < scan_carry_count(scan); j++)
+            if (copies_back(&l, j))
+                memcpy(home_of(&l, j), carry_place(&l, j, i), (size_t)type_value_bytes(&scan_carry(scan, j)->type));
+    }
+}
+
 static inline void run_kernel(const Memory *m, const Plan *p, const Kernel *k, Tensor **value, Arena *arena)
 {
+    if (k->kind == KERNEL_scan) {
+        run_loop(m, p, k, arena);
+        return;
+    }
     if (k->kind == KERNEL_copy) {
         memcpy(bytes_of(m, p, k->outputs.at[0]), bytes_of(m, p, k->inputs.at[0]),
                (size_t)type_value_bytes(&k->inputs.at[0]->type));
@@ -86,6 +184,12 @@ static inline void run_kernel(const Memory *m, const Plan *p, const Kernel *k, T
     check_aligned(p, k, value, arena);
     for (int i = 0; i < k->outputs.count; i++)
         tensor_to_bytes(value[k->outputs.at[i]->id], bytes_of(m, p, k->outputs.at[i]));
+}
+
+static inline void run_kernels(const Memory *m, const Plan *p, Arena *arena)
+{
+    Tensor **value = arena_array(arena, Tensor *, p->graph->nodes.count + 1);
+    for (int k = 0; k < p->kernels.count; k++) run_kernel(m, p, p->kernels.at[k], value, arena);
 }
 
 static inline Tensor *some_values(Arena *arena, const Node *input, int salt)
@@ -126,8 +230,7 @@ static inline void compare_with_graph(Arena *arena, const Plan *p, const Graph *
     }
     const char *why = graph_eval(g, inputs, wanted, arena);
     assert_null(why);
-    Tensor **value = arena_array(arena, Tensor *, p->graph->nodes.count + 1);
-    for (int k = 0; k < p->kernels.count; k++) run_kernel(&m, p, p->kernels.at[k], value, arena);
+    run_kernels(&m, p, arena);
     for (int k = 0; k < g->outputs.count; k++) {
         const Output *o = &p->graph->outputs.at[k];
         const Node *place = o->kind == OUTPUT_update ? graph_find_input(p->graph, o->name) : o->node;
