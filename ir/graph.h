@@ -71,8 +71,8 @@ typedef struct Attr {
     int64_t     step[MAX_RANK];          /* slice: signed step, never 0; window: step[0] */
     const char *text;                    /* einsum: "bhtd,bhsd->bhts"; input: its name; uniform, integers: the key */
     double      f;                       /* const: the value of a float */
-    int64_t     i;                       /* const: the value of a whole number or bool; scatter: 0 set, 1 add; scan: 1 from
-                                            the last element to the first; pick: which result */
+    int64_t     i;                       /* const: the value of a whole number or bool; scatter: 0 set, 1 add; scan: 1
+                                            from the last element to the first; pick: which result */
     int         storage;                 /* input: a Storage */
     const Dim  *count;                   /* scan: iterations */
 } Attr;
@@ -128,27 +128,27 @@ bool   graph_input_stays(const Node *node);
 Node *graph_node(Graph *g, Op op, Node *const *args, int arg_count, const Attr *attr, const Type *type,
                  const char **why);
 
-/* Scan: a loop over `count` elements, one node. Its body is a graph: the inputs of storage each, carry and outer belong, in
- * order, to the scan's arguments; besides there may be the ambient "index". No other storage stands in a body: seed,
- * step, parameters come in as outer. For every carry there is an update of its name (the new value, of its type); the
- * results of the body are emitted, one element of the stacked value in each iteration, at the place t whatever the
- * direction. attr.axis: 0, or 1 + the number of a bool scalar among the carries: once it is true no further iteration
- * begins, and what was not emitted is zero (`until`); such a scan has no gradient.
- * The value of the scan itself is a placeholder (i64: the iterations made; nothing may read it but `pick`). Its results
- * are picks: pick k is the final value of carry k (in the order of the inputs), and after those the stacked results,
- * [count, ..], in the order of the body's outputs. Two scans are equal only when their bodies are one graph.
- * Draws in a body take the index as one more argument: iteration t draws numbers t*n .. t*n + n - 1 of the key's stream,
- * so that the same draw outside, with an axis of `count` before the others, gives the same numbers. */
+/* Scan: a loop over `count` elements, one node. Its body is a graph: the inputs of storage each, carry and outer
+ * belong, in order, to the scan's arguments; besides there may be the ambient "index". No other storage stands in a
+ * body: seed, step, parameters come in as outer. For every carry there is an update of its name (the new value, of
+ * its type); the results of the body are emitted, one element of the stacked value in each iteration, at the place t
+ * whatever the direction. attr.axis: 0, or 1 + the number of a bool scalar among the carries: once it is true no
+ * further iteration begins, and what was not emitted is zero (`until`); such a scan has no gradient.
+ * The value of the scan itself is a placeholder (i64: the iterations made; nothing may read it but `pick`). Its
+ * results are picks: pick k is the final value of carry k (in the order of the inputs), and after those the stacked
+ * results, [count, ..], in the order of the body's outputs. Two scans are equal only when their bodies are one graph.
+ * Draws in a body take the index as one more argument: iteration t draws numbers t*n .. t*n + n - 1 of the key's
+ * stream, so that the same draw outside, with an axis of `count` before the others, gives the same numbers. */
 Node *graph_scan(Graph *g, Node *const *args, int arg_count, const Attr *attr, const Graph *region, const char **why);
 Node *make_scan(Graph *g, Node *const *args, int arg_count, const Attr *attr, const Graph *region);
 Node *make_pick(Graph *g, Node *scan, int k);
 const Node   *scan_input(const Node *scan, int k);           /* the body's input for argument k */
 int           scan_carry_count(const Node *scan);
-int           scan_result_count(const Node *scan);           /* carries and stacked results: how many picks there can be */
+int           scan_result_count(const Node *scan);           /* carries and stacked results: as many picks there are */
 const Node   *scan_carry(const Node *scan, int k);           /* the body's input of carry k */
 const Output *scan_output(const Node *scan, int k);          /* the body's output that pick k is made of: an update or a
                                                                 result */
-int           scan_argument(const Node *scan, const Node *input);    /* the argument of an input of its body; -1: index */
+int           scan_argument(const Node *scan, const Node *input);    /* of an input of its body; -1: index */
 
 /* Builders for passes: the same, but a violation is our bug: they print the node and abort. */
 Node *make_input(Graph *g, Storage storage, const char *name, Type type);
@@ -190,8 +190,8 @@ int         op_arity(Op op);                                             /* -1: 
 bool        op_is_element(Op op);
 bool        op_is_movement(Op op);  /* reshape permute expand slice pad concat window */
 
-/* Checks every invariant (types, ids, argument order, unique inputs, outputs in the graph). Returns NULL or the
- * reason. */
+/* Checks every invariant (types, ids, argument order, unique inputs, outputs in the graph), also of the bodies of
+ * scans. A graph with inputs of storage each, carry or outer is checked as a body. Returns NULL or the reason. */
 const char *graph_verify(const Graph *g, Arena *arena);
 
 /* Text: prints and reads back identically, origins included.

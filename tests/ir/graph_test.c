@@ -274,6 +274,12 @@ static void makers_and_draws(void **state)
     REFUSED(OP_uniform, key, &whole, "uniform: found i32[B], expected a float type", seed, step);
     REFUSED(OP_uniform, key, &shape, "uniform: found i32 as step, expected i64", seed, low);
     REFUSED(OP_uniform, NONE, &shape, "uniform: expected a key", seed, step);
+    assert_non_null(graph_node(g, OP_uniform, (Node *[]){seed, step, wide}, 3, &key, &shape, &why));
+    assert_non_null(graph_node(g, OP_integers, (Node *[]){seed, step, low, low, wide}, 5, &key, &whole, &why));
+    REFUSED(OP_uniform, key, &shape, "uniform: found i32 as index, expected i64", seed, step, low);
+    REFUSED(OP_integers, key, &whole, "integers: found i32 as index, expected i64", seed, step, low, low, low);
+    REFUSED(OP_uniform, key, &shape, "uniform: found 1 arguments, expected 2, or 3 with an index", seed);
+    REFUSED(OP_integers, key, &whole, "integers: found 2 arguments, expected 4, or 5 with an index", seed, step);
     refused(OP_iota, NULL, 0, NONE, &truth, "iota: found bool[B], expected numbers");
     refused(OP_iota, NULL, 0, (Attr){.axis = 1}, &whole, "iota: found axis 1, expected an axis of i32[B]");
     refused(OP_const, NULL, 0, (Attr){.i = 256}, &byte, "const: found 256, expected a value of u8");
@@ -281,6 +287,134 @@ static void makers_and_draws(void **state)
     refused(OP_input, NULL, 0, (Attr){.text = "seed"}, &shape,
             "input: found \"seed\" as data f32[B, T], but it is already ambient i64");
     refused(OP_input, NULL, 0, NONE, &shape, "input: expected a name");
+}
+
+static Node *bound(Graph *body, Storage storage, const char *name, DType dtype, const char *shape)
+{
+    return make_input(body, storage, name, type(dtype, shape));
+}
+
+/* h' = h + x_t * w, emitted; and a flag that ends the loop. */
+static Graph *running_sum(void)
+{
+    Graph *body = graph_new(arena, dims, "body");
+    Node *x = bound(body, STORE_each, "x_t", DT_f32, "B"), *h = bound(body, STORE_carry, "h", DT_f32, "B");
+    Node *over = bound(body, STORE_carry, "over", DT_bool, ""), *w = bound(body, STORE_outer, "w", DT_f32, "B");
+    Node *index = bound(body, STORE_ambient, "index", DT_i64, "");
+    Node *next = make_binary(body, OP_add, h, make_binary(body, OP_mul, x, w));
+    graph_output(body, OUTPUT_result, "0", next);
+    graph_output(body, OUTPUT_update, "h", next);
+    graph_output(body, OUTPUT_result, "place", index);
+    graph_output(body, OUTPUT_update, "over", over);
+    return body;
+}
+
+static void refused_scan(Node *const *args, int count, Attr attr, const Graph *body, const char *wanted)
+{
+    const char *why = NULL;
+    assert_null(graph_scan(g, args, count, &attr, body, &why));
+    assert_non_null(why);
+    assert_string_equal(why, wanted);
+}
+
+static void scans_and_picks(void **state)
+{
+    (void)state;
+    Node *xs = input("xs", DT_f32, "T, B"), *h = input("h", DT_f32, "B"), *over = make_whole(g, DT_bool, 0);
+    Node *args[] = {xs, h, over, h};
+    Graph *body = running_sum();
+    Attr attr = {.axis = 2, .i = 1, .count = dim_symbol(dims, "T", -1)};
+    Node *scan = make_scan(g, args, 4, &attr, body);
+    expect_type(scan, "i64");
+    assert_ptr_equal(scan->region, body);
+    assert_int_equal(scan_carry_count(scan), 2);
+    assert_int_equal(scan_result_count(scan), 4);
+    for (int k = 0; k < 4; k++) assert_ptr_equal(scan_input(scan, k), body->inputs.at[k]);
+    for (int k = 0; k < 4; k++) assert_int_equal(scan_argument(scan, body->inputs.at[k]), k);
+    assert_int_equal(scan_argument(scan, body->inputs.at[4]), -1);
+    assert_ptr_equal(scan_carry(scan, 0), body->inputs.at[1]);
+    assert_ptr_equal(scan_carry(scan, 1), body->inputs.at[2]);
+    assert_null(scan_carry(scan, 2));
+    static const int OUTPUTS[] = {1, 3, 0, 2};
+    static const char *const TYPES[] = {"f32[B]", "bool", "f32[T, B]", "i64[T]"};
+    for (int k = 0; k < 4; k++) {
+        assert_ptr_equal(scan_output(scan, k), &body->outputs.at[OUTPUTS[k]]);
+        expect_type(make_pick(g, scan, k), TYPES[k]);
+    }
+    assert_null(scan_output(scan, 4));
+    REFUSED(OP_pick, (Attr){.i = 4}, NULL, "pick: found result 4, expected one of 4", scan);
+    REFUSED(OP_pick, (Attr){.i = -1}, NULL, "pick: found result -1, expected one of 4", scan);
+    REFUSED(OP_pick, NONE, NULL, "pick: found input, expected a scan", xs);
+    REFUSED(OP_stop, NONE, NULL, "stop: found a scan as argument 0, expected one of its picks", scan);
+    refused(OP_scan, args, 4, attr, NULL, "scan: expected a body");
+}
+
+/* Two scans are one when their bodies are; a copy in another graph keeps the body. */
+static void equal_scans_are_one(void **state)
+{
+    (void)state;
+    Node *xs = input("xs", DT_f32, "T, B"), *h = input("h", DT_f32, "B"), *over = make_whole(g, DT_bool, 0);
+    Node *args[] = {xs, h, over, h};
+    Graph *body = running_sum();
+    Attr attr = {.count = dim_symbol(dims, "T", -1), .text = "noise"};
+    Node *scan = make_scan(g, args, 4, &attr, body);
+    assert_ptr_equal(make_scan(g, args, 4, &attr, body), scan);
+    assert_ptr_not_equal(make_scan(g, args, 4, &attr, running_sum()), scan);
+    assert_null(graph_verify(g, arena));
+    Graph *copy = graph_new(arena, dims, "copy");
+    Node *copies[4];
+    for (int k = 0; k < 4; k++) copies[k] = graph_rebuild(copy, args[k], NULL);
+    Node *second = graph_rebuild(copy, scan, copies);
+    assert_ptr_equal(second->region, body);
+    expect_type(graph_rebuild(copy, make_pick(g, scan, 2), &second), "f32[T, B]");
+    assert_null(graph_verify(copy, arena));
+}
+
+static void wrong_scans_are_refused(void **state)
+{
+    (void)state;
+    Node *xs = input("xs", DT_f32, "T, B"), *h = input("h", DT_f32, "B"), *over = make_whole(g, DT_bool, 0);
+    Node *good[] = {xs, h, over, h}, *crossed[] = {xs, xs, over, h}, *flat[] = {h, h, over, h};
+    Attr attr = {.count = dim_symbol(dims, "T", -1)}, other = {.count = dim_int(dims, 7)};
+    Attr far = attr, until = attr, sideways = attr, less = {.count = dim_int(dims, -1)};
+    far.axis = 3, until.axis = 1, sideways.i = 2;
+    Graph *body = running_sum();
+    refused_scan(good, 3, attr, body, "scan: found no argument for \"w\"");
+    refused_scan((Node *[]){xs, h, over, h, h}, 5, attr, body, "scan: found 5 arguments, expected 4 as its body has");
+    refused_scan(crossed, 4, attr, body, "scan: found f32[T, B] for carry \"h\", expected f32[B]");
+    refused_scan(flat, 4, attr, body, "scan: found f32[B] for each \"x_t\", expected f32[T, B]");
+    refused_scan(good, 4, other, body, "scan: found f32[T, B] for each \"x_t\", expected f32[7, B]");
+    refused_scan(good, 4, NONE, body, "scan: expected how many iterations");
+    refused_scan(good, 4, less, body, "scan: found a negative number of iterations");
+    refused_scan(good, 4, sideways, body, "scan: found direction 2, expected 0 or 1 for backwards");
+    refused_scan(good, 4, until, body, "scan: found carry \"h\" : f32[B] as what ends it, expected bool");
+    refused_scan(good, 4, far, body, "scan: found axis 3, expected 0 or 1 + the number of a carry");
+    graph_output(body, OUTPUT_update, "h", body->inputs.at[2]);
+    refused_scan(good, 4, attr, body, "scan: found bool as the new value of carry \"h\", expected f32[B]");
+    body = running_sum();
+    graph_output(body, OUTPUT_update, "w", body->inputs.at[3]);
+    refused_scan(good, 4, attr, body, "scan: found an update of \"w\", which its body does not carry");
+    body = running_sum();
+    body->outputs.count--;
+    refused_scan(good, 4, attr, body, "scan: found 0 updates of carry \"over\", expected one");
+    Node *deep = bound(body, STORE_outer, "deep", DT_f32, "1, 1, 1, 1, 1, 1, 1, 1");
+    graph_output(body, OUTPUT_result, "deep", deep);
+    Node *more[] = {xs, h, over, h, input("deep", DT_f32, "1, 1, 1, 1, 1, 1, 1, 1")};
+    refused_scan(more, 5, attr, body,
+                 "scan: found f32[1, 1, 1, 1, 1, 1, 1, 1] for each iteration, expected at most 7 axes");
+    body = running_sum();
+    bound(body, STORE_ambient, "seed", DT_i64, "");
+    refused_scan(good, 4, attr, body, "scan: found ambient \"seed\" : i64 in its body, expected \"index\" : i64 only");
+    body = running_sum();
+    bound(body, STORE_param, "p", DT_f32, "");
+    refused_scan(good, 4, attr, body, "scan: found param \"p\" in its body, expected each, carry or outer");
+    body = running_sum();
+    Node *none = make_scan(body, NULL, 0, &other, graph_new(arena, dims, "nothing"));
+    graph_output(body, OUTPUT_result, "count", none);
+    refused_scan(good, 4, attr, body,
+                 "scan: found a scan as output \"count\" of its body, expected one of its picks");
+    refused_scan(NULL, 0, other, graph_new(arena, dims_new(arena), "elsewhere"),
+                 "scan: found a body over other dimensions");
 }
 
 static void equal_nodes_are_one(void **state)
@@ -400,6 +534,9 @@ int main(void)
         TEST(concats_and_windows),
         TEST(indexing),
         TEST(makers_and_draws),
+        TEST(scans_and_picks),
+        TEST(equal_scans_are_one),
+        TEST(wrong_scans_are_refused),
         TEST(equal_nodes_are_one),
         TEST(merged_nodes_keep_their_origins),
         TEST(constants_are_rounded),

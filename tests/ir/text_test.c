@@ -326,7 +326,8 @@ static void edited_graphs_are_noticed(void **state)
                         "node %38 (scan): in its body, node %8 (scan): was edited after it was made");
     g = read_good(EVERY);
     ((Graph *)g->nodes.at[38]->region)->outputs.count = 1;
-    assert_string_equal(graph_verify(g, arena), "node %38 (scan): scan: found 0 updates of carry \"done\", expected one");
+    assert_string_equal(graph_verify(g, arena),
+                        "node %38 (scan): scan: found 0 updates of carry \"done\", expected one");
     g = read_good(EVERY);
     g->nodes.at[38]->attr.count = dim_int(g->dims, 64);
     assert_string_equal(graph_verify(g, arena),
