@@ -41,12 +41,12 @@ struct Pool {
     char   *scratch;
     Worker  worker[RT_MAX_THREADS];
 
-    /* The published work; written by the caller only while no worker is busy. step NULL: leave. */
+    /* The published work, in the one line that waiting workers look at; written by the caller only while no worker is
+     * busy. step NULL: leave. */
+    _Alignas(CACHE_LINE) atomic_uint generation;     /* counts published steps */
     const RtStep *step;
     char *const  *block;
     RtFault      *fault;
-
-    _Alignas(CACHE_LINE) atomic_uint generation;     /* counts published steps */
     _Alignas(CACHE_LINE) atomic_int busy;            /* workers that have not reported */
     _Alignas(CACHE_LINE) atomic_int sleepers;        /* workers asleep on `work`, or about to be */
     atomic_bool     caller_sleeps;
@@ -121,10 +121,10 @@ static void wait_for_work(Pool *pool, unsigned old)
 
 static void publish(Pool *pool, const RtStep *step, char *const *block, RtFault *fault)
 {
+    atomic_store_explicit(&pool->busy, pool->threads - 1, memory_order_relaxed);
     pool->step = step;
     pool->block = block;
     pool->fault = fault;
-    atomic_store(&pool->busy, pool->threads - 1);
     atomic_fetch_add(&pool->generation, 1);
     if (atomic_load(&pool->sleepers) == 0) return;
     pthread_mutex_lock(&pool->lock);
