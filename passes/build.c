@@ -96,16 +96,20 @@ Node *build_dilate(Graph *g, Node *x, int axis, int64_t gap)
     return build_part(g, make_reshape(g, padded, flat), axis, zero(g), length);
 }
 
+void build_at(Graph *g, const Node *node) { g->origin = node->origin_count ? node->origins[0] : NULL; }
+
 Graph *graph_like(Arena *arena, const Graph *graph) { return graph_new(arena, graph->dims, graph->name); }
+
+Node *graph_copy_node(Graph *to, const Node *node, Node *const *copy)
+{
+    Node **args = arena_array(to->arena, Node *, node->arg_count + 1);
+    for (int k = 0; k < node->arg_count; k++) args[k] = copy[node->args[k]->id];
+    return graph_rebuild(to, node, args);
+}
 
 Node **graph_copy_nodes(Graph *to, const Graph *from)
 {
     Node **copy = arena_array(to->arena, Node *, from->nodes.count + 1);
-    for (int k = 0; k < from->nodes.count; k++) {
-        const Node *node = from->nodes.at[k];
-        Node **args = arena_array(to->arena, Node *, node->arg_count + 1);
-        for (int j = 0; j < node->arg_count; j++) args[j] = copy[node->args[j]->id];
-        copy[k] = graph_rebuild(to, node, args);
-    }
+    for (int k = 0; k < from->nodes.count; k++) copy[k] = graph_copy_node(to, from->nodes.at[k], copy);
     return copy;
 }

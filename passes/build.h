@@ -22,8 +22,13 @@ Node *build_part(Graph *g, Node *x, int axis, const Dim *start, const Dim *lengt
 /* x placed at `before` along one axis among zeros, `length` in all. */
 Node *build_place(Graph *g, Node *x, int axis, const Dim *before, const Dim *length);
 
+/* New nodes stand where `node` does. */
+void build_at(Graph *g, const Node *node);
+
 /* New graph with the same dims and name. */
 Graph *graph_like(Arena *arena, const Graph *graph);
+/* The node of another graph, its arguments replaced by their copies, which are given by id. */
+Node  *graph_copy_node(Graph *to, const Node *node, Node *const *copy);
 /* Copies every node of `from` into `to`; returns the copies by id. */
 Node **graph_copy_nodes(Graph *to, const Graph *from);
 

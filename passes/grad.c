@@ -4,6 +4,7 @@
  * forward node.
  * Needs: the loss is a scalar float result. Guarantees: all outputs as before, and a result "d <parameter>" of the
  * parameter's type for every trained parameter that the graph reads; zero where the loss does not depend on it. */
+#include "passes/grad.h"
 #include "passes/grad_rules.h"
 #include "passes/passes.h"
 
@@ -78,41 +79,52 @@ Node *grad_none(Graph *g, Node *node, Node *d, int k)
     return NULL;
 }
 
-/* Float nodes that depend on a trained parameter, by id. */
-static bool *find_active(Arena *arena, const Graph *g, Node *const *trained, int trained_count)
+Grad *grad_begin(Graph *g, const Flow *flow, Diagnostics *d)
 {
-    bool *active = arena_array(arena, bool, g->nodes.count + 1);
-    for (int k = 0; k < trained_count; k++)
-        if (trained[k]) active[trained[k]->id] = true;
-    for (int k = 0; k < g->nodes.count; k++) {
-        const Node *node = g->nodes.at[k];
-        if (!dtype_is_float(node->type.dtype) || node->op == OP_stop) continue;
-        for (int j = 0; j < node->arg_count; j++) active[k] = active[k] || active[node->args[j]->id];
+    const Graph *source = flow->graph;
+    Grad *grad = arena_new_of(g->arena, Grad);
+    *grad = (Grad){.g = g, .flow = flow, .d = d};
+    grad->copy = arena_array(g->arena, Node *, source->nodes.count + 1);
+    grad->gradient = arena_array(g->arena, Node *, source->nodes.count + 1);
+    grad->scan = arena_array(g->arena, ScanGrad *, source->nodes.count + 1);
+    for (int k = 0; k < source->nodes.count; k++) {
+        const Node *node = source->nodes.at[k];
+        if (node->op == OP_scan && flow->wanted[k]) grad->scan[k] = scan_grad_begin(grad, node);
+        grad->copy[k] = grad->scan[k] ? grad->scan[k]->forward : graph_copy_node(g, node, grad->copy);
     }
-    return active;
+    return grad;
 }
 
-/* New nodes stand where `node` does. */
-static void set_place(Graph *g, const Node *node) { g->origin = node->origin_count ? node->origins[0] : NULL; }
-
-/* Gradients of all active nodes that the loss depends on, by id. */
-static Node **propagate(Graph *g, Node *loss, const bool *active)
+void grad_add(Grad *grad, const Node *to, Node *part)
 {
-    int forward = g->nodes.count;
-    Node **gradient = arena_array(g->arena, Node *, forward);
-    set_place(g, loss);
-    if (active[loss->id]) gradient[loss->id] = make_full(g, loss->type, 1.0);
-    for (int k = (int)loss->id; k >= 0; k--) {
-        Node *node = g->nodes.at[k];
-        if (!gradient[k]) continue;
-        set_place(g, node);
-        for (int j = 0; j < node->arg_count; j++) {
-            int to = (int)node->args[j]->id;
-            Node *part = active[to] ? gradient_of_argument(g, node, gradient[k], j) : NULL;
-            if (part) gradient[to] = gradient[to] ? make_binary(g, OP_add, gradient[to], part) : part;
-        }
+    Node **sum = &grad->gradient[to->id];
+    if (grad->flow->active[to->id]) *sum = *sum ? make_binary(grad->g, OP_add, *sum, part) : part;
+}
+
+static void send_to_arguments(Grad *grad, const Node *node, Node *d)
+{
+    for (int k = 0; k < node->arg_count; k++) {
+        if (!grad->flow->active[node->args[k]->id]) continue;
+        Node *part = gradient_of_argument(grad->g, grad->copy[node->id], d, k);
+        if (part) grad_add(grad, node->args[k], part);
     }
-    return gradient;
+}
+
+void grad_finish(Grad *grad)
+{
+    for (int k = grad->flow->graph->nodes.count - 1; k >= 0; k--) {
+        const Node *node = grad->flow->graph->nodes.at[k];
+        Node *d = grad->gradient[k];
+        if (!d && !grad->scan[k]) continue;
+        build_at(grad->g, node);
+        ScanGrad *scan = grad->scan[node->op == OP_pick ? node->args[0]->id : node->id];
+        if (node->op == OP_scan)
+            scan_grad_finish(grad, scan);
+        else if (node->op != OP_pick)
+            send_to_arguments(grad, node, d);
+        else if (scan)
+            scan->gradient[node->attr.i] = d;
+    }
 }
 
 static const Output *find_result(const Graph *g, const char *name)
@@ -140,22 +152,28 @@ static bool check_loss(const Graph *graph, const char *name, Diagnostics *d)
 Graph *pass_grad(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d)
 {
     if (!check_loss(graph, options->loss, d)) return NULL;
-    Graph *g = graph_like(arena, graph);
-    Node **copy = graph_copy_nodes(g, graph);
+    int errors = diag_error_count(d);
+    const Node *loss = find_result(graph, options->loss)->node;
     Node **trained = arena_array(arena, Node *, options->trained_count + 1);
-    for (int k = 0; k < options->trained_count; k++) trained[k] = graph_find_input(g, options->trained[k]);
-    bool *active = find_active(arena, g, trained, options->trained_count);
-    Node **gradient = propagate(g, copy[find_result(graph, options->loss)->node->id], active);
+    for (int k = 0; k < options->trained_count; k++) trained[k] = graph_find_input(graph, options->trained[k]);
+    Graph *g = graph_like(arena, graph);
+    const Flow *flow = flow_find(arena, graph, trained, options->trained_count, loss);
+    Grad *grad = grad_begin(g, flow, d);
+    if (diag_error_count(d) > errors) return NULL;
+    build_at(g, loss);
+    if (flow->active[loss->id]) grad_add(grad, loss, make_full(g, loss->type, 1.0));
+    grad_finish(grad);
 
     for (int k = 0; k < graph->outputs.count; k++) {
         const Output *output = &graph->outputs.at[k];
-        graph_output(g, output->kind, output->name, copy[output->node->id]);
+        graph_output(g, output->kind, output->name, grad->copy[output->node->id]);
     }
     for (int k = 0; k < options->trained_count; k++) {
-        Node *param = trained[k];
+        const Node *param = trained[k];
         if (!param) continue;
-        set_place(g, param);
-        Node *result = gradient[param->id] ? gradient[param->id] : make_full(g, param->type, 0.0);
+        build_at(g, param);
+        Node *result = grad->gradient[param->id];
+        if (!result) result = make_full(g, param->type, 0.0);
         graph_output(g, OUTPUT_result, arena_print(arena, "d %s", options->trained[k]), result);
     }
     return g;

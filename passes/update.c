@@ -37,8 +37,6 @@ static const Graph *code_of(const PassOptions *options, const char *param)
     abort();
 }
 
-static void set_origin(Graph *g, const Node *node) { g->origin = node->origin_count ? node->origins[0] : NULL; }
-
 /* A parameter that the entry never reads has no input yet; the code knows its type. */
 static Node *param_input(Graph *g, const char *name, const Graph *code)
 {
@@ -54,7 +52,7 @@ static Items collect_items(Graph *g, const Graph *graph, Node *const *copy, cons
         item->name = options->trained[k];
         item->code = code_of(options, item->name);
         item->value = param_input(g, item->name, item->code);
-        set_origin(g, item->value);
+        build_at(g, item->value);
         const Output *d = find_output(graph, OUTPUT_result, arena_print(g->arena, "d %s", item->name));
         item->gradient = d ? copy[d->node->id] : make_full(g, item->value->type, 0.0);
     }
@@ -70,7 +68,7 @@ static Node *gradient_norm(Graph *g, const Items *items)
     Node *total = NULL;
     for (int k = 0; k < items->count; k++) {
         Node *d = items->at[k].gradient;
-        set_origin(g, items->at[k].value);
+        build_at(g, items->at[k].value);
         Node *wide = make_cast(g, d, dtype);
         Node *square = make_binary(g, OP_mul, wide, wide);
         if (d->type.rank > 0) square = make_reduce(g, OP_sum, square, (1u << d->type.rank) - 1);
@@ -89,13 +87,14 @@ static void clip_gradients(Graph *g, Items *items, Node *norm, double clip)
     Node *scale = make_where(g, make_binary(g, OP_lt, one, ratio), one, ratio);
     for (int k = 0; k < items->count; k++) {
         Node *d = items->at[k].gradient;
-        set_origin(g, items->at[k].value);
+        build_at(g, items->at[k].value);
         items->at[k].gradient =
             make_binary(g, OP_mul, d, make_broadcast(g, make_cast(g, scale, d->type.dtype), d->type));
     }
 }
 
-/* What an input of the optimizer's code stands for in the graph. */
+/* What an input of the optimizer's code stands for in the graph: states and what is ambient are inputs of the graph
+ * too, by the same names. */
 static Node *bind_input(Graph *g, const Node *input, const Item *item)
 {
     if (!strcmp(input->attr.text, "w")) return item->value;
@@ -110,9 +109,7 @@ static Node **splice_code(Graph *g, const Item *item)
     Node **copy = arena_array(g->arena, Node *, code->nodes.count + 1);
     for (int k = 0; k < code->nodes.count; k++) {
         const Node *node = code->nodes.at[k];
-        Node **args = arena_array(g->arena, Node *, node->arg_count + 1);
-        for (int j = 0; j < node->arg_count; j++) args[j] = copy[node->args[j]->id];
-        copy[k] = node->op == OP_input ? bind_input(g, node, item) : graph_rebuild(g, node, args);
+        copy[k] = node->op == OP_input ? bind_input(g, node, item) : graph_copy_node(g, node, copy);
     }
     return copy;
 }

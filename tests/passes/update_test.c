@@ -106,9 +106,48 @@ static void test_clipping(void **state)
     arena_free(s.arena);
 }
 
+/* w' = w - g / (1 + h[0] + h[1]) for the history h of an evaluation, which two parameters read. */
+static const Graph *plateau(Arena *arena, Dims *dims, Type type)
+{
+    Graph *g = graph_new(arena, dims, "plateau");
+    Node *w = data(g, "w", type), *d = data(g, "g", type);
+    Node *history = make_input(g, STORE_ambient, "history.validation", SHAPE(g, DT_f32, 2));
+    Node *sum = make_cast(g, make_reduce(g, OP_sum, history, 1), F);
+    Node *by = make_binary(g, OP_add, make_float(g, F, 1), sum);
+    Node *down = make_binary(g, OP_div, d, make_broadcast(g, make_binary(g, OP_mul, by, make_float(g, F, -1)), type));
+    graph_output(g, OUTPUT_result, "w", make_binary(g, OP_add, w, down));
+    return g;
+}
+
+/* Whatever is ambient in the code is one input of the step. */
+static void test_history(void **state)
+{
+    (void)state;
+    Arena *arena = arena_new();
+    Graph *g = new_graph(arena);
+    Type vector = SHAPE(g, F, 2), scalar = type_scalar(F);
+    Node *x = param(g, "x", vector), *y = param(g, "y", scalar);
+    graph_output(g, OUTPUT_result, "loss", make_binary(g, OP_add, make_reduce(g, OP_sum, x, 1), y));
+    const char *const trained[] = {"x", "y"};
+    ParamUpdate updates[] = {{"x", plateau(arena, g->dims, vector)}, {"y", plateau(arena, g->dims, scalar)}};
+    PassOptions options = {.loss = "loss", .trained = trained, .trained_count = 2, .updates = updates};
+    Diagnostics *d = diag_new(arena);
+    Graph *after = pass_update(arena, pass_grad(arena, g, &options, d), &options, d);
+    assert_null(graph_verify(after, arena));
+    assert_int_equal(after->inputs.count, 3);
+    const Node *history = graph_find_input(after, "history.validation");
+    assert_int_equal(history->attr.storage, STORE_ambient);
+    Tensor **inputs = random_inputs(arena, after, 0, 1, 1);
+    for (int k = 0; k < after->inputs.count; k++)
+        for (int64_t j = 0; j < inputs[k]->count; j++) inputs[k]->f[j] = after->inputs.at[k] == history ? 1 + 4 * j : 3;
+    expect_near(output_value(arena, after, inputs, "x")->f[1], 3 - 1.0 / 7, 1e-15);
+    expect_near(output_value(arena, after, inputs, "y")->f[0], 3 - 1.0 / 7, 1e-15);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_momentum), cmocka_unit_test(test_outputs),
-                                       cmocka_unit_test(test_clipping)};
+                                       cmocka_unit_test(test_clipping), cmocka_unit_test(test_history)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
