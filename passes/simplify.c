@@ -1,12 +1,14 @@
 /* Simplification: one sweep, arguments first, that rebuilds the live nodes in a new graph and rewrites each by the
- * rules of simplify.def until none applies; then a second sweep cuts large reductions and a third leaves out what is
- * dead.
+ * rules of simplify.def until none applies; rounds that take work out of loops, each with such a sweep behind it
+ * (simplify_scan.c); then a sweep that cuts large reductions and one that leaves out what is dead.
  * Needs: nothing (any graph). Guarantees: the same inputs of storage data, the same outputs with the same values up
  * to the rounding that simplify.def states; no `stop`; `einsum` only with a summed letter. */
-#include "passes/simplify.h"
+#include "passes/simplify_scan.h"
 #include "passes/passes.h"
 
 #include <math.h>
+
+enum { SCAN_ROUNDS = 6 };                /* of taking work out of loops; what is left then stays */
 
 typedef struct Rule {
     SimplifyRule *apply;
@@ -188,8 +190,31 @@ static Graph *drop_dead(Arena *arena, const Graph *graph)
     return g;
 }
 
+static bool has_scan(const Graph *graph)
+{
+    for (int k = 0; k < graph->nodes.count; k++)
+        if (graph->nodes.at[k]->op == OP_scan) return true;
+    return false;
+}
+
+Graph *simplify_normal(Arena *arena, const Graph *graph, Map *normal)
+{
+    Graph *known = map_get_bytes(normal, &graph, sizeof graph);
+    if (known) return known;
+    Graph *g = drop_dead(arena, rewrite(arena, graph));
+    for (int round = 0; round < SCAN_ROUNDS && has_scan(g); round++) {
+        Graph *better = simplify_scans(arena, g, normal);
+        if (!better) break;
+        g = drop_dead(arena, rewrite(arena, drop_dead(arena, better)));
+    }
+    const Graph *result = g;
+    map_set_bytes(normal, &graph, sizeof graph, g);
+    map_set_bytes(normal, &result, sizeof result, g);
+    return g;
+}
+
 Graph *pass_simplify(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d)
 {
     (void)options, (void)d;
-    return drop_dead(arena, cut_reductions(arena, rewrite(arena, graph)));
+    return drop_dead(arena, cut_reductions(arena, simplify_normal(arena, graph, map_new(arena))));
 }

@@ -1,0 +1,309 @@
+/* Values of a loop's body computed outside: once, for every place at once, or added up over all iterations. A lifted
+ * value has the places as its first axis; arguments that are the same in every iteration stay as they are where the
+ * operator allows it (a contraction), else they are spread. */
+#include "passes/simplify_scan.h"
+
+#include <assert.h>
+#include <string.h>
+
+static bool varies(const Loop *l, const Node *node) { return l->pace[node->id] > PACE_fixed; }
+
+static Type stacked_type(const Loop *l, const Type *type)
+{
+    Type wide = {.dtype = type->dtype, .rank = type->rank + 1, .dim = {l->attr->count}};
+    for (int k = 0; k < type->rank; k++) wide.dim[k + 1] = type->dim[k];
+    return wide;
+}
+
+/* Of a node that stands for one of the body: made at the same places. */
+static Node *with_origins(Loop *l, Node *made, const Node *node)
+{
+    if (!splat_of(made)) graph_add_origins(l->g, made, node);
+    return made;
+}
+
+/* x in every iteration: the places are a new first axis. */
+static Node *spread_over_places(Loop *l, Node *x)
+{
+    int8_t map[MAX_RANK];
+    for (int k = 0; k < x->type.rank; k++) map[k] = (int8_t)(k + 1);
+    return make_expand(l->g, x, map, stacked_type(l, &x->type));
+}
+
+/* ---- once ---- */
+
+/* An `each` argument that has the same element at all places, without the axis of the places. */
+static Node *without_places(Loop *l, const Node *expand, Type type)
+{
+    Node *x = expand->args[0];
+    int8_t map[MAX_RANK] = {0};
+    int first = x->type.rank > 0 && expand->attr.map[0] == 0;
+    Type rest = {.dtype = x->type.dtype};
+    for (int k = first; k < x->type.rank; k++) {
+        map[rest.rank] = (int8_t)(expand->attr.map[k] - 1);
+        rest.dim[rest.rank++] = x->type.dim[k];
+    }
+    Node *element = make_reshape(l->g, x, rest);
+    return type_equal(&element->type, &type) ? element : make_expand(l->g, element, map, type);
+}
+
+static Node *whole_input(Loop *l, const Node *input)
+{
+    Node *arg = l->args[input->id];
+    if (input->attr.storage != STORE_each) return arg;
+    if (arg->op == OP_iota) return make_iota(l->g, input->type, arg->attr.axis - 1);
+    return without_places(l, arg, input->type);
+}
+
+Node *loop_whole(Loop *l, const Node *node)
+{
+    Node **place = &l->whole[node->id];
+    assert(!varies(l, node));
+    if (*place) return *place;
+    if (node->op == OP_input) return *place = whole_input(l, node);
+    Node **args = arena_array(l->g->arena, Node *, node->arg_count + 1);
+    for (int k = 0; k < node->arg_count; k++) args[k] = loop_whole(l, node->args[k]);
+    return *place = graph_rebuild(l->g, node, args);
+}
+
+/* ---- for every place ---- */
+
+/* The attributes of the same operator with one more axis before the others. */
+static Attr shifted_attr(const Loop *l, const Node *node)
+{
+    Attr attr = node->attr;
+    int rank = node->arg_count ? node->args[0]->type.rank : 0;
+    attr.axis++;
+    attr.axes <<= 1;
+    attr.map[0] = 0;
+    attr.start[0] = dim_int(l->g->dims, 0);
+    if (node->op == OP_slice) attr.step[0] = 1;
+    for (int k = 0; k < rank; k++) {
+        attr.map[k + 1] = (int8_t)(node->attr.map[k] + 1);
+        attr.start[k + 1] = node->attr.start[k];
+        if (node->op == OP_slice) attr.step[k + 1] = node->attr.step[k];
+    }
+    return attr;
+}
+
+static Node *lift_shifted(Loop *l, const Node *node)
+{
+    Node **args = arena_array(l->g->arena, Node *, node->arg_count + 1);
+    for (int k = 0; k < node->arg_count; k++) args[k] = loop_every(l, node->args[k]);
+    Attr attr = shifted_attr(l, node);
+    Type type = stacked_type(l, &node->type);
+    return build(l->g, node->op, args, node->arg_count, &attr, &type);
+}
+
+static Node *lift_element(Loop *l, const Node *node)
+{
+    Node *args[3];
+    for (int k = 0; k < node->arg_count; k++) args[k] = loop_every(l, node->args[k]);
+    return build(l->g, node->op, args, node->arg_count, &node->attr, &node->type);
+}
+
+static char free_letter(const char *text)
+{
+    for (const char *letter = "tabcdefghijklmnopqrsuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"; *letter; letter++)
+        if (!strchr(text, *letter)) return *letter;
+    return 0;
+}
+
+/* The contraction with a letter for the places in each argument that has them; `result`: in the result too, else it is
+ * summed over them as well. */
+static Node *lift_einsum(Loop *l, const Node *node, bool in_result)
+{
+    const char *text = node->attr.text, *comma = strchr(text, ','), *arrow = strchr(text, '-');
+    const char places[2] = {free_letter(text), 0}, *term[2];
+    Node *args[2];
+    for (int k = 0; k < 2; k++) {
+        bool lifted = varies(l, node->args[k]);
+        args[k] = lifted ? loop_every(l, node->args[k]) : loop_whole(l, node->args[k]);
+        term[k] = lifted ? places : "";
+    }
+    const char *equation = arena_print(l->g->arena, "%s%.*s,%s%.*s->%s%s", term[0], (int)(comma - text), text, term[1],
+                                       (int)(arrow - comma - 1), comma + 1, in_result ? places : "", arrow + 2);
+    return make_einsum(l->g, equation, args[0], args[1]);
+}
+
+/* Index tensors for every place; `first` is that of the places themselves, when the table has them too. */
+static int lift_indices(Loop *l, const Node *node, int from, bool with_places, Node **indices)
+{
+    int count = 0;
+    Type type = type_with(stacked_type(l, &node->args[from]->type), DT_i32);
+    if (with_places) indices[count++] = make_iota(l->g, type, 0);
+    for (int k = from; k < node->arg_count; k++) indices[count++] = loop_every(l, node->args[k]);
+    return count;
+}
+
+static bool rows_vary(const Loop *l, const Node *node, int from)
+{
+    for (int k = from; k < node->arg_count; k++)
+        if (varies(l, node->args[k])) return true;
+    return false;
+}
+
+static int whole_indices(Loop *l, const Node *node, int from, Node **indices)
+{
+    for (int k = from; k < node->arg_count; k++) indices[k - from] = loop_whole(l, node->args[k]);
+    return node->arg_count - from;
+}
+
+/* x with its axis `axis` moved to the front. */
+static Node *axis_to_front(Loop *l, Node *x, int axis)
+{
+    int8_t map[MAX_RANK];
+    for (int k = 0; k < x->type.rank; k++) map[k] = (int8_t)(k == 0 ? axis : k <= axis ? k - 1 : k);
+    return make_permute(l->g, x, map);
+}
+
+/* x with its first axis moved behind `axis` others. */
+static Node *front_to_axis(Loop *l, Node *x, int axis)
+{
+    int8_t map[MAX_RANK];
+    for (int k = 0; k < x->type.rank; k++) map[k] = (int8_t)(k < axis ? k + 1 : k == axis ? 0 : k);
+    return make_permute(l->g, x, map);
+}
+
+static Node *lift_gather(Loop *l, const Node *node)
+{
+    Node *indices[MAX_RANK + 1];
+    int axis = node->attr.axis;
+    if (!rows_vary(l, node, 1)) {
+        int count = whole_indices(l, node, 1, indices);
+        return make_gather(l->g, loop_every(l, node->args[0]), indices, count, axis + 1);
+    }
+    bool table_varies = varies(l, node->args[0]);
+    int count = lift_indices(l, node, 1, table_varies, indices);
+    if (table_varies) return make_gather(l->g, loop_every(l, node->args[0]), indices, count, 0);
+    return axis_to_front(l, make_gather(l->g, loop_whole(l, node->args[0]), indices, count, axis), axis);
+}
+
+static Node *lift_scatter(Loop *l, const Node *node)
+{
+    Node *indices[MAX_RANK + 1], *x = loop_every(l, node->args[0]), *v = loop_every(l, node->args[1]);
+    bool moved = rows_vary(l, node, 2);
+    int count = moved ? lift_indices(l, node, 2, true, indices) : whole_indices(l, node, 2, indices);
+    return make_scatter(l->g, x, v, indices, count, moved ? 0 : node->attr.axis + 1, node->attr.i);
+}
+
+/* The index that a draw goes on with is that of this loop, or outer * count + that of this loop: the stream of a loop
+ * in a loop, whose lifted form goes on with `outer`. */
+bool loop_draw_index(const Loop *l, const Node *draw, const Node **outer)
+{
+    const Node *index = draw->args[draw->arg_count - 1];
+    *outer = NULL;
+    if (index->op == OP_input && index->attr.storage == STORE_ambient) return true;
+    if (index->op != OP_add) return false;
+    for (int k = 0; k < 2; k++) {
+        const Node *own = index->args[k], *product = index->args[1 - k];
+        if (own->op != OP_input || own->attr.storage != STORE_ambient || product->op != OP_mul) continue;
+        *outer = product->args[0];
+        return is_splat_whole(product->args[1], dim_value(l->attr->count)) && !varies(l, *outer);
+    }
+    return false;
+}
+
+static Node *lift_draw(Loop *l, const Node *node)
+{
+    Node *args[5];
+    const Node *outer;
+    int count = node->arg_count - 1;
+    bool good = loop_draw_index(l, node, &outer);
+    assert(good);
+    for (int k = 0; k < count; k++) args[k] = loop_whole(l, node->args[k]);
+    if (good && outer) args[count++] = loop_whole(l, outer);
+    Type type = stacked_type(l, &node->type);
+    return build(l->g, node->op, args, count, &node->attr, &type);
+}
+
+static Node *lift(Loop *l, const Node *node)
+{
+    switch ((int)node->op) {
+    case OP_einsum: return lift_einsum(l, node, true);
+    case OP_gather: return lift_gather(l, node);
+    case OP_scatter: return lift_scatter(l, node);
+    case OP_uniform:
+    case OP_integers: return lift_draw(l, node);
+    case OP_sum:
+    case OP_reduce_max:
+    case OP_cumsum: return lift_shifted(l, node);
+    default: return op_is_movement(node->op) ? lift_shifted(l, node) : lift_element(l, node);
+    }
+}
+
+static Node *every_input(Loop *l, const Node *input)
+{
+    Type index = type_of(DT_i64, 1, &l->attr->count);
+    return input->attr.storage == STORE_ambient ? make_iota(l->g, index, 0) : l->args[input->id];
+}
+
+Node *loop_every(Loop *l, const Node *node)
+{
+    Node **place = &l->every[node->id];
+    if (*place) return *place;
+    if (!varies(l, node))
+        *place = spread_over_places(l, loop_whole(l, node));
+    else if (l->stacked[node->id] && l->pace[node->id] == PACE_carried)
+        *place = with_origins(l, make_pick(l->g, l->scan, l->kept_carries + l->result[node->id]), node);
+    else if (node->op == OP_input)
+        *place = every_input(l, node);
+    else
+        *place = with_origins(l, lift(l, node), node);
+    return *place;
+}
+
+/* ---- added up ---- */
+
+static bool is_zero(const Node *node) { return is_splat_float(node, 0.0) || is_splat_whole(node, 0); }
+
+TotalKind loop_total_kind(const Loop *l, const Node *part)
+{
+    if (!varies(l, part)) return TOTAL_plain;
+    switch ((int)part->op) {
+    case OP_einsum: return TOTAL_product;
+    case OP_sum: return TOTAL_sum;
+    case OP_scatter: return part->attr.i == 1 && is_zero(part->args[0]) ? TOTAL_scatter : TOTAL_plain;
+    case OP_add: return TOTAL_linear;
+    case OP_mul: return varies(l, part->args[0]) && varies(l, part->args[1]) ? TOTAL_plain : TOTAL_linear;
+    default: return op_is_movement(part->op) ? TOTAL_linear : TOTAL_plain;
+    }
+}
+
+/* All rows in the order in which the loop adds them. */
+static Node *total_scatter(Loop *l, const Node *part)
+{
+    int axis = part->attr.axis, count = part->arg_count - 2;
+    Node *indices[MAX_RANK], *v = loop_every(l, part->args[1]);
+    for (int k = 0; k < count; k++) indices[k] = loop_every(l, part->args[2 + k]);
+    if (l->attr->i) {
+        v = build_flip(l->g, v, 0);
+        for (int k = 0; k < count; k++) indices[k] = build_flip(l->g, indices[k], 0);
+    }
+    return make_scatter(l->g, loop_whole(l, part->args[0]), front_to_axis(l, v, axis), indices, count, axis, true);
+}
+
+static Node *total_linear(Loop *l, const Node *part)
+{
+    Node **args = arena_array(l->g->arena, Node *, part->arg_count + 1);
+    for (int k = 0; k < part->arg_count; k++) {
+        bool factor = part->op == OP_mul && !varies(l, part->args[k]);
+        args[k] = factor ? loop_whole(l, part->args[k]) : loop_total(l, part->args[k]);
+    }
+    return build(l->g, part->op, args, part->arg_count, &part->attr, &part->type);
+}
+
+Node *loop_total(Loop *l, const Node *part)
+{
+    Node *total = NULL;
+    switch (loop_total_kind(l, part)) {
+    case TOTAL_product: total = lift_einsum(l, part, false); break;
+    case TOTAL_sum:
+        total = make_reduce(l->g, OP_sum, loop_every(l, part->args[0]), part->attr.axes << 1 | 1);
+        break;
+    case TOTAL_scatter: total = total_scatter(l, part); break;
+    case TOTAL_linear: total = total_linear(l, part); break;
+    case TOTAL_plain: total = make_reduce(l->g, OP_sum, loop_every(l, part), 1); break;
+    }
+    return with_origins(l, make_cast(l->g, total, part->type.dtype), part);
+}
