@@ -302,10 +302,247 @@ static void test_differences(void **state)
         arena_free(arena);
     }
 }
+/* ---- what is built ---- */
+
+typedef struct Built {
+    Arena *arena;
+    Graph *g;
+    const Node *forward, *backward;      /* NULL: none */
+} Built;
+
+static Built build_gradient(void (*make)(Graph *g))
+{
+    Built b = {.arena = arena_new()};
+    Graph *g = new_graph(b.arena);
+    make(g);
+    PassOptions options = options_for(b.arena, g);
+    b.g = pass_grad(b.arena, g, &options, diag_new(b.arena));
+    assert_non_null(b.g);
+    assert_null(graph_verify(b.g, b.arena));
+    for (int k = 0; k < b.g->nodes.count; k++) {
+        const Node *node = b.g->nodes.at[k];
+        if (node->op != OP_scan) continue;
+        assert_null(graph_verify(node->region, b.arena));
+        if (!b.forward)
+            b.forward = node;
+        else
+            b.backward = node;
+    }
+    return b;
+}
+
+static int count_results(const Node *scan) { return scan_result_count(scan) - scan_carry_count(scan); }
+
+/* Bytes an iteration of what the forward scan returns behind `own` results. */
+static int64_t saved_bytes(const Built *b, int own)
+{
+    int64_t bytes = 0;
+    for (int k = scan_carry_count(b->forward) + own; k < scan_result_count(b->forward); k++)
+        bytes += type_value_bytes(&scan_output(b->forward, k)->node->type);
+    return bytes;
+}
+
+static void expect_saved(void (*make)(Graph *g), int own, int count, int64_t bytes)
+{
+    Built b = build_gradient(make);
+    assert_int_equal(count_results(b.forward), own + count);
+    assert_int_equal(saved_bytes(&b, own), bytes);
+    arena_free(b.arena);
+}
+
+static void test_saved(void **state)
+{
+    (void)state;
+    int row = B * H * 8;
+    /* h; the result of tanh is emitted anyway */
+    expect_saved(elman, 1, 1, row);
+    /* h, c, three exponentials, two results of tanh */
+    expect_saved(lstm, 1, 7, 7 * row);
+    /* h and the sum, rather than the two products that it is made of */
+    expect_saved(rectified, 0, 2, 2 * row);
+    /* h, the result of tanh and the mask, rather than its numbers */
+    expect_saved(dropout, 1, 3, 2 * row + B * H);
+    /* exp(w) is the same in every iteration, x comes in as it is */
+    expect_saved(indexed, 1, 0, 0);
+}
+
+static void test_direction(void **state)
+{
+    (void)state;
+    Built b = build_gradient(elman);
+    assert_int_equal(b.forward->attr.i, 0);
+    assert_int_equal(b.backward->attr.i, 1);
+    arena_free(b.arena);
+    b = build_gradient(elman_backwards);
+    assert_int_equal(b.forward->attr.i, 1);
+    assert_int_equal(b.backward->attr.i, 0);
+    arena_free(b.arena);
+}
+
+/* The value of a state at entry, its final value for the next batch, and a carry that no gradient reaches. */
+static void truncated(Graph *g)
+{
+    Graph *body = elman_body(g);
+    Node *n = carry(body, "n", type_scalar(F));
+    graph_output(body, OUTPUT_update, "n", add(n, make_float(body, F, 1), body));
+    Args a = arguments(g, H);
+    Node *h = make_input(g, STORE_state, "h", a.h->type), *steps = make_input(g, STORE_state, "n", type_scalar(F));
+    Node *scan = LOOP(g, body, false, h, a.x, a.w, a.u, a.b, steps);
+    graph_output(g, OUTPUT_update, "h", make_pick(g, scan, 0));
+    graph_output(g, OUTPUT_update, "n", make_pick(g, scan, 1));
+    weigh(g, make_pick(g, scan, 2));
+}
+
+static void test_states_are_constants(void **state)
+{
+    (void)state;
+    Built b = build_gradient(truncated);
+    assert_int_equal(scan_carry_count(b.backward), 4);               /* h, w, u, b */
+    assert_string_equal(scan_carry(b.backward, 0)->attr.text, "d.h");
+    for (int k = 0; k < b.g->nodes.count; k++) {
+        const Node *node = b.g->nodes.at[k];
+        assert_false(node->op == OP_pick && node->args[0] == b.backward && node->attr.i == 0);
+    }
+    arena_free(b.arena);
+}
+
+/* A scan that the loss does not need has no gradient and saves nothing. */
+static void unneeded(Graph *g)
+{
+    Args a = arguments(g, H);
+    Node *scan = LOOP(g, elman_body(g), false, a.h, a.x, a.w, a.u, a.b);
+    graph_output(g, OUTPUT_result, "states", make_pick(g, scan, 1));
+    weigh(g, a.w);
+}
+
+static void test_unneeded(void **state)
+{
+    (void)state;
+    Built b = build_gradient(unneeded);
+    assert_int_equal(count_results(b.forward), 1);
+    assert_null(b.backward);
+    arena_free(b.arena);
+}
+
+/* Parts of the gradient of a narrow float are added up in f32. */
+static void narrow(Graph *g)
+{
+    Graph *body = new_body(g);
+    Type row = SHAPE(g, DT_bf16, B);
+    Node *x = each(body, "x", row), *w = outer(body, "w", row);
+    graph_output(body, OUTPUT_result, "0", mul(x, w, body));
+    weigh(g, make_pick(g, LOOP(g, body, false, data(g, "x", SHAPE(g, DT_bf16, T, B)), param(g, "w", row)), 0));
+}
+
+static void test_narrow(void **state)
+{
+    (void)state;
+    Built b = build_gradient(narrow);
+    assert_int_equal(scan_carry(b.backward, 0)->type.dtype, DT_f32);
+    Tensor **inputs = random_inputs(b.arena, b.g, 0, 1, 1);
+    assert_int_equal(output_value(b.arena, b.g, inputs, "d w")->type.dtype, DT_bf16);
+    arena_free(b.arena);
+}
+
+/* Values of the highest rank can not be stacked as they are. */
+static void deep(Graph *g)
+{
+    Graph *body = new_body(g);
+    Node *x = each(body, "x", SHAPE(g, F, 6));
+    Node *y = make_unary(body, OP_exp, make_reshape(body, x, SHAPE(g, F, 1, 2, 1, 3, 1, 1, 1, 1)));
+    graph_output(body, OUTPUT_result, "0", make_reduce(body, OP_sum, mul(y, y, body), 2));
+    weigh(g, make_pick(g, LOOP(g, body, false, param(g, "x", SHAPE(g, F, T, 6))), 0));
+}
+
+/* Without an iteration a carry is what it was. */
+static void empty(Graph *g)
+{
+    Graph *body = new_body(g);
+    Type row = SHAPE(g, F, B);
+    Node *x = each(body, "x", row), *h = carry(body, "h", row), *w = outer(body, "w", row);
+    graph_output(body, OUTPUT_update, "h", mul(w, x, body));
+    Node *args[] = {param(g, "x", SHAPE(g, F, 0, B)), param(g, "h0", row), param(g, "w", row)};
+    (void)h;
+    weigh(g, make_pick(g, make_scan(g, args, 3, &(Attr){.count = dim_int(g->dims, 0)}, body), 0));
+}
+
+/* Names that the gradient would give are taken. */
+static void named(Graph *g)
+{
+    Graph *body = new_body(g);
+    Type row = SHAPE(g, F, B);
+    Node *h = carry(body, "h", row), *x = each(body, "d.h", row), *w = outer(body, "d.0", row);
+    Node *v = outer(body, "value.2", row);
+    Node *y = make_unary(body, OP_tanh, mul(mul(h, x, body), add(w, v, body), body));
+    graph_output(body, OUTPUT_update, "h", y);
+    graph_output(body, OUTPUT_result, "0", make_unary(body, OP_exp, mul(y, v, body)));
+    graph_output(body, OUTPUT_result, "saved.0", y);
+    Node *scan = LOOP(g, body, false, param(g, "h0", row), param(g, "x", SHAPE(g, F, T, B)), param(g, "w", row),
+                      param(g, "v", row));
+    WEIGH(g, make_pick(g, scan, 0), make_pick(g, scan, 1), make_pick(g, scan, 2));
+}
+
+static void test_edges(void **state)
+{
+    (void)state;
+    static const Case edges[] = {{"deep", deep}, {"empty", empty}, {"unneeded", unneeded}, {"truncated", truncated},
+                                 {"named", named}};
+    for (size_t k = 0; k < sizeof edges / sizeof *edges; k++) {
+        Arena *arena = arena_new();
+        Graph *g = new_graph(arena);
+        edges[k].make(g);
+        check_graph(arena, g, -1, edges[k].name);
+        arena_free(arena);
+    }
+}
+
+/* A loop that may end early has no gradient: said at its place, if a gradient would go through it. */
+static void ending(Graph *g, bool trained)
+{
+    Graph *body = new_body(g);
+    Type row = SHAPE(g, F, B), truth = type_scalar(DT_bool);
+    Node *h = carry(body, "h", row), *x = outer(body, "x", row);
+    carry(body, "until", truth);
+    graph_output(body, OUTPUT_update, "h", mul(h, x, body));
+    graph_output(body, OUTPUT_update, "until", make_whole(body, DT_bool, 1));
+    Node *p = param(g, "x", row), *fixed = data(g, "y", row);
+    Node *args[] = {data(g, "h0", row), trained ? p : fixed, make_whole(g, DT_bool, 0)};
+    Attr attr = {.axis = 2, .count = dim_int(g->dims, T)};
+    weigh(g, mul(make_pick(g, make_scan(g, args, 3, &attr, body), 0), p, g));
+}
+
+static void test_until(void **state)
+{
+    (void)state;
+    Arena *arena = arena_new();
+    Source source = {.path = "a.ptm", .text = "", .size = 0};
+    Origin origin = {.place = {&source, 7, 3, 1}, .path = ""};
+    Graph *g = new_graph(arena);
+    g->origin = &origin;
+    ending(g, true);
+    PassOptions options = options_for(arena, g);
+    Diagnostics *d = diag_new(arena);
+    assert_null(pass_grad(arena, g, &options, d));
+    assert_int_equal(diag_error_count(d), 1);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    diag_print(d, out);
+    fclose(out);
+    assert_non_null(strstr(text, "a.ptm:7:3: error: no gradient goes through a scan with `until`"));
+    free(text);
+    g = new_graph(arena);
+    ending(g, false);
+    check_graph(arena, g, -1, "ending");
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_differences),
+        cmocka_unit_test(test_differences), cmocka_unit_test(test_saved),  cmocka_unit_test(test_direction),
+        cmocka_unit_test(test_states_are_constants), cmocka_unit_test(test_unneeded), cmocka_unit_test(test_narrow),
+        cmocka_unit_test(test_edges), cmocka_unit_test(test_until),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
