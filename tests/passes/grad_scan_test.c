@@ -302,6 +302,79 @@ static void test_differences(void **state)
         arena_free(arena);
     }
 }
+/* ---- every operator in a loop ---- */
+
+static Type stacked(Graph *g, const Type *type)
+{
+    Type stack = {.dtype = type->dtype, .rank = type->rank + 1, .dim = {dim_int(g->dims, T)}};
+    for (int k = 0; k < type->rank; k++) stack.dim[k + 1] = type->dim[k];
+    return stack;
+}
+
+/* A loop around the value y of `sample`, whose inputs are in turn another in each iteration and the same in all: it
+ * emits y times a sum that it carries, to which it adds y. */
+static Node *in_a_loop(Graph *g, const Graph *sample, const Node *y)
+{
+    Graph *body = new_body(g);
+    Node **copy = arena_array(g->arena, Node *, sample->nodes.count), *args[8];
+    int inputs = 0;
+    for (int k = 0; k < sample->nodes.count; k++) {
+        const Node *node = sample->nodes.at[k];
+        if (node->op != OP_input) {
+            copy[k] = graph_copy_node(body, node, copy);
+            continue;
+        }
+        bool varies = inputs % 2 == 0;
+        copy[k] = make_input(body, varies ? STORE_each : STORE_outer, node->attr.text, node->type);
+        args[inputs++] = make_input(g, (Storage)node->attr.storage, node->attr.text,
+                                    varies ? stacked(g, &node->type) : node->type);
+    }
+    Node *value = copy[y->id], *sum = carry(body, "sum", value->type);
+    graph_output(body, OUTPUT_update, "sum", add(sum, value, body));
+    graph_output(body, OUTPUT_result, "0", mul(sum, value, body));
+    args[inputs++] = param(g, "sum", value->type);
+    return loop(g, body, args, inputs, true);
+}
+
+static void check_in_a_loop(Graph *sample, const Node *y, double low, const char *name)
+{
+    Graph *g = graph_new(sample->arena, sample->dims, "loop");
+    Node *scan = in_a_loop(g, sample, y);
+    WEIGH(g, make_pick(g, scan, 0), make_pick(g, scan, 1));
+    check_graph(g->arena, g, low, name);
+}
+
+static void test_structural(void **state)
+{
+    (void)state;
+    for (int k = 0; k < SAMPLE_COUNT; k++) {
+        if (samples[k].op == OP_cast) continue;
+        Arena *arena = arena_new();
+        Graph *sample = new_graph(arena);
+        check_in_a_loop(sample, samples[k].make(sample), -2, samples[k].name);
+        arena_free(arena);
+    }
+}
+
+static bool needs_positive(Op op) { return op == OP_sqrt || op == OP_log || op == OP_pow; }
+
+static void test_elements(void **state)
+{
+    (void)state;
+#define STRUCTURAL(...)
+#define ELEMENT(name, arity, types, result, ...) \
+    if (OP_##name != OP_floordiv) { \
+        Arena *arena = arena_new(); \
+        Graph *sample = new_graph(arena); \
+        Node *y = sample_element(sample, OP_##name, #types, #result, SHAPE(sample, F, 3)); \
+        if (y) check_in_a_loop(sample, y, needs_positive(OP_##name) ? 0 : -2, #name); \
+        arena_free(arena); \
+    }
+#include "ir/ops.def"
+#undef ELEMENT
+#undef STRUCTURAL
+}
+
 /* ---- what is built ---- */
 
 typedef struct Built {
@@ -540,7 +613,8 @@ static void test_until(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_differences), cmocka_unit_test(test_saved),  cmocka_unit_test(test_direction),
+        cmocka_unit_test(test_differences), cmocka_unit_test(test_structural), cmocka_unit_test(test_elements),
+        cmocka_unit_test(test_saved),  cmocka_unit_test(test_direction),
         cmocka_unit_test(test_states_are_constants), cmocka_unit_test(test_unneeded), cmocka_unit_test(test_narrow),
         cmocka_unit_test(test_edges), cmocka_unit_test(test_until),
     };
