@@ -9,26 +9,38 @@ static bool held_in_output(const Emit *e, const Node *node)
     return member->keep && e->held_state[member->number] == HELD_before;
 }
 
+typedef struct Written {
+    const Node *output;
+    Affine      position;
+    Value       value;
+} Written;
+typedef Vec(Written) WrittenList;
+
+static void eval_output(Emit *e, const Node *output, unsigned groups, Mask mask, WrittenList *list)
+{
+    for (int k = 0; k < kernel_parts(e->kernel, output); k++) {
+        Piece piece = nest_piece(&e->indexer, e->nest, e->part, groups, e->kernel, output, k);
+        Value value = eval(e, piece.node, piece.index, mask);
+        vec_push(e->arena, list, ((Written){output, piece.position, value}));
+    }
+}
+
 /* Computes all, then stores all. */
 static void emit_outputs(Emit *e, bool spanning, unsigned groups, Mask mask)
 {
     const Kernel *kernel = e->kernel;
-    Value *values = arena_array(e->arena, Value, kernel->outputs.count + 1);
+    WrittenList list = {0};
     for (int k = 0; k < kernel->outputs.count; k++) {
         const Node *node = kernel->outputs.at[k];
-        if (nest_spans(e->s, node) != spanning || held_in_output(e, node)) continue;
-        Affine index[MAX_RANK];
-        nest_index(&e->indexer, e->nest, e->part, groups, &node->type, index);
-        values[k] = eval(e, node, index, mask);
+        if (nest_spans(e->s, node) == spanning && !held_in_output(e, node)) eval_output(e, node, groups, mask, &list);
     }
-    Affine flat = nest_flat(e->nest, e->part, groups);
-    for (int k = 0; k < kernel->outputs.count; k++) {
-        const Node *node = kernel->outputs.at[k];
-        const Member *member = signature_member(e->s, node);
-        if (!values[k].v || (member->keep && e->held_state[member->number] == HELD_in_this_pass)) continue;
+    for (int k = 0; k < list.count; k++) {
+        const Written *w = &list.at[k];
+        const Member *member = signature_member(e->s, w->output);
+        if (member->keep && e->held_state[member->number] == HELD_in_this_pass) continue;
         at(e, e->depth);
-        debug_at(e->unit, node);
-        store(e, node->type.dtype, word_pointer(e, member->place).v, &flat, mask, values[k]);
+        debug_at(e->unit, w->output);
+        store(e, w->output->type.dtype, word_pointer(e, member->place).v, &w->position, mask, w->value);
     }
 }
 

@@ -3,6 +3,7 @@
 #include "codegen/nest.h"
 
 #include <assert.h>
+#include <string.h>
 
 typedef struct Seen {
     const Node *node;
@@ -174,6 +175,24 @@ void nest_index(Indexer *x, const Nest *nest, Var *const *part, unsigned groups,
     spread_index(x, nest, part, groups, extent, type->rank, index);
 }
 
+Piece nest_piece(Indexer *x, const Nest *nest, Var *const *part, unsigned groups, const Kernel *kernel,
+                 const Node *output, int number)
+{
+    bool whole = kernel_parts(kernel, output) == 1;
+    Piece piece = {.node = whole ? output : output->args[number]};
+    nest_index(x, nest, part, groups, &piece.node->type, piece.index);
+    if (whole) {
+        piece.position = nest_flat(nest, part, groups);
+        return piece;
+    }
+    Affine index[MAX_RANK];
+    memcpy(index, piece.index, sizeof index);
+    int axis = output->attr.axis;
+    for (int k = 0; k < number; k++) index[axis].constant += dim_value(output->args[k]->type.dim[axis]);
+    piece.position = index_flat_of(&output->type, index);
+    return piece;
+}
+
 void nest_operand(Indexer *x, const Nest *nest, Var *const *part, const Node *reduction, const Affine *index,
                   Affine *operand)
 {
@@ -204,10 +223,11 @@ static void visit_loop(Walk *w)
     for (int k = 0; k < kernel->outputs.count; k++) {
         const Node *node = kernel->outputs.at[k];
         unsigned groups = nest_spans(w->s, node) ? whole : result;
-        Affine flat = nest_flat(w->nest, w->part, groups);
-        leaf(w, &flat);
-        nest_index(&w->indexer, w->nest, w->part, groups, &node->type, index);
-        visit(w, node, index);
+        for (int j = 0; j < kernel_parts(kernel, node); j++) {
+            Piece piece = nest_piece(&w->indexer, w->nest, w->part, groups, kernel, node, j);
+            leaf(w, &piece.position);
+            visit(w, piece.node, piece.index);
+        }
     }
     for (int k = 0; k < kernel->keep.count; k++) {
         Affine flat = nest_flat(w->nest, w->part, 1u << GROUP_r);

@@ -45,6 +45,16 @@ void nest_operand(Indexer *x, const Nest *nest, Var *const *part, const Node *re
 /* Row-major position in the dimensions of some groups. */
 Affine nest_flat(const Nest *nest, Var *const *part, unsigned groups);
 
+/* What is written of an output, piece by piece: mostly one, the value itself; a map may write a concat argument by
+ * argument (kernel_parts in ir/plan.h). */
+typedef struct Piece {
+    const Node *node;
+    Affine      index[MAX_RANK];
+    Affine      position;                /* of its element in the output */
+} Piece;
+Piece nest_piece(Indexer *x, const Nest *nest, Var *const *part, unsigned groups, const Kernel *kernel,
+                 const Node *output, int number);
+
 /* rows: whether an output has a value for every element of the row, not one for the row. */
 bool     nest_spans(const Signature *s, const Node *output);
 

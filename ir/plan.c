@@ -21,6 +21,13 @@ static bool holds(Node *const *at, int count, const Node *node)
     return false;
 }
 
+int kernel_parts(const Kernel *k, const Node *output)
+{
+    bool map = k->kind == KERNEL_loop && k->r_rank == 0 && k->c_rank == 0;
+    bool whole = !map || type_value_elements(&output->type) == kernel_extent(k, 0, k->a_rank);
+    return whole ? 1 : output->arg_count;
+}
+
 static const Node *scan_of(const Kernel *k) { return k->outputs.at[k->outputs.count - 1]; }
 
 const Node *kernel_pick(const Kernel *k, int result)

@@ -29,6 +29,9 @@ typedef enum MemoryBlock {
  *            results of the reductions stand here and nowhere else;
  *     other  asked at an index that movement or gather computes. Nothing that this kernel writes, and none of its
  *            reductions, stands here.
+ *   Parts: a map may write an output that is a concat of n >= 2 parts of A elements each, n*A in all: every part stands
+ *   full, and is written where it stands in the concat (kernel_parts). The concat itself stands nowhere, and is no value
+ *   that this kernel reads.
  *   Places go by position, not by axis: an output or argument may have other axes than `space` with the same number of
  *   elements ([B, T, 1] beside [B, T], [B*T, D] beside [B, T, D]); element operators, casts and reshapes keep the
  *   position.
@@ -135,6 +138,8 @@ int64_t     kernel_extent(const Kernel *k, int first, int count);    /* product 
  * reads them at the element it writes, or not at all. */
 bool        kernel_may_take_over(const Plan *p, const Kernel *k, const Node *output, const Buffer *old);
 
+int         kernel_parts(const Kernel *k, const Node *output);           /* how many parts a map writes an output in;
+                                                                            1: none but the value itself */
 /* Of a scan: the pick of result k among its outputs, or NULL; whether carry k is written in place. */
 const Node *kernel_pick(const Kernel *k, int result);
 bool        kernel_carry_in_place(const Kernel *k, int carry);

@@ -73,6 +73,16 @@ static const char *check_copy(Proof *v, const Kernel *k, int position)
     return NULL;
 }
 
+/* Every part of an output that a map writes in parts has one element for each of the map's. */
+static bool are_parts(const Kernel *k, const Node *output)
+{
+    if (kernel_parts(k, output) == 1) return true;
+    bool parts = output->op == OP_concat;
+    for (int i = 0; i < output->arg_count; i++)
+        parts = parts && type_value_elements(&output->args[i]->type) == kernel_extent(k, 0, k->a_rank);
+    return parts;
+}
+
 static const char *check_outputs(Proof *v, const Kernel *k, int position)
 {
     if (k->kind == KERNEL_copy) return check_copy(v, k, position);
@@ -83,6 +93,7 @@ static const char *check_outputs(Proof *v, const Kernel *k, int position)
         for (int j = 0; j < k->nodes.count; j++) computed = computed || k->nodes.at[j] == n;
         if (!computed) return say_node(v, k, n, "is written but not computed");
         if (!b || b->node != n) return say_node(v, k, n, "is written without a buffer of its own");
+        if (!are_parts(k, n)) return say_node(v, k, n, "has another number of elements than its kernel");
         if (v->writer[b->id] != -2) return say_node(v, k, n, "is written twice");
         v->writer[b->id] = position;
     }

@@ -21,8 +21,11 @@ typedef struct Softmax {
     const Node *e, *z;                   /* z before it is spread */
 } Softmax;
 Softmax fuse_find_softmax(const Node *p);
-/* p * spread(z) for e; copy: the new graph's nodes by id. */
+/* p * spread(z) for e; copy: the new graph's nodes by the old ids. */
 Node   *fuse_ask_exponential(Graph *g, const Softmax *s, Node *const *copy);
+
+/* fuse_parts.c: a sum of pads that lie side by side as a concat, or NULL. */
+Node *fuse_join_pads(Graph *g, const Node *sum, const int *users, Node *const *copy);
 
 /* alone: a product, a scatter, or a scan with its picks, which take nothing else in. */
 typedef enum Form { FORM_map, FORM_rows, FORM_columns, FORM_alone } Form;
@@ -67,6 +70,7 @@ typedef struct Fusion {
     int64_t *elements;                   /* of each node */
     Role  *role;
     bool  *contracted;                   /* see Plan.contracted */
+    bool  *in_parts;                     /* stored concats that are written part by part */
     Unit **unit;                         /* of an anchor */
     UnitList units;
     UnitList *readers;                   /* units that read an anchor or input */
@@ -80,6 +84,9 @@ typedef struct Fusion {
 /* fuse_store.c: fills `role`; the cost of one element of a node, its arguments at hand. */
 void fuse_mark_stored(Fusion *f);
 int  fuse_node_cost(const Node *node);
+
+/* fuse_parts.c: whether a concat has few parts, all of one size. */
+bool fuse_fits_parts(const Fusion *f, const Node *node);
 
 /* fuse_contract.c: fills `contracted`, once roles are known. */
 void fuse_contract(Fusion *f);

@@ -60,6 +60,13 @@ static bool same_space(const Space *x, const Space *y)
     return x->form == y->form && x->a == y->a && x->r == y->r && x->c == y->c;
 }
 
+static bool writes_parts(const Fusion *f, const Unit *u)
+{
+    for (int k = 0; k < u->anchors.count; k++)
+        if (f->in_parts[u->anchors.at[k]->id]) return true;
+    return false;
+}
+
 /* The space of the unit once the anchor has joined; form alone: none. */
 static Space joint_space(const Fusion *f, const Unit *u, const Node *anchor)
 {
@@ -68,7 +75,7 @@ static Space joint_space(const Fusion *f, const Unit *u, const Node *anchor)
     if (own.form == FORM_alone || has.form == FORM_alone) return none;
     if (same_space(&own, &has)) return own;
     if (own.form == FORM_map) return fuse_anchor_stand(f, &has, anchor) != STAND_other ? has : none;
-    if (has.form != FORM_map || own.form != FORM_rows) return none;
+    if (has.form != FORM_map || own.form != FORM_rows || writes_parts(f, u)) return none;
     return has.a == own.a * own.r || has.a == own.a ? own : none;    /* a map becomes the front of the rows */
 }
 

@@ -66,9 +66,10 @@ static void set_reduced_axes(Kernel *k, const Unit *u, const Node *reduction)
     set_axes(k, type, first, end - first);
 }
 
-static void set_space(Kernel *k, const Unit *u)
+static void set_space(const Fusion *f, Kernel *k, const Unit *u)
 {
     const Node *widest = u->anchors.at[0];
+    if (f->in_parts[widest->id]) widest = widest->args[0];
     if (widest->op == OP_scan) {
         set_axes(k, &(Type){.rank = 1, .dim = {widest->attr.count}}, 1, 0);
         return;
@@ -80,7 +81,7 @@ static void set_space(Kernel *k, const Unit *u)
             set_reduced_axes(k, u, n);
             return;
         }
-        if (n->type.rank > widest->type.rank) widest = n;
+        if (n->type.rank > widest->type.rank && !f->in_parts[n->id]) widest = n;
     }
     set_axes(k, &widest->type, widest->type.rank, 0);
 }
@@ -172,7 +173,7 @@ static Kernel *build_kernel(Fusion *f, const Unit *u)
     for (int i = 0; i < u->anchors.count; i++) fuse_walk(&w, u->anchors.at[i]);
     k->nodes.count = sort_nodes(k->nodes.at, k->nodes.count);
     set_inputs(&b);
-    set_space(k, u);
+    set_space(f, k, u);
     for (int i = 0; i < k->nodes.count; i++) f->slot[k->nodes.at[i]->id] = i;
     const bool *full = find_full(&b, u);
     set_passes(&b, full);

@@ -1,6 +1,6 @@
 /* What fusion cannot cut into kernels as it stands becomes operators that it can: every einsum a product of dense
  * operands (or multiplications and a sum), every reduction over adjacent axes, running sums as masked sums, a
- * scatter that writes one place a row as a comparison with the index, a scatter into zeros that is added to
+ * scatter that writes one place a row as a comparison with the index, a sum of pads side by side as a concat, a scatter into zeros that is added to
  * something as a scatter into that something, exponentials asked for after their softmax. Values may differ in the
  * order of additions, and as fuse_softmax.c says. */
 #include "passes/build.h"
@@ -366,8 +366,10 @@ static Node *rewrite_scatter(Graph *g, const Node *old, Node *const *args, const
 }
 
 /* a + (zeros with v added at some places) = a with v added at those places. */
-static Node *rewrite_add(Graph *g, const Node *old, Node *const *args, const int *users)
+static Node *rewrite_add(Graph *g, const Node *old, Node *const *args, const int *users, Node *const *copy)
 {
+    Node *joined = fuse_join_pads(g, old, users, copy);
+    if (joined) return joined;
     for (int k = 0; k < 2; k++) {
         const Node *s = args[k];
         if (s->op != OP_scatter || s->attr.i != 1 || !is_zero(s->args[0]) || users[old->args[k]->id] != 1) continue;
@@ -406,7 +408,8 @@ static Node *argument(Graph *g, const Node *old, int k, const Softmax *later, No
     return old->op == OP_mul && s->p ? fuse_ask_exponential(g, s, copy) : copy[asked->id];
 }
 
-static Node *rewrite_node(Graph *g, const Node *old, Node *const *args, const Graph *graph, const int *users)
+static Node *rewrite_node(Graph *g, const Node *old, Node *const *args, const Graph *graph, const int *users,
+                          Node *const *copy)
 {
     switch ((int)old->op) {
     case OP_einsum: return rewrite_einsum(g, old, args);
@@ -414,7 +417,7 @@ static Node *rewrite_node(Graph *g, const Node *old, Node *const *args, const Gr
     case OP_reduce_max: return rewrite_reduce(g, old, args);
     case OP_cumsum: return rewrite_cumsum(g, old, args);
     case OP_scatter: return rewrite_scatter(g, old, args, graph, users);
-    case OP_add: return rewrite_add(g, old, args, users);
+    case OP_add: return rewrite_add(g, old, args, users, copy);
     case OP_permute: return rewrite_permute(g, old, args, users);
     case OP_scan: return rewrite_scan(g, old, args);
     default: return graph_rebuild(g, old, args);
@@ -456,7 +459,7 @@ static Node **rewrite_nodes(Arena *arena, Graph *g, const Graph *graph)
         g->origin = old->origin_count ? old->origins[0] : NULL;
         if (old->arg_count > 256) many = arena_array(arena, Node *, old->arg_count);
         for (int j = 0; j < old->arg_count; j++) many[j] = argument(g, old, j, later, copy);
-        copy[k] = rewrite_node(g, old, many, graph, users);
+        copy[k] = rewrite_node(g, old, many, graph, users, copy);
         Softmax found = fuse_find_softmax(old);
         if (found.p) later[found.e->id] = found;
         many = args;

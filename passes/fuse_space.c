@@ -40,6 +40,7 @@ static Space reduction_space(const Node *node)
 Space fuse_natural_space(const Fusion *f, const Node *anchor)
 {
     if (node_is_reduction(anchor)) return reduction_space(anchor);
+    if (f->in_parts[anchor->id]) return (Space){FORM_map, f->elements[anchor->args[0]->id], 1, 1};
     bool loops = anchor->op == OP_scan || anchor->op == OP_pick;
     bool alone = anchor->op == OP_einsum || anchor->op == OP_scatter || loops;
     return (Space){alone ? FORM_alone : FORM_map, f->elements[anchor->id], 1, 1};
@@ -49,6 +50,10 @@ Stand fuse_anchor_stand(const Fusion *f, const Space *space, const Node *anchor)
 {
     int64_t n = f->elements[anchor->id];
     if (node_is_reduction(anchor)) return STAND_row;
+    if (f->in_parts[anchor->id]) {
+        bool fits = space->form == FORM_map && space->a == f->elements[anchor->args[0]->id];
+        return fits ? STAND_full : STAND_other;
+    }
     if (space->form != FORM_columns && n == space->a * space->r) return STAND_full;
     return space->form != FORM_map && n == space->a * space->c ? STAND_row : STAND_other;
 }
@@ -101,7 +106,7 @@ static Stand movement_stand(const Fusion *f, const Space *space, const Node *nod
 
 Stand fuse_argument_stand(const Fusion *f, const Space *space, const Node *node, int k, Stand stand)
 {
-    if (stand == STAND_other) return STAND_other;
+    if (stand == STAND_other || f->in_parts[node->id]) return stand;
     if (op_is_element(node->op) || node->op == OP_cast || node->op == OP_stop) return stand;
     if (node_is_reduction(node)) return STAND_full;
     if (node->op == OP_scatter) return k == 0 ? STAND_full : STAND_other;

@@ -223,6 +223,35 @@ static bool is_dear_to_repeat(Fusion *f, const Node *node)
     return e.loads > 1 || e.cost > RECOMPUTE_COST || e.nodes > EXPENSE_NODES;
 }
 
+static bool are_apart(const Node *a, const Node *b)
+{
+    for (int k = 0; k < a->type.rank; k++) {
+        int64_t a0 = dim_value(a->attr.start[k]), b0 = dim_value(b->attr.start[k]);
+        if (a0 + dim_value(a->type.dim[k]) <= b0 || b0 + dim_value(b->type.dim[k]) <= a0) return true;
+    }
+    return false;
+}
+
+static bool is_dense_slice(const Node *node)
+{
+    bool dense = node->op == OP_slice;
+    for (int k = 0; k < node->type.rank; k++) dense = dense && node->attr.step[k] == 1;
+    return dense;
+}
+
+/* Asked for by slices that have no element in common: however many kernels compute it, each element is computed once. */
+static bool is_shared_out(const Fusion *f, const Node *node)
+{
+    int count = f->user_count[node->id];
+    Node *const *users = f->users[node->id];
+    for (int k = 0; k < count; k++) {
+        if (!is_dense_slice(users[k])) return false;
+        for (int j = 0; j < k; j++)
+            if (!are_apart(users[j], users[k])) return false;
+    }
+    return true;
+}
+
 /* A reshape has no bytes of its own: the wish goes to what it reshapes. */
 static void wish(Fusion *f, const Node *node)
 {
@@ -235,6 +264,20 @@ static void wish_spread(Fusion *f, const Node *node)
     Node *x = fuse_base(node->args[0]);
     bool many = f->elements[node->id] >= SPREAD_FACTOR * f->elements[x->id] || node->op == OP_gather;
     if (f->role[x->id] == ROLE_inside && many && expense_of(f, x).cost > SPREAD_COST) wish(f, x);
+}
+
+/* A concat asks for every part at every element, and a pad for what it pads: those that are dear are stored, or the
+ * concat is, which can then be written in parts. */
+static void wish_parts(Fusion *f, const Node *node)
+{
+    bool fits = fuse_fits_parts(f, node);
+    for (int k = 0; k < node->arg_count; k++) {
+        Node *part = fuse_base(node->args[k]);
+        bool some = f->elements[node->id] >= 2 * f->elements[part->id] && f->role[part->id] == ROLE_inside;
+        if (!some || expense_of(f, part).cost <= SPREAD_COST) continue;
+        if (fits) store(f, fuse_base(node));
+        else wish(f, part);
+    }
 }
 
 /* A few elements of a large value: stored, they let go of it. */
@@ -255,8 +298,9 @@ static void mark_wishes(Fusion *f)
         if (!f->live[k]) continue;
         if (n->op == OP_expand || n->op == OP_gather) wish_spread(f, n);
         if (n->op == OP_gather) wish_few(f, n);
-        if (f->role[k] == ROLE_inside && owner[k] == OWNER_many && f->user_count[k] > 1 && is_dear_to_repeat(f, n))
-            wish(f, n);
+        if (n->op == OP_concat || n->op == OP_pad) wish_parts(f, n);
+        bool repeats = owner[k] == OWNER_many && f->user_count[k] > 1 && !is_shared_out(f, n);
+        if (f->role[k] == ROLE_inside && repeats && is_dear_to_repeat(f, n)) wish(f, n);
         nodes[k] = 1;
         for (int j = 0; j < n->arg_count; j++) {
             uint32_t a = n->args[j]->id;
@@ -276,4 +320,6 @@ void fuse_mark_stored(Fusion *f)
 {
     mark_required(f);
     mark_wishes(f);
+    for (int k = 0; k < f->count; k++)
+        f->in_parts[k] = f->role[k] == ROLE_store && fuse_fits_parts(f, f->graph->nodes.at[k]);
 }
