@@ -297,7 +297,7 @@ static void depth_is_limited(void **state)
     (void)state;
     expect_round_trip(read_good(nested(64)));
     Diagnostics *d = diag_new(arena);
-    assert_null(read_text(nested(100000 / 40), d));
+    assert_null(read_text(nested(300), d));
     assert_int_equal(diag_error_count(d), 1);
     assert_non_null(strstr(capture(print_messages, d), "t.graph:66:37: error: found more than 64 scans within each"));
 }
