@@ -283,12 +283,38 @@ static void floored(Graph *g)
     WEIGH(g, make_pick(g, scan, 1), make_unary(g, OP_floor, make_pick(g, scan, 2)));
 }
 
+/* What goes in comes out two iterations later, through carries that begin as constants. */
+static void delayed(Graph *g)
+{
+    Graph *body = new_body(g);
+    Type row = SHAPE(g, F, B);
+    Node *x = each(body, "x", row), *first = carry(body, "first", row), *second = carry(body, "second", row);
+    graph_output(body, OUTPUT_result, "0", make_unary(body, OP_exp, second));
+    graph_output(body, OUTPUT_update, "second", first);
+    graph_output(body, OUTPUT_update, "first", mul(x, x, body));
+    Node *zero = make_full(g, row, 0);
+    weigh(g, make_pick(g, LOOP(g, body, false, param(g, "x", SHAPE(g, F, T, B)), zero, zero), 2));
+}
+
+/* Results that are arguments. */
+static void passed_on(Graph *g)
+{
+    Graph *body = new_body(g);
+    Type row = SHAPE(g, F, B);
+    Node *x = each(body, "x", row), *w = outer(body, "w", row);
+    graph_output(body, OUTPUT_result, "0", x);
+    graph_output(body, OUTPUT_result, "1", w);
+    graph_output(body, OUTPUT_result, "2", mul(x, w, body));
+    Node *scan = LOOP(g, body, false, param(g, "x", SHAPE(g, F, T, B)), param(g, "w", row));
+    WEIGH(g, make_pick(g, scan, 0), make_pick(g, scan, 1), make_pick(g, scan, 2));
+}
+
 typedef struct Case { const char *name; void (*make)(Graph *g); } Case;
 static const Case cases[] = {
     {"elman", elman}, {"elman_final", elman_final}, {"elman_both", elman_both}, {"elman_backwards", elman_backwards},
     {"lstm", lstm}, {"two_layers", two_layers}, {"table", table}, {"masked", masked}, {"nested", nested},
     {"dropout", dropout}, {"indexed", indexed}, {"shared_results", shared_results}, {"attention", attention},
-    {"rectified", rectified}, {"floored", floored},
+    {"rectified", rectified}, {"floored", floored}, {"delayed", delayed}, {"passed_on", passed_on},
 };
 
 static void test_differences(void **state)
@@ -437,6 +463,15 @@ static void test_saved(void **state)
     expect_saved(dropout, 1, 3, 2 * row + B * H);
     /* exp(w) is the same in every iteration, x comes in as it is */
     expect_saved(indexed, 1, 0, 0);
+}
+
+/* Arguments of the forward scan are read as they are, though it also returns them. */
+static void test_arguments(void **state)
+{
+    (void)state;
+    Built b = build_gradient(passed_on);
+    for (int k = 0; k < b.backward->arg_count; k++) assert_true(b.backward->args[k]->op != OP_pick);
+    arena_free(b.arena);
 }
 
 static void test_direction(void **state)
@@ -614,7 +649,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_differences), cmocka_unit_test(test_structural), cmocka_unit_test(test_elements),
-        cmocka_unit_test(test_saved),  cmocka_unit_test(test_direction),
+        cmocka_unit_test(test_arguments), cmocka_unit_test(test_saved),  cmocka_unit_test(test_direction),
         cmocka_unit_test(test_states_are_constants), cmocka_unit_test(test_unneeded), cmocka_unit_test(test_narrow),
         cmocka_unit_test(test_edges), cmocka_unit_test(test_until),
     };
