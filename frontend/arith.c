@@ -19,7 +19,10 @@ Node *elab_node(Elab *e, Op op, Node *const *args, int count, const Attr *attr, 
         elab_error(e, place, "no tensor can be made here: tables are made in data, tensors in a fn");
         return NULL;
     }
-    Node *n = graph_node(e->graph, op, args, count, attr ? attr : &NO_ATTR, type, &why);
+    Node **own = arena_array(e->arena, Node *, count);
+    for (int i = 0; i < count; i++)
+        if (!(own[i] = elab_adopt(e, args[i], place))) return NULL;
+    Node *n = graph_node(e->graph, op, own, count, attr ? attr : &NO_ATTR, type, &why);
     if (!n) elab_error(e, place, "%s", why);
     return n;
 }
@@ -78,7 +81,7 @@ static bool is_static(const Value *v) { return v->kind == VALUE_number || v->kin
 Node *elab_tensor(Elab *e, const Value *given, Place place, const char *what)
 {
     Value v = operand(e, given, place);
-    if (v.kind == VALUE_tensor) return v.node;
+    if (v.kind == VALUE_tensor) return e->graph ? elab_adopt(e, v.node, place) : v.node;
     if (v.kind == VALUE_error) return NULL;
     if (is_static(&v) && e->graph) return elab_number_node(e, &v, v.kind == VALUE_bool ? DT_bool : elab_real(e), place);
     elab_error(e, place, "%s: expected a tensor, found %s", what, value_text(e->arena, given));

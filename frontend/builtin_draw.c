@@ -47,9 +47,11 @@ static Node *draw(Elab *e, Op op, const Type *type, Node *low, Node *high, Place
 {
     elab_at(e, place);
     Node *step = e->mode == MODE_initial ? make_whole(e->graph, DT_i64, 0) : elab_ambient(e, "step");
-    Node *args[4] = { elab_ambient(e, "seed"), step, low, high };
+    Node *args[5] = { elab_ambient(e, "seed"), step, low, high }, *iteration = elab_iteration(e);
+    int count = op == OP_integers ? 4 : 2;
+    if (iteration) args[count++] = iteration;
     Attr attr = { .text = draw_key(e) };
-    return elab_node(e, op, args, op == OP_integers ? 4 : 2, &attr, type, place);
+    return elab_node(e, op, args, count, &attr, type, place);
 }
 
 Value builtin_uniform(Elab *e, const Value *a, Place place)

@@ -27,6 +27,14 @@ static bool typed_streams(const StreamUse *streams, int count)
     return true;
 }
 
+/* Results come before updates. */
+static int count_results(const Graph *g)
+{
+    int n = 0;
+    while (n < g->outputs.count && g->outputs.at[n].kind == OUTPUT_result) n++;
+    return n;
+}
+
 /* True when the optimizer was checked with it. */
 static bool check_minimize(Model *m, Diagnostics *d, const Map *failed)
 {
@@ -40,10 +48,13 @@ static bool check_minimize(Model *m, Diagnostics *d, const Map *failed)
         args[i] = (EntryArg){ spec->streams[i].stream.type, model_entry_parameter(m, spec->minimize, i) };
     Graph *g = model_entry(m, spec->minimize, args, spec->stream_count, true, d);
     if (!g) return false;
-    const Node *loss = g->outputs.at[0].node;
-    if (g->outputs.count != 1 || loss->type.rank || loss->type.dtype != m->options.real)
+    int results = count_results(g);
+    const Node *loss = results ? g->outputs.at[0].node : NULL;
+    if (results != 1 || loss->type.rank || loss->type.dtype != m->options.real)
         diag_error(d, m->minimize->values->place, "minimize takes one f32 number, and %s gives %s", fn,
-                   g->outputs.count != 1 ? "several results" : type_text(m->arena, &loss->type));
+                   !results      ? "none"
+                   : results > 1 ? "several results"
+                                 : type_text(m->arena, &loss->type));
     bool both = m->params.count && m->using;
     if (both) model_update(m, m->params.at[0], spec->steps ? spec->steps : 1, 1, d);
     update_check_groups(m, d);
@@ -89,7 +100,8 @@ static void report_stores(const Model *m, Diagnostics *d)
         const char *name = map_key(m->root->stores, i);
         const Stmt *s = map_value(m->root->stores, i);
         if (!used_by_fns(m->root, name))
-            diag_warning(d, s->place, "the parameter %s is never used, so it is not in the model", name);
+            diag_warning(d, s->place, "the %s %s is never used, so it is not in the model",
+                         s->kind == STMT_param ? "parameter" : "state", name);
     }
 }
 

@@ -25,7 +25,7 @@ static Node *array_input(Elab *e, const HostValue *array)
         if (known->handle == array->handle && type_equal(&known->type, &array->type)) return e->arrays.at[i].node;
     }
     const char *name = arena_print(e->arena, "%d", e->arrays.count);
-    ArrayInput input = { array, make_input(e->graph, STORE_data, name, array->type) };
+    ArrayInput input = { array, elab_root_input(e, STORE_data, name, array->type) };
     vec_push(e->arena, &e->arrays, input);
     return input.node;
 }
@@ -37,7 +37,7 @@ static Value table_input(Elab *e, const HostValue *table, Place place)
         return elab_error(e, place,
                           "in an optimizer w and g are the parameter and its gradient; give the table %s another name",
                           table->name);
-    return value_tensor(make_input(e->graph, STORE_const, table->name, table->type));
+    return value_tensor(elab_root_input(e, STORE_const, table->name, table->type));
 }
 
 Value elab_lift(Elab *e, Value v, Place place)
@@ -93,7 +93,7 @@ static Value replaced(Elab *e, Value v, const Nodes *nodes, const Value *values)
 /* The part of the line's graph that these nodes need, with them as results "0", "1" … */
 static Graph *needed_part(Elab *e, const Nodes *nodes)
 {
-    const Graph *all = e->graph;
+    const Graph *all = elab_root(e);
     Graph *part = graph_new(e->arena, e->dims, arena_print(e->arena, "data %s", e->draw_prefix));
     Node **copy = arena_array(e->arena, Node *, all->nodes.count);
     bool *needed = arena_array(e->arena, bool, all->nodes.count);
@@ -159,6 +159,18 @@ static bool run(Elab *e, const Nodes *nodes, Place place, Value *values)
     return true;
 }
 
+/* In a scan only what was computed before it has a value. False after reporting. */
+static bool outside_scans(Elab *e, Nodes *nodes, Place place)
+{
+    for (int i = 0; i < nodes->count; i++) {
+        nodes->at[i] = region_origin(e, nodes->at[i]);
+        if (nodes->at[i]) continue;
+        elab_error(e, place, "this is computed in a scan, and a value that is known while data is elaborated is wanted");
+        return false;
+    }
+    return true;
+}
+
 Value elab_settle(Elab *e, Value v, Place place)
 {
     Nodes nodes = {0};
@@ -166,12 +178,15 @@ Value elab_settle(Elab *e, Value v, Place place)
     collect(e, &v, place, &nodes);
     if (e->stopped) return value_error();
     if (!nodes.count) return v;
+    Nodes wanted = {0};
+    for (int i = 0; i < nodes.count; i++) vec_push(e->arena, &wanted, nodes.at[i]);
+    if (!outside_scans(e, &wanted, place)) return value_error();
     Value *values = arena_array(e->arena, Value, nodes.count);
     if (!e->model->options.host) {
         for (int i = 0; i < nodes.count; i++) values[i] = (Value){ .kind = VALUE_unknown, .text = "_" };
-    } else if (nodes.count == 1 && nodes.at[0]->op == OP_input) {
-        values[0] = value_host(array_of(e, nodes.at[0]->attr.text));     /* an array as it was */
-    } else if (!run(e, &nodes, place, values)) {
+    } else if (wanted.count == 1 && wanted.at[0]->op == OP_input) {
+        values[0] = value_host(array_of(e, wanted.at[0]->attr.text));    /* an array as it was */
+    } else if (!run(e, &wanted, place, values)) {
         return value_error();
     }
     return replaced(e, v, &nodes, values);

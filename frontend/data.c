@@ -115,10 +115,6 @@ static void add_data(Elab *e, File *file, const Stmt *body)
 
 static void add_store(File *file, const Stmt *s, Diagnostics *d)
 {
-    if (s->kind == STMT_state) {
-        diag_error(d, s->place, "state outside optimizers is reserved: not built yet");
-        return;
-    }
     for (const Name *n = s->names; n; n = n->next) {
         const Stmt *old = map_get(file->stores, n->text);
         const ItemName *item = map_get(file->consts, n->text);

@@ -22,6 +22,7 @@ typedef struct Binding {
     Place       place;
     const Expr *pending;                 /* a default that nothing has asked for yet */
     const ParamDecl *param;              /* of a parameter; of a result of a host fn while its type is checked */
+    struct Site *site;                   /* of a param or state: its value is the present one there */
     bool        result;
 } Binding;
 typedef Vec(Binding) Bindings;
@@ -85,6 +86,7 @@ typedef struct TermSource {
 } TermSource;
 
 typedef Vec(Evaluation) Evaluations;
+typedef Vec(Param *) States;             /* of one path, at several types */
 
 struct Model {
     Arena        *arena;
@@ -103,7 +105,7 @@ struct Model {
     Map          *checked;               /* the same for elaborations that only check, whose initial values are checked
                                             once */
     Vec(Param *)  params;
-    Map          *states;                /* name -> Param: states of optimizers */
+    Map          *states;                /* path -> States */
     Vec(ItemName *) host_constants;
     Vec(const HostValue *) tables;       /* the arrays among the constants of data */
     int           line_count;            /* of data, loops written out */
@@ -136,15 +138,52 @@ struct Frame {
     Bindings      names;
 };
 
-/* Where a label or parameter was first written in this entry. */
+/* Where a label, parameter or state was first written in this entry. */
 typedef struct Site {
     Place        place;
     const Frame *frame;
     const FnDecl *module;                /* of a label */
-    Node        *node;                   /* of a parameter, or the present value of a state */
-    bool         updated;                /* a state that has a new value */
     bool         failed;                 /* its module was reported: what is missing below stays silent */
+    /* of a parameter or state; see region_read and region_write */
+    bool         stored;                 /* it is one, and nothing is wrong with it */
+    Storage      storage;
+    const char  *path;
+    Type         type;
+    const Origin *origin;                /* of its declaration */
+    const Graph *initial;
+    Node        *input;                  /* of the entry's graph; NULL: a state that nothing has read yet */
+    Node        *node;                   /* the present value, in the graph of `region`; NULL: the input, once read */
+    struct Region *region;
+    Node        *start;                  /* the initial value in the entry's graph, once a reset has asked for it */
+    bool         updated;                /* it has a new value */
 } Site;
+
+/* A tensor of the graph around a scan, and the input of its body that stands for it. */
+typedef struct Capture {
+    Node *outer, *input;
+} Capture;
+
+/* A parameter or state that the body of a scan reads or updates. */
+typedef struct Crossing {
+    Site *site;
+    Node *before;                        /* in the graph around the scan */
+    Node *input, *after;                 /* in its body: the value at the start of an iteration and at its end */
+} Crossing;
+
+/* The body of a scan while it is elaborated. */
+typedef struct Region {
+    struct Region  *around;              /* NULL: the scan stands in the entry itself */
+    Graph          *outside, *graph;     /* that the scan will stand in; its body */
+    const ScanExpr *scan;
+    const Dim      *count;
+    Frame          *frame;               /* of the fn that the scan is written in … */
+    int             first;               /* … and its names from here on are those of the body */
+    Vec(Capture)    captures;
+    Vec(Crossing)   crossings;
+    bool            emits, failed;
+    Place           emitted;             /* where */
+    Vec(Node *)     results;             /* in the body: what it emits */
+} Region;
 
 /* In data: an array and the input of the line's graph that stands for it. */
 typedef struct ArrayInput {
@@ -159,7 +198,8 @@ typedef struct Elab {
     Arena       *arena;
     Dims        *dims;
     Diagnostics *d;
-    Graph       *graph;                  /* NULL where no tensors can be made */
+    Graph       *graph;                  /* NULL where no tensors can be made; in a scan its body */
+    Region      *region;                 /* the innermost scan, or NULL */
     Frame       *frame;
     ElabMode     mode;
     Map         *sites;                  /* path -> Site */
@@ -170,6 +210,7 @@ typedef struct Elab {
     const Value *shape;                  /* ambient, in an initialiser */
     double       steps, epoch;           /* ambient in an optimizer; -1: unknown */
     bool         symbolic;               /* parameters are not recorded: check only */
+    Vec(const char *) resets;            /* labels whose states begin anew, also those not reached yet */
     Map         *heads;                  /* every leading part of a label's path -> Place of the label */
     Map         *stream_nodes;           /* in a term of an evaluation: name of a stream -> input */
     const Expr **terms;                  /* in the graph around the terms of an evaluation: their calls … */
@@ -191,6 +232,8 @@ Frame   *elab_push(Elab *e, const FnDecl *fn, File *file, const char *path, Plac
 void     elab_pop(Elab *e);
 Binding *elab_find(const Frame *frame, const char *name);    /* NULL when absent; pending defaults stay so */
 void     elab_bind(Elab *e, const char *name, Value value, Place place);
+/* The same for a name that a `for` or scan declares: in a scan it hides one from outside. */
+void     elab_bind_own(Elab *e, const char *name, Value value, Place place);
 void     elab_bind_scope(Elab *e, const Bindings *scope);    /* the names of loops, in the present frame */
 Bindings elab_scope(Elab *e);                                /* a copy of the present frame's names */
 Value    elab_name(Elab *e, const char *name, Place place);  /* the value of a name; reports unknown ones */
@@ -300,13 +343,52 @@ bool  elab_enter_label(Elab *e, const char *path, Place place, bool share, const
 Value elab_instance_member(Elab *e, const char *path, const char *member, Place place);
 Value elab_label_value(Elab *e, const char *name);           /* an instance, or VALUE_none when no such label ran */
 const char *elab_join_path(Elab *e, const char *path, const char *name);
+const FnDecl *elab_labelling_fn(const File *file, const char *name);     /* in which the label is written, or NULL */
 
 /* store.c: param and state */
 void  elab_declare(Elab *e, const Stmt *stmt);               /* in a body: binds the names */
-Value elab_file_store(Elab *e, const Stmt *stmt, const char *name, Place place);
+/* The param or state of the file, declared if this is its first use; NULL after reporting. */
+Site *elab_file_site(Elab *e, const Stmt *stmt, const char *name, Place place);
+Value elab_site_value(Elab *e, Site *site, Place place);     /* the present value */
 Node *elab_ambient(Elab *e, const char *name);               /* "seed", "step" */
+
+/* state.c: new values of params and states */
 void  elab_update(Elab *e, const Stmt *stmt);
-void  elab_output_states(Elab *e);                           /* the new values of states */
+void  elab_reset(Elab *e, const Stmt *stmt);
+bool  elab_is_reset(const Elab *e, const char *path);        /* by a label above it, before it was reached */
+Node *elab_initial_value(Elab *e, Site *site);               /* of a state, in the entry's graph */
+/* Makes the new values outputs of the graph. Evaluations commit no params. */
+void  elab_output_updates(Elab *e, bool params);
+
+/* loop.c: scan and emit */
+Value elab_scan(Elab *e, const Expr *x);
+void  elab_emit(Elab *e, const Stmt *stmt);
+
+/* region.c: the body of a scan and the graphs around it */
+Graph *elab_root(const Elab *e);                             /* the graph of the entry */
+Node  *elab_root_input(Elab *e, Storage storage, const char *name, Type type);
+/* The node as one of the present graph: a tensor from outside becomes an input of the scan's body. NULL after
+ * reporting that there is no way to it. */
+Node  *elab_adopt(Elab *e, Node *n, Place place);
+/* A constant, an index or what repeats one, made again in `g`; NULL: it is none. */
+Node  *region_made_anew(Graph *g, const Node *n);
+Node  *region_origin(const Elab *e, Node *n);                /* the entry's node that it stands for; NULL: none */
+Node  *elab_iteration(Elab *e);                              /* which it is, counted over all scans around; or NULL */
+void   region_enter(Elab *e, Region *r);
+void   region_leave(Elab *e);                                /* parameters and states are what they were before */
+const char *region_name(Elab *e, const Graph *body, const char *base);   /* of an input; no other has it */
+Node  *region_read(Elab *e, Site *site);                     /* its present value */
+void   region_write(Elab *e, Site *site, Node *value);
+/* May the name at this index of the frame not change in the present scan? Is it hidden by one that the scan binds? */
+bool   region_keeps(const Elab *e, int index, const char *name);
+bool   region_hides(const Elab *e, int index);
+/* Elaborates for a while in the graph that the name at this index of the frame belongs to. */
+typedef struct Outside {
+    Region *region;
+    Graph  *graph;
+} Outside;
+Outside region_step_out(Elab *e, int index);
+void    region_step_back(Elab *e, Outside inside);
 
 /* builtin.c */
 typedef struct Builtin Builtin;

@@ -215,6 +215,14 @@ static bool output_values(Elab *e, const char *name, Value v, Place place)
     return good;
 }
 
+/* Such an entry needs no result. */
+static bool updates(const Elab *e)
+{
+    for (int i = 0; i < map_count(e->sites); i++)
+        if (((const Site *)map_value(e->sites, i))->updated) return true;
+    return false;
+}
+
 static Graph *elaborate(Elab *e, const Callable *c, const Use *use, const Type *types, const char *path)
 {
     const FnDecl *fn = c->fn;
@@ -232,7 +240,9 @@ static Graph *elaborate(Elab *e, const Callable *c, const Use *use, const Type *
     count += use_statics(e, use, args + inputs);
     Function f = { .fn = fn, .file = c->file };
     Value v = elab_apply(e, &f, args, count, path, (Place){0});
-    bool good = output_values(e, fn->name, v, fn->place);
+    bool effect = v.kind == VALUE_none && updates(e);
+    bool good = effect || output_values(e, fn->name, v, fn->place);
+    elab_output_updates(e, true);
     return good && diag_error_count(e->d) == errors ? e->graph : NULL;
 }
 

@@ -204,5 +204,6 @@ Graph *model_eval_graph(Model *m, const Evaluation *evaluation, int term, const 
     Node *n = elab_tensor(e, &v, x->place, "what is reduced");
     if (!n || diag_error_count(d) != errors) return NULL;
     graph_output(e->graph, OUTPUT_result, "0", n);
+    elab_output_updates(e, false);
     return e->graph;
 }

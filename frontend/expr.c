@@ -216,7 +216,7 @@ static Value evaluate(Elab *e, const Expr *x)
     case EXPR_label:
         if (x->right->kind == EXPR_call) return elab_call(e, x->right, x->left, x->share);
         return elab_error(e, x->place, "a label stands before the call of a module: `name: linear(x, 10)`");
-    case EXPR_scan: return elab_error(e, x->place, "scan is reserved: not built yet");
+    case EXPR_scan: return elab_scan(e, x);
     case EXPR_spread: return elab_error(e, x->place, "`..` spreads a list inside [ ] only");
     case EXPR_slice:
     case EXPR_ellipsis: return elab_error(e, x->place, "this stands in subscripts only");

@@ -127,8 +127,8 @@ static bool has_failed(Elab *e, const char *path)
 Value elab_instance_member(Elab *e, const char *path, const char *member, Place place)
 {
     const char *whole = elab_join_path(e, path, member);
-    const Site *site = map_get(e->sites, whole);
-    if (site && site->node) return value_tensor(site->node);
+    Site *site = map_get(e->sites, whole);
+    if (site && site->stored) return elab_site_value(e, site, place);
     if (map_get(e->heads, whole)) return (Value){ .kind = VALUE_instance, .text = whole };
     if (site || has_failed(e, path)) return value_error();   /* reported where it was declared */
     size_t length = strlen(path);

@@ -148,23 +148,55 @@ static bool file_level(const File *file, const char *name, Place *place)
     return item || store;
 }
 
+/* What a name of the present frame cannot be bound anew to, or NULL. */
+static void check_rebinding(Elab *e, const Binding *old, Place place)
+{
+    if (old->site && old->site->storage == STORE_state) {
+        elab_error(e, place, "%s is a state: `update %s = …` gives it a new value", old->name, old->name);
+        diag_note(e->d, old->site->place, "%s is declared here", old->name);
+    } else if (region_keeps(e, (int)(old - e->frame->names.at), old->name)) {
+        elab_error(e, place,
+                   "%s stands outside this scan, which only reads it; a name that goes on from one step to the next is "
+                   "listed: `carrying %s`",
+                   old->name, old->name);
+        diag_note(e->d, old->place, "%s is bound here", old->name);
+    }
+}
+
+static void check_shadowing(Elab *e, const char *name, Place place)
+{
+    Place above;
+    const Frame *f = e->frame;
+    if (!f->fn || !file_level(f->file, name, &above)) return;
+    elab_error(e, place, "%s is a name of the file; nothing may shadow it", name);
+    diag_note(e->d, above, "%s is bound here", name);
+}
+
 void elab_bind(Elab *e, const char *name, Value value, Place place)
 {
     if (!strcmp(name, "_")) return;
     Frame *f = e->frame;
     Binding *old = elab_find(f, name);
-    if (old) {
+    bool kept = old && region_keeps(e, (int)(old - f->names.at), name);
+    if (old) check_rebinding(e, old, place);
+    else check_shadowing(e, name, place);
+    if (old && !kept) {
         old->value = value;
         old->place = place;
         old->pending = NULL;
+        old->site = NULL;
         return;
     }
-    Place above;
-    if (f->fn && file_level(f->file, name, &above)) {
-        elab_error(e, place, "%s is a name of the file; nothing may shadow it", name);
-        diag_note(e->d, above, "%s is bound here", name);
-    }
     vec_push(e->arena, &f->names, ((Binding){ .name = name, .value = value, .place = place }));
+}
+
+void elab_bind_own(Elab *e, const char *name, Value value, Place place)
+{
+    Frame *f = e->frame;
+    const Binding *old = elab_find(f, name);
+    bool hides = old && region_hides(e, (int)(old - f->names.at));
+    if (!hides || !region_keeps(e, (int)(old - f->names.at), name)) elab_bind(e, name, value, place);
+    else vec_push(e->arena, &f->names, ((Binding){ .name = name, .value = value, .place = place }));
 }
 
 void elab_bind_scope(Elab *e, const Bindings *scope)
@@ -185,10 +217,13 @@ static Value pending_default(Elab *e, Binding *b)
 {
     const Expr *x = b->pending;
     const char *name = b->name;
+    const ParamDecl *param = b->param;
+    Outside inside = region_step_out(e, (int)(b - e->frame->names.at));
     b->pending = NULL;
     b->value = value_error();
     Value v = elab_expr(e, x);
-    if (b->param->type && v.kind != VALUE_error) v = elab_fit(e, v, b->param->type, x->place, name);
+    if (param->type && v.kind != VALUE_error) v = elab_fit(e, v, param->type, x->place, name);
+    region_step_back(e, inside);
     elab_find(e->frame, name)->value = v;  /* the bindings may have moved */
     return v;
 }
@@ -223,7 +258,6 @@ static bool ambient_value(Elab *e, const char *name, Place place, Value *out)
     return true;
 }
 
-/* The fn in which the label `name` is written, or NULL. */
 static const char *label_head(const Expr *label)
 {
     while (label->kind == EXPR_index || label->kind == EXPR_member) label = label->left;
@@ -235,7 +269,7 @@ static bool writes_label(void *context, const Expr *x)
     return x->kind == EXPR_label && !strcmp(label_head(x->left), context);
 }
 
-static const FnDecl *labelling_fn(const File *file, const char *name)
+const FnDecl *elab_labelling_fn(const File *file, const char *name)
 {
     for (const FnDecl *fn = file->ast->fns; fn; fn = fn->next)
         if (walk_body(fn->body, writes_label, (void *)name)) return fn;
@@ -253,7 +287,7 @@ static Value unknown_name(Elab *e, const char *name, Place place)
         diag_note(e->d, pipeline->name->place, "%s is bound here; a const would be visible everywhere", name);
         return value_error();
     }
-    const FnDecl *fn = labelling_fn(f->file, name);
+    const FnDecl *fn = elab_labelling_fn(f->file, name);
     if (fn) {
         return elab_error(e, place,
                           "the label %s has not been reached yet in this entry: it is made in %s %s; call that "
@@ -300,13 +334,17 @@ static bool file_value(Elab *e, const char *name, Place place, Value *out)
         return true;
     }
     const Stmt *store = map_get(file->stores, name);
-    if (store) *out = elab_file_store(e, store, name, place);
+    if (store) {
+        Site *site = elab_file_site(e, store, name, place);
+        *out = site ? elab_site_value(e, site, place) : value_error();
+    }
     return store != NULL;
 }
 
 Value elab_name(Elab *e, const char *name, Place place)
 {
     Binding *b = elab_find(e->frame, name);
+    if (b && b->site) return elab_site_value(e, b->site, place);
     if (b) return b->pending ? pending_default(e, b) : b->value;
     Value v = elab_label_value(e, name);
     if (v.kind != VALUE_none) return v;

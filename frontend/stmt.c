@@ -110,7 +110,7 @@ bool elab_loop_names(Elab *e, const Name *names, const Value *value, Place place
     int count = 0, i = 0;
     for (const Name *n = names; n; n = n->next) count++;
     if (count == 1) {
-        elab_bind(e, names->text, *value, names->place);
+        elab_bind_own(e, names->text, *value, names->place);
         return true;
     }
     if (value->kind != VALUE_list || value->list.count != count) {
@@ -118,7 +118,7 @@ bool elab_loop_names(Elab *e, const Name *names, const Value *value, Place place
             elab_error(e, place, "%d names, but each element is %s", count, value_text(e->arena, value));
         return false;
     }
-    for (const Name *n = names; n; n = n->next, i++) elab_bind(e, n->text, value->list.at[i], n->place);
+    for (const Name *n = names; n; n = n->next, i++) elab_bind_own(e, n->text, value->list.at[i], n->place);
     return true;
 }
 
@@ -164,12 +164,14 @@ static void run_return(Elab *e, const Stmt *s)
     Frame *f = e->frame;
     Value *values;
     int count;
-    f->returned = true;
-    if (!elab_values(e, s->values, &values, &count)) {
-        f->result = value_error();
-    } else {
-        f->result = count == 1 ? values[0] : value_list(values, count);
+    if (e->region && e->region->frame == f) {
+        elab_error(e, s->place, "a scan runs to its end: no return stands in it; `emit` gives a value for each step");
+        e->region->failed = true;
+        return;
     }
+    bool good = elab_values(e, s->values, &values, &count);
+    f->returned = true;
+    f->result = !good ? value_error() : count == 1 ? values[0] : value_list(values, count);
 }
 
 /* check(condition, "what is wrong, found", value …) and fail("why"): reported at the call of the fn they stand in. */
@@ -202,13 +204,6 @@ static void run_check(Elab *e, const Stmt *s)
     diag_note(e->d, s->place, "checked here");
 }
 
-static void reserved(Elab *e, const Stmt *s, const char *what)
-{
-    elab_error(e, s->place, "%s is reserved: not built yet", what);
-    e->frame->broken = true;
-    fail_targets(e, s->targets);
-}
-
 static void run(Elab *e, const Stmt *s)
 {
     switch (s->kind) {
@@ -222,9 +217,9 @@ static void run(Elab *e, const Stmt *s)
     case STMT_for: run_for(e, s); break;
     case STMT_if: run_if(e, s); break;
     case STMT_check: run_check(e, s); break;
-    case STMT_reset: reserved(e, s, "reset"); break;
-    case STMT_scan: reserved(e, s, "scan"); break;
-    case STMT_emit: reserved(e, s, "emit"); break;
+    case STMT_reset: elab_reset(e, s); break;
+    case STMT_scan: elab_expr(e, s->values); break;
+    case STMT_emit: elab_emit(e, s); break;
     case STMT_const:
     case STMT_setting:
     case STMT_block:

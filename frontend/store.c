@@ -1,4 +1,5 @@
-/* Parameters and states: inputs of the graph named by their path, shared by path over the entries of a model. */
+/* Parameters and states: inputs of the graph named by their path. Entries of a model share parameters by their path; the
+ * states of a path may have another type in every entry. */
 #include "frontend/elab.h"
 
 #include <string.h>
@@ -6,8 +7,9 @@
 Node *elab_ambient(Elab *e, const char *name)
 {
     if (e->mode == MODE_data) return make_whole(e->graph, DT_i64, 0);    /* draws of data are the same in every run */
-    Node *n = graph_find_input(e->graph, name);
-    return n ? n : make_input(e->graph, STORE_ambient, name, type_scalar(DT_i64));
+    Node *n = graph_find_input(elab_root(e), name);
+    if (!n) n = elab_root_input(e, STORE_ambient, name, type_scalar(DT_i64));
+    return elab_adopt(e, n, (Place){0});
 }
 
 /* initial values */
@@ -44,6 +46,7 @@ static const Graph *initial_graph(Elab *e, const Expr *x, const Type *type, cons
     const Origin *here = e->graph->origin;
     Origin *frame_here = e->frame->here;
     inner.graph = graph_new(e->arena, e->dims, path);
+    inner.region = NULL;
     inner.mode = MODE_initial;
     inner.draws = map_new(e->arena);
     inner.draw_prefix = path;
@@ -77,7 +80,7 @@ static Site *enter_store(Elab *e, const char *path, Place place, bool *fresh)
     *fresh = !site;
     if (!site) {
         site = arena_new_of(e->arena, Site);
-        *site = (Site){ .place = place, .frame = e->frame };
+        *site = (Site){ .place = place, .frame = e->frame, .path = path };
         map_set(e->sites, path, site);
         return site;
     }
@@ -106,38 +109,69 @@ static bool record_param(Elab *e, const char *path, const Type *type, const Expr
     return true;
 }
 
-static Value declare_param(Elab *e, const Stmt *s, const char *name, Place place)
+/* NULL after reporting. */
+static Site *declare_param(Elab *e, const Stmt *s, const char *name, Place place)
 {
     bool fresh;
     const char *path = elab_join_path(e, e->frame->path, name);
     Site *site = enter_store(e, path, place, &fresh);
-    if (!site) return value_error();
-    if (!fresh) return site->node ? value_tensor(site->node) : value_error();
+    if (!site || !fresh) return site && site->stored ? site : NULL;
     Type type;
-    if (!elab_type(e, s->type, &type) || !elab_positive(e, s->type, &type, path)) return value_error();
-    if (!record_param(e, path, &type, s->values, place)) return value_error();
+    if (!elab_type(e, s->type, &type) || !elab_positive(e, s->type, &type, path)) return NULL;
+    if (!record_param(e, path, &type, s->values, place)) return NULL;
     elab_at(e, place);
-    site->node = make_input(e->graph, STORE_param, path, type);
-    return value_tensor(site->node);
+    site->storage = STORE_param;
+    site->type = type;
+    site->input = site->node = elab_root_input(e, STORE_param, path, type);
+    site->stored = true;
+    return site;
 }
 
-static Value declare_state(Elab *e, const Stmt *s, const char *name, Place place)
+/* The state as the model knows it at this type: entries may use one path with batches of several sizes. */
+static const Param *record_state(Elab *e, const Stmt *s, const char *path, const Type *type, Place place)
 {
-    if (e->mode != MODE_optimizer)
-        return elab_error(e, s->place, "state outside optimizers is reserved: not built yet");
+    Model *m = e->model;
+    States *known = map_get(m->states, path);
+    for (int i = 0; known && i < known->count; i++)
+        if (type_equal(&known->at[i]->type, type)) return known->at[i];
+    Param *p = new_param(e, path, type, s->values, place);
+    if (!p->initial) return NULL;
+    if (!known) {
+        known = arena_new_of(m->arena, States);
+        map_set(m->states, path, known);
+    }
+    vec_push(m->arena, known, p);
+    return p;
+}
+
+/* Read when something first asks for its value: what is reset before needs none from the run before. */
+static Site *declare_state(Elab *e, const Stmt *s, const char *name, Place place)
+{
     bool fresh;
     const char *path = elab_join_path(e, e->frame->path, name);
     Site *site = enter_store(e, path, place, &fresh);
-    Type type;
-    if (!site || !elab_type(e, s->type, &type)) return value_error();
-    if (!map_get(e->model->states, path)) {
-        Param *p = new_param(e, path, &type, s->values, place);
-        if (!p->initial) return value_error();
-        map_set(e->model->states, path, p);
-    }
+    if (!site || !fresh) return site && site->stored ? site : NULL;
+    site->storage = STORE_state;
+    if (!elab_type(e, s->type, &site->type)) return NULL;
+    const Param *p = record_state(e, s, path, &site->type, place);
+    if (!p) return NULL;
     elab_at(e, place);
-    site->node = make_input(e->graph, STORE_state, path, type);
-    return value_tensor(site->node);
+    site->origin = elab_origin(e, place);
+    site->initial = p->initial;
+    site->stored = true;
+    if (elab_is_reset(e, path)) {
+        site->node = elab_initial_value(e, site);
+        site->updated = true;
+    }
+    return site;
+}
+
+const Graph *model_state_initial(const Model *m, const Node *input)
+{
+    const States *known = map_get(m->states, input->attr.text);
+    for (int i = 0; known && i < known->count; i++)
+        if (type_equal(&known->at[i]->type, &input->type)) return known->at[i]->initial;
+    return NULL;
 }
 
 static bool may_declare(Elab *e, const Stmt *s)
@@ -154,95 +188,51 @@ static bool may_declare(Elab *e, const Stmt *s)
     return false;
 }
 
+static Site *declare(Elab *e, const Stmt *s, const char *name, Place place)
+{
+    return s->kind == STMT_param ? declare_param(e, s, name, place) : declare_state(e, s, name, place);
+}
+
 void elab_declare(Elab *e, const Stmt *s)
 {
     if (!may_declare(e, s)) return;
     for (const Name *n = s->names; n; n = n->next) {
-        Value v =
-            s->kind == STMT_param ? declare_param(e, s, n->text, n->place) : declare_state(e, s, n->text, n->place);
-        elab_bind(e, n->text, v, n->place);
+        Site *site = declare(e, s, n->text, n->place);
+        if (!site && elab_find(e->frame, n->text)) continue;
+        elab_bind(e, n->text, site ? value_none() : value_error(), n->place);
+        Binding *b = elab_find(e->frame, n->text);
+        if (b) b->site = site;
     }
 }
 
-Value elab_file_store(Elab *e, const Stmt *s, const char *name, Place place)
+/* values */
+
+Value elab_site_value(Elab *e, Site *site, Place place)
 {
-    if (!e->graph || e->mode == MODE_initial || e->mode == MODE_data)
-        return elab_error(e, place, "the parameter %s has no value here", name);
-    const Site *site = map_get(e->sites, name);
-    if (site && site->node) return value_tensor(site->node);
-    if (s->kind == STMT_state) return elab_error(e, s->place, "state outside optimizers is reserved: not built yet");
+    if (!e->graph || e->mode == MODE_initial)
+        return elab_error(e, place, "%s has no value here: initial values are made of statics and draws", site->path);
+    elab_at(e, place);
+    return value_tensor(region_read(e, site));
+}
+
+Site *elab_file_site(Elab *e, const Stmt *s, const char *name, Place place)
+{
+    if (!e->graph || e->mode == MODE_initial || e->mode == MODE_data) {
+        elab_error(e, place, "the %s %s has no value here", s->kind == STMT_param ? "parameter" : "state", name);
+        return NULL;
+    }
+    Site *site = map_get(e->sites, name);
+    if (site && site->stored) return site;
     const Name *n = s->names;
     while (strcmp(n->text, name)) n = n->next;
     if (site && !elab_same_place(&site->place, &n->place)) {
-        elab_error(e, n->place, "%s is a parameter of the file and a label", name);
+        elab_error(e, n->place, "%s is a %s of the file and a label", name,
+                   s->kind == STMT_param ? "parameter" : "state");
         diag_note(e->d, site->place, "the label");
-        return value_error();
+        return NULL;
     }
-    if (site || !elab_push(e, NULL, e->frame->file, "", (Place){0})) return value_error();
-    Value v = declare_param(e, s, name, n->place);
+    if (site || !elab_push(e, NULL, e->frame->file, "", (Place){0})) return NULL;
+    site = declare(e, s, name, n->place);
     elab_pop(e);
-    return v;
-}
-
-/* update */
-
-static const char *target_name(const Expr *target)
-{
-    while (target->kind == EXPR_index) target = target->left;
-    return target->kind == EXPR_name ? target->text : NULL;
-}
-
-static void update_one(Elab *e, const Expr *target, Value value, bool add)
-{
-    const char *name = target_name(target);
-    const char *path = name ? elab_join_path(e, e->frame->path, name) : NULL;
-    Site *site = path ? map_get(e->sites, path) : NULL;
-    Binding *b = name ? elab_find(e->frame, name) : NULL;
-    if (!site || !site->node || !b) {
-        elab_error(e, target->place, "update names a state declared in this module");
-        return;
-    }
-    if (value.kind == VALUE_error || b->value.kind == VALUE_error) return;
-    Type type = b->value.node->type;
-    if (target->kind == EXPR_index) {
-        value = elab_assigned(e, b->value.node, target->first, value, add, target->place);
-    } else if (add) {
-        value = elab_binary(e, OPERATOR_add, b->value, value, target->place);
-    }
-    Node *n = elab_tensor(e, &value, target->place, name);
-    if (n && !n->type.rank && n->type.dtype == type.dtype) n = elab_expand_to(e, n, &type, target->place);
-    if (!n) return;
-    if (!type_equal(&n->type, &type)) {
-        elab_error(e, target->place, "update of %s: expected %s, found %s", name, type_text(e->arena, &type),
-                   type_text(e->arena, &n->type));
-        return;
-    }
-    site->node = n;
-    site->updated = true;
-    elab_bind(e, name, value_tensor(n), target->place);
-}
-
-void elab_update(Elab *e, const Stmt *s)
-{
-    if (e->mode != MODE_optimizer) {
-        elab_error(e, s->place, "update outside optimizers is reserved: not built yet");
-        return;
-    }
-    Value *values;
-    int count, i = 0, targets = 0;
-    for (const Expr *t = s->targets; t; t = t->next) targets++;
-    if (!elab_values(e, s->values, &values, &count)) return;
-    if (count != targets) {
-        elab_error(e, s->place, "%d names, but %d values", targets, count);
-        return;
-    }
-    for (const Expr *t = s->targets; t; t = t->next, i++) update_one(e, t, values[i], s->add);
-}
-
-void elab_output_states(Elab *e)
-{
-    for (int i = 0; i < map_count(e->sites); i++) {
-        const Site *site = map_value(e->sites, i);
-        if (site->updated) graph_output(e->graph, OUTPUT_update, map_key(e->sites, i), site->node);
-    }
+    return site;
 }

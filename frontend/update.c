@@ -124,7 +124,7 @@ static bool run_optimizer(Elab *e, const Function *f, const Param *param, const 
     graph_output(e->graph, OUTPUT_result, "w", n);
     Node *rate_node = lr.kind == VALUE_none ? NULL : elab_tensor(e, &lr, x->place, "lr");
     if (rate_node) graph_output(e->graph, OUTPUT_result, "lr", rate_node);
-    elab_output_states(e);
+    elab_output_updates(e, true);
     return true;
 }
 
@@ -160,10 +160,4 @@ void update_check_using(Model *m, Diagnostics *d)
     const Dim *one = dim_int(m->dims, 1);
     const Param sample = { .path = "w", .type = type_of(m->options.real, 1, &one), .trained = true };
     if (m->using) update_graph(m, &sample, m->train.steps ? m->train.steps : 1, 1, d);
-}
-
-const Graph *model_state_initial(const Model *m, const char *name)
-{
-    const Param *p = map_get(m->states, name);
-    return p ? p->initial : NULL;
 }

@@ -113,6 +113,18 @@ static bool add_initial(Session *s, Graph *into, Storage storage, const char *na
     return true;
 }
 
+/* The states that the graph reads, at their types there. */
+static bool add_states(Session *s, Graph *into, const Graph *graph)
+{
+    for (int i = 0; i < graph->inputs.count; i++) {
+        const Node *input = graph->inputs.at[i];
+        if (input->attr.storage != STORE_state) continue;
+        const Graph *code = model_state_initial(s->model, input);
+        if (!add_initial(s, into, STORE_state, input->attr.text, input->type, code)) return false;
+    }
+    return true;
+}
+
 bool build_initial(Session *s, const StepSource *step, const Layout *layout, Build *out)
 {
     Graph *graph = graph_new(s->arena, model_dims(s->model), "initial");
@@ -122,16 +134,9 @@ bool build_initial(Session *s, const StepSource *step, const Layout *layout, Bui
         graph->origin = param->origin;
         if (!add_initial(s, graph, STORE_param, param->path, param->type, param->initial)) return false;
     }
-    for (int u = 0; step && u < step->passes.trained_count; u++) {
-        const Graph *code = step->passes.updates[u].code;
-        for (int i = 0; i < code->inputs.count; i++) {
-            const Node *input = code->inputs.at[i];
-            if (input->attr.storage != STORE_state) continue;
-            const char *name = input->attr.text;
-            if (!add_initial(s, graph, STORE_state, name, input->type, model_state_initial(s->model, name)))
-                return false;
-        }
-    }
+    if (step && !add_states(s, graph, step->graph)) return false;
+    for (int u = 0; step && u < step->passes.trained_count; u++)
+        if (!add_states(s, graph, step->passes.updates[u].code)) return false;
     PassOptions passes = { .layout = layout };
     return build_graph(s, graph, &passes, out);
 }

@@ -98,9 +98,6 @@ static void test_reserved(void **state)
 {
     (void)state;
     check_says("fn f(x: f32[T]) { return argsort(x) }\n", "argsort is reserved: not built yet");
-    check_says("module m(x: f32[T]) { state h: f32[T] = 0\n return x + h }\n",
-               "state outside optimizers is reserved: not built yet");
-    check_says("fn f(x: f32[T]) { ys = scan a in x { emit a }\n return ys }\n", "scan is reserved: not built yet");
     check_says("fn f(x: f32[T], n: i32) { return x[:n] }\n", "reserved: not built yet");
     check_says("weights hf { }\n", "the block weights is reserved: not built yet");
     check_says("train { freeze \"a\" }\n", "the setting freeze is reserved: not built yet");

@@ -279,8 +279,8 @@ static inline Tensor *table_value(Program *p, const char *name)
     return NULL;
 }
 
-/* Evaluates a graph: data inputs in the order given, tables as data made them, parameters at their initial value,
- * ambients 1. */
+/* Evaluates a graph: data inputs in the order given, tables as data made them, parameters and states at their initial
+ * value, ambients 1. */
 static inline Tensor **program_eval(Program *p, const Graph *g, const Given *given, int count)
 {
     Tensor **inputs = arena_array(p->arena, Tensor *, g->inputs.count + 1);
@@ -295,6 +295,8 @@ static inline Tensor **program_eval(Program *p, const Graph *g, const Given *giv
             inputs[i] = table_value(p, n->attr.text);
         } else if (n->attr.storage == STORE_param) {
             inputs[i] = initial_value(p, model_find_param(p->model, n->attr.text)->initial, 1);
+        } else if (n->attr.storage == STORE_state) {
+            inputs[i] = initial_value(p, model_state_initial(p->model, n), 1);
         } else {
             inputs[i] = tensor_new(p->arena, n->type);
             if (inputs[i]->i) inputs[i]->i[0] = 1;
