@@ -257,6 +257,12 @@ Node *loop_every(Loop *l, const Node *node)
 
 static bool is_zero(const Node *node) { return is_splat_float(node, 0.0) || is_splat_whole(node, 0); }
 
+/* To another float type: a sum is rounded once rather than its parts. */
+static bool is_rounding(const Node *cast)
+{
+    return dtype_is_float(cast->type.dtype) && dtype_is_float(cast->args[0]->type.dtype);
+}
+
 TotalKind loop_total_kind(const Loop *l, const Node *part)
 {
     if (!varies(l, part)) return TOTAL_plain;
@@ -265,6 +271,7 @@ TotalKind loop_total_kind(const Loop *l, const Node *part)
     case OP_sum: return TOTAL_sum;
     case OP_scatter: return part->attr.i == 1 && is_zero(part->args[0]) ? TOTAL_scatter : TOTAL_plain;
     case OP_add: return TOTAL_linear;
+    case OP_cast: return is_rounding(part) ? TOTAL_linear : TOTAL_plain;
     case OP_mul: return varies(l, part->args[0]) && varies(l, part->args[1]) ? TOTAL_plain : TOTAL_linear;
     default: return op_is_movement(part->op) ? TOTAL_linear : TOTAL_plain;
     }

@@ -152,6 +152,13 @@ static Node *scan_over(Loop *l, const Graph *body)
 
 /* ---- what its picks become ---- */
 
+/* A sum is no negative zero, so that zero before it is nothing. */
+static Node *added(Loop *l, Node *before, Node *total)
+{
+    bool nothing = is_splat_float(before, 0.0) || is_splat_whole(before, 0);
+    return nothing ? total : make_binary(l->g, OP_add, before, total);
+}
+
 static Node *final_value(Loop *l, int k)
 {
     const Carry *c = &l->carries[k];
@@ -160,8 +167,7 @@ static Node *final_value(Loop *l, int k)
     if (l->pace[c->input->id] != PACE_carried) return loop_whole(l, c->input);
     for (int j = 0; j < k; j++) number += stays_carry(l, &l->carries[j]);
     if (!c->summed) return make_pick(l->g, l->scan, number);
-    for (int j = 0; j < c->parts.count; j++)
-        first = make_binary(l->g, OP_add, first, loop_total(l, c->parts.at[j]));
+    for (int j = 0; j < c->parts.count; j++) first = added(l, first, loop_total(l, c->parts.at[j]));
     return first;
 }
 
