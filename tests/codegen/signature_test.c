@@ -67,7 +67,8 @@ static void check_kernels(Known *known, const Plan *p)
 {
     Arena *scratch = arena_new();
     for (int k = 0; k < p->kernels.count; k++) {
-        if (p->kernels.at[k]->kind == KERNEL_contract) continue;
+        if (p->kernels.at[k]->body) check_kernels(known, p->kernels.at[k]->body);
+        if (p->kernels.at[k]->kind == KERNEL_contract || p->kernels.at[k]->kind == KERNEL_scan) continue;
         const char *text = signature_new(scratch, p, p->kernels.at[k])->text, *code = code_kernel_llvm(scratch, p, k);
         const char *before = map_get(known->code, text);
         if (!before) {

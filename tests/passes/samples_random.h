@@ -3,7 +3,7 @@
 #ifndef PTM_TESTS_SAMPLES_RANDOM_H
 #define PTM_TESTS_SAMPLES_RANDOM_H
 
-#include "lower.h"
+#include "recurrence.h"
 
 typedef struct Random {
     Lab     *lab;
@@ -125,6 +125,29 @@ static inline Node *random_movement(Random *r)
     return make_slice(g, x, start, step, type);
 }
 
+/* Parts of one value's size side by side; or slices of one value, worked on and put back, as the gradient of a split
+ * does it. */
+static inline Node *random_parts(Random *r)
+{
+    Lab *l = r->lab;
+    Node *x = random_float(r), *part[3] = {0}, *sum = NULL;
+    int count = 2 + random_number(r, 2), axis = x->type.rank ? random_number(r, x->type.rank) : 0;
+    if (x->type.rank == 0) return random_spread(r);
+    for (int k = 0; k < count; k++) part[k] = random_number(r, 3) ? random_small(r, x) : mul(l, x, num(l, x, 0.5 * k));
+    Node *joined = make_concat(l->g, part, count, axis);
+    if (random_number(r, 2)) return joined;
+    const Dim *length = x->type.dim[axis], *start[MAX_RANK];
+    int64_t step[MAX_RANK];
+    for (int k = 0; k < x->type.rank; k++) start[k] = dim_int(l->g->dims, 0), step[k] = 1;
+    for (int k = 0; k < count; k++) {
+        start[axis] = dim_mul(l->g->dims, dim_int(l->g->dims, k), length);
+        Node *piece = random_small(r, make_slice(l->g, joined, start, step, x->type));
+        Node *placed = make_pad(l->g, piece, start, joined->type);
+        sum = sum ? add(l, sum, placed) : placed;
+    }
+    return sum;
+}
+
 static inline Node *random_reduction(Random *r)
 {
     Node *x = random_float(r);
@@ -192,15 +215,106 @@ static inline Node *random_index(Random *r)
     return make_scatter(g, onto_zero ? num(r->lab, x, 0) : x, random_small(r, taken), &rows, 1, 0, random_number(r, 2));
 }
 
+/* ---- loops ---- */
+
+static inline void random_node(Random *r);
+
+/* Some value with a first axis, one of its elements in every iteration. */
+static inline Node *random_each(Random *r)
+{
+    for (int k = 0; k < 20; k++) {
+        Node *x = random_float(r);
+        bool short_enough = x->type.rank > 0 && x->type.rank < 5 && dim_value(x->type.dim[0]) <= 3;
+        if (short_enough) return x;
+    }
+    return NULL;
+}
+
+static inline Node *random_body_input(Random *in, Storage storage, const char *kind, Type type)
+{
+    Node *input = make_input(in->lab->g, storage, arena_print(in->lab->arena, "%s%d", kind, in->count), type);
+    random_keep(in, input);
+    return input;
+}
+
+/* Something of the carry's type, squashed more often than not: else differences in rounding would grow with the
+ * iterations. */
+static inline Node *random_new_value(Random *in, Node *carry)
+{
+    Node *n = carry;
+    for (int tries = 0; tries < 30; tries++) {
+        n = random_pick(in);
+        if (type_equal(&n->type, &carry->type)) break;
+        n = carry;
+    }
+    bool plain = n->op == OP_input || n->op == OP_scatter || random_number(in, 4) == 0;
+    return plain ? n : mul(in->lab, random_small(in, n), num(in->lab, n, 0.5));
+}
+
+/* A carry that ends the loop after a few iterations. */
+static inline void random_until(Random *in)
+{
+    Graph *g = in->lab->g;
+    Node *index = INDEX(in->lab);
+    graph_output(g, OUTPUT_update, "until", make_binary(g, OP_lt, make_whole(g, DT_i64, random_number(in, 3)), index));
+}
+
+enum { LOOP_ARGUMENTS = 6 };
+
+/* A loop over an axis of one value (or over a few places, or none), which may carry two, with loops inside. */
+static inline void random_loop(Random *r)
+{
+    Lab *l = r->lab, body = body_new(l);
+    Random in = {.lab = &body, .state = r->state ^ 0x5DEECE66Du};
+    Node *args[LOOP_ARGUMENTS], *carries[2], *each = random_each(r);
+    int count = 0, carry_count = 1 + random_number(r, 2), until = random_number(r, 4) == 0;
+    const Dim *n = each ? each->type.dim[0] : dim_int(l->g->dims, random_number(r, 3));
+    if (each) {
+        Type type = {.dtype = each->type.dtype, .rank = each->type.rank - 1};
+        for (int k = 0; k < type.rank; k++) type.dim[k] = each->type.dim[k + 1];
+        random_body_input(&in, STORE_each, "each", type);
+        args[count++] = each;
+    }
+    for (int k = 0; k < carry_count; k++) {
+        args[count] = random_float(r);
+        carries[k] = random_body_input(&in, STORE_carry, "carry", args[count++]->type);
+    }
+    for (int k = random_number(r, 2); k > 0; k--) {
+        args[count] = random_float(r);
+        random_body_input(&in, STORE_outer, "outer", args[count++]->type);
+    }
+    if (in.count == 0) return;
+    for (int k = 3 + random_number(r, 6); k > 0; k--) random_node(&in);
+    for (int k = 0; k < carry_count; k++) update(&body, carries[k]->attr.text, random_new_value(&in, carries[k]));
+    for (int k = random_number(r, 3); k > 0; k--) result(&body, arena_print(l->arena, "%d", k), random_pick(&in));
+    if (until) {
+        make_input(body.g, STORE_carry, "until", type_scalar(DT_bool));
+        random_until(&in);
+        args[count++] = make_whole(l->g, DT_bool, 0);
+    }
+    Attr attr = {.count = n, .i = random_number(r, 2), .axis = until ? 1 + carry_count : 0};
+    Node *scan = make_scan(l->g, args, count, &attr, body.g);
+    for (int k = 0; k < scan_result_count(scan); k++) {
+        bool stacks_nothing = k >= scan_carry_count(scan) && dim_value(n) == 0;
+        Node *pick = random_number(r, 5) && !stacks_nothing ? make_pick(l->g, scan, k) : NULL;
+        if (pick && pick->type.dtype == DT_f32) random_keep(r, pick);
+    }
+}
+
 static inline void random_node(Random *r)
 {
-    int kind = random_number(r, 16);
+    int kind = random_number(r, 19);
+    if (kind == 18) {
+        random_loop(r);
+        return;
+    }
     Node *n = kind < 6    ? random_element(r)
               : kind < 8  ? random_spread(r)
               : kind < 10 ? random_movement(r)
               : kind < 12 ? random_reduction(r)
               : kind < 13 ? random_softmax(r)
               : kind < 15 ? random_product(r)
+              : kind < 16 ? random_parts(r)
                           : random_index(r);
     random_keep(r, n);
 }
