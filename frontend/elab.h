@@ -208,6 +208,7 @@ typedef struct Elab {
     const Item  *item;                   /* the line of data being evaluated, or NULL */
     Vec(ArrayInput) arrays;              /* in data */
     const Value *shape;                  /* ambient, in an initialiser */
+    const Frame *owner;                  /* in an initialiser: the frame that declares what begins with it */
     double       steps, epoch;           /* ambient in an optimizer; -1: unknown */
     bool         symbolic;               /* parameters are not recorded: check only */
     Vec(const char *) resets;            /* labels whose states begin anew, also those not reached yet */

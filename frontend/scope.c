@@ -219,9 +219,12 @@ static Value pending_default(Elab *e, Binding *b)
     const char *name = b->name;
     const ParamDecl *param = b->param;
     Outside inside = region_step_out(e, (int)(b - e->frame->names.at));
+    const Value *shape = e->shape;
     b->pending = NULL;
     b->value = value_error();
+    if (e->frame == e->owner) e->shape = NULL;               /* the default is no initial value, though one asked first */
     Value v = elab_expr(e, x);
+    e->shape = shape;
     if (param->type && v.kind != VALUE_error) v = elab_fit(e, v, param->type, x->place, name);
     region_step_back(e, inside);
     elab_find(e->frame, name)->value = v;  /* the bindings may have moved */

@@ -1,5 +1,5 @@
-/* Parameters and states: inputs of the graph named by their path. Entries of a model share parameters by their path; the
- * states of a path may have another type in every entry. */
+/* Parameters and states: inputs of the graph named by their path. Entries of a model share parameters by their path;
+ * the states of a path may have another type in every entry. */
 #include "frontend/elab.h"
 
 #include <string.h>
@@ -51,6 +51,7 @@ static const Graph *initial_graph(Elab *e, const Expr *x, const Type *type, cons
     inner.draws = map_new(e->arena);
     inner.draw_prefix = path;
     inner.shape = &shape;
+    inner.owner = e->frame;
     e->frame->here = NULL;
     elab_at(&inner, place);
     Node *n = initial_node(&inner, x, type, path, x ? x->place : place);
