@@ -34,6 +34,8 @@ static Node *reduce_by_runs(Graph *g, Op op, Node *x, uint32_t axes)
 
 /* ---- einsum ---- */
 
+enum { FEW_LINES = 32 };                 /* rows or columns of a product too small to reach its speed */
+
 typedef struct Term {
     char  letter[2 * MAX_RANK + 1];
     int   count;
@@ -70,13 +72,14 @@ static bool always(void *context, const Node *node)
     return true;
 }
 
-static bool dense_fits(const Node *einsum)
+/* What it is as a product when its operands are dense; cuts 0: it is none. */
+static Contraction dense_contraction(const Node *einsum)
 {
     View a, b;
     Contraction c;
     view_find(einsum->args[0], always, NULL, &a);
     view_find(einsum->args[1], always, NULL, &b);
-    return contraction_find(einsum, &a, &b, &c);
+    return contraction_find(einsum, &a, &b, &c) ? c : (Contraction){0};
 }
 
 /* Sums out the letters that neither the other operand nor the result has. */
@@ -204,6 +207,20 @@ static Node *ordered_product(Graph *g, const Product *p)
     return reorder(g, product, &out, &p->out);
 }
 
+static bool same_letters(const Term *x, const Term *y)
+{
+    return x->count == y->count && !memcmp(x->letter, y->letter, (size_t)x->count);
+}
+
+/* One product of its operands as they lie; or several, where it takes another order of the result to make it one. */
+static bool fits_as_it_is(const Node *einsum, const Product *p)
+{
+    int64_t cuts = dense_contraction(einsum).cuts;
+    Groups l = find_groups(p);
+    Term ordered = join(&l.batch, &l.m, &l.n);
+    return cuts == 1 || (cuts > 1 && !same_letters(&ordered, &p->out));
+}
+
 static Node *rewrite_einsum(Graph *g, const Node *old, Node *const *args)
 {
     const char *text = old->attr.text, *comma = strchr(text, ','), *arrow = strchr(text, '-');
@@ -222,11 +239,11 @@ static Node *rewrite_einsum(Graph *g, const Node *old, Node *const *args)
     for (int k = 0; k < p.out.count; k++)
         has_outer = has_outer || !term_has(&p.a, p.out.letter[k]) || !term_has(&p.b, p.out.letter[k]);
     if (!dtype_is_float(dtype) || !has_inner || !has_outer) return make_cast(g, multiply_and_sum(g, &p), dtype);
-    if (is_real && p.x == args[0] && p.y == args[1] && dense_fits(old)) return graph_rebuild(g, old, args);
+    if (is_real && p.x == args[0] && p.y == args[1] && fits_as_it_is(old, &p)) return graph_rebuild(g, old, args);
     return make_cast(g, ordered_product(g, &p), dtype);
 }
 
-/* A product whose only use is in another order is written in that order. */
+/* A product whose only use is in another order is written in that order, unless that takes it apart into small ones. */
 static Node *rewrite_permute(Graph *g, const Node *old, Node *const *args, const int *users)
 {
     const Node *product = args[0];
@@ -238,7 +255,9 @@ static Node *rewrite_permute(Graph *g, const Node *old, Node *const *args, const
     for (int k = 0; k < old->type.rank; k++) want[k] = have.letter[old->attr.map[k]];
     const char *text = arena_print(g->arena, "%.*s%s", (int)(arrow - product->attr.text), product->attr.text, want);
     Node *turned = make_einsum(g, text, product->args[0], product->args[1]);
-    return dense_fits(turned) ? turned : plain;
+    Contraction now = dense_contraction(product), then = dense_contraction(turned);
+    bool small = then.cuts > now.cuts && (then.m < FEW_LINES || then.n < FEW_LINES);
+    return then.cuts && !small ? turned : plain;
 }
 
 /* ---- reductions ---- */
@@ -365,11 +384,20 @@ static Node *rewrite_scatter(Graph *g, const Node *old, Node *const *args, const
     return checked ? one_place(g, old, args, hole) : graph_rebuild(g, old, args);
 }
 
+/* A zero that is a sum has no sign that could be relied on: + 0 changes nothing. */
+static bool is_sum(const Node *x)
+{
+    while (x->op == OP_cast || x->op == OP_reshape || x->op == OP_permute) x = x->args[0];
+    return x->op == OP_einsum || x->op == OP_sum;
+}
+
 /* a + (zeros with v added at some places) = a with v added at those places. */
 static Node *rewrite_add(Graph *g, const Node *old, Node *const *args, const int *users, Node *const *copy)
 {
     Node *joined = fuse_join_pads(g, old, users, copy);
     if (joined) return joined;
+    for (int k = 0; k < 2; k++)
+        if (is_zero(args[k]) && is_sum(args[1 - k])) return args[1 - k];
     for (int k = 0; k < 2; k++) {
         const Node *s = args[k];
         if (s->op != OP_scatter || s->attr.i != 1 || !is_zero(s->args[0]) || users[old->args[k]->id] != 1) continue;
