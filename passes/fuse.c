@@ -82,25 +82,32 @@ static UnitList order_units(Fusion *f)
     return order;
 }
 
-Plan *fuse_graph(Arena *arena, const Graph *graph)
+static Plan *cut(Fusion *f)
 {
-    Plan *plan = arena_new_of(arena, Plan);
-    plan->arena = arena;
-    plan->graph = graph;
-    Fusion f = fusion_new(arena, graph);
-    plan->buffer_of = arena_array(arena, Buffer *, f.count + 1);
-    fuse_mark_stored(&f);
-    fuse_contract(&f);
-    plan->contracted = f.contracted;
-    fuse_group(&f);
-    UnitList order = order_units(&f);
-    fuse_build_kernels(&f, &order, plan);
+    Plan *plan = arena_new_of(f->arena, Plan);
+    plan->arena = f->arena;
+    plan->graph = f->graph;
+    plan->buffer_of = arena_array(f->arena, Buffer *, f->count + 1);
+    fuse_mark_stored(f);
+    fuse_contract(f);
+    plan->contracted = f->contracted;
+    fuse_group(f);
+    UnitList order = order_units(f);
+    fuse_build_kernels(f, &order, plan);
     return plan;
+}
+
+Plan *fuse_body(Arena *arena, const Graph *graph)
+{
+    Fusion f = fusion_new(arena, graph);
+    f.is_body = true;
+    return cut(&f);
 }
 
 Plan *pass_fuse(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d)
 {
     (void)options;
     (void)d;
-    return fuse_graph(arena, fuse_rewrite(arena, graph));
+    Fusion f = fusion_new(arena, fuse_rewrite(arena, graph));
+    return cut(&f);
 }

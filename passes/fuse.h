@@ -6,8 +6,8 @@
 
 #include "passes/passes.h"
 
-/* fuse.c: the plan of a rewritten graph. */
-Plan *fuse_graph(Arena *arena, const Graph *graph);
+/* fuse.c: the plan of a rewritten body. */
+Plan *fuse_body(Arena *arena, const Graph *graph);
 
 /* fuse_rewrite.c: the graph in the operators that kernels are made of; of a scan's body, also with every output a node
  * of its own. */
@@ -63,6 +63,7 @@ typedef Vec(Unit *) UnitList;
 typedef struct Fusion {
     Arena *arena;
     const Graph *graph;
+    bool   is_body;                      /* of a scan */
     int    count;                        /* nodes */
     bool  *live;                         /* nodes that an output needs, and inputs */
     Node ***users;                       /* live ones of each node, each once */

@@ -1,12 +1,13 @@
 /* Anchors join units, in the order of the graph: the latest unit that makes one of the values an anchor reads, else
- * one that reads the same large value, if both fit one space, every value the unit makes is asked where it stands,
- * and no cycle closes. Units carry the length of the longest path before them, so that most questions about cycles
+ * one that reads the same large value, in a loop's body else any other over the same space, if both fit one space, every
+ * value the unit makes is asked where it stands, and no cycle closes. Units carry the length of the longest path before them, so that most questions about cycles
  * need no search. */
 #include "passes/fuse.h"
 
 enum {
     REDUCTIONS_AT_MOST = 6,
-    VALUES_AT_MOST = 16, /* sources and outputs of a loop */
+    VALUES_AT_MOST = 16, /* sources and outputs of a loop .. */
+    BODY_VALUES = 32,    /* .. that is run again and again: one kernel less is worth more than some registers */
     FEW_ROWS = 16,       /* rows that do not share out over threads .. */
     LONG_ROW = 4096,     /* .. when each is this long and would be written by one of them */
     LEVELS_APART = 40,   /* what is further apart in the graph stays apart, for lifetimes and for time */
@@ -134,7 +135,8 @@ static bool exceeds_values(const Join *j)
     int values = u->sources.count, written = 1;
     for (int k = 0; k < j->sources.count; k++) values += !has_source(u, j->sources.at[k]);
     for (int k = 0; k < u->anchors.count; k++) written += j->f->role[u->anchors.at[k]->id] == ROLE_store;
-    return values + written > VALUES_AT_MOST || u->anchors.count >= VALUES_AT_MOST;
+    int most = j->f->is_body ? BODY_VALUES : VALUES_AT_MOST;
+    return values + written > most || u->anchors.count >= most;
 }
 
 /* Whether the unit, which reads something much larger than its space, would wait for what the anchor reads, and that
@@ -268,6 +270,16 @@ static UnitList find_siblings(Fusion *f, const Join *alone, const Node *anchor)
     return list;
 }
 
+/* All that share the anchor's space. */
+static UnitList find_alike(Fusion *f, const Join *alone)
+{
+    UnitList list = {0};
+    f->stamp++;
+    for (int k = 0; k < f->units.count; k++)
+        if (same_space(&f->units.at[k]->space, &alone->space)) add_candidate(f, &list, f->units.at[k]);
+    return list;
+}
+
 static bool join_any(Join *j, const UnitList *list, Node *anchor)
 {
     for (int k = 0; k < list->count; k++)
@@ -296,6 +308,8 @@ static void place_anchor(Fusion *f, Node *anchor)
     if (alone.space.form != FORM_alone) {
         UnitList siblings = find_siblings(f, &alone, anchor);
         if (join_any(&j, &siblings, anchor)) return;
+        UnitList alike = f->is_body ? find_alike(f, &alone) : (UnitList){0};
+        if (join_any(&j, &alike, anchor)) return;
     }
     alone.unit = arena_new_of(f->arena, Unit);
     alone.unit->id = f->units.count;

@@ -157,7 +157,7 @@ static void set_body(Fusion *f, Kernel *k)
     Node *scan = k->outputs.at[0];
     for (int i = 1; i < k->outputs.count; i++) k->outputs.at[i - 1] = k->outputs.at[i];
     k->outputs.at[k->outputs.count - 1] = scan;
-    k->body = fuse_graph(f->arena, scan->region);
+    k->body = fuse_body(f->arena, scan->region);
 }
 
 static Kernel *build_kernel(Fusion *f, const Unit *u)
