@@ -165,7 +165,7 @@ static bool outside_scans(Elab *e, Nodes *nodes, Place place)
     for (int i = 0; i < nodes->count; i++) {
         nodes->at[i] = region_origin(e, nodes->at[i]);
         if (nodes->at[i]) continue;
-        elab_error(e, place, "this is computed in a scan, and a value that is known while data is elaborated is wanted");
+        elab_error(e, place, "this is computed in a scan; what is wanted here must be known before it runs");
         return false;
     }
     return true;

@@ -67,7 +67,10 @@ bool elab_values(Elab *e, const Expr *list, Value **out, int *count)
     bool good = true;
     for (const Expr *x = list; x; x = x->next) {
         Value v = elab_expr(e, x->kind == EXPR_spread ? x->left : x);
-        if (x->kind != EXPR_spread) {
+        if (x->kind == EXPR_scan && v.kind == VALUE_none) {
+            elab_error(e, x->place, "this scan emits nothing, so it has no value");
+            good = false;
+        } else if (x->kind != EXPR_spread) {
             vec_push(e->arena, &values, v);
         } else if (v.kind == VALUE_list) {
             if (!elab_spend(e, v.list.count, x->place)) return false;

@@ -166,8 +166,8 @@ const TrainSpec *model_train(const Model *m);
  * is the length of the stage for schedules, `epoch_steps` of a pass. NULL after errors. */
 Graph *model_update(Model *m, const Param *param, int64_t steps, int64_t epoch_steps, Diagnostics *d);
 
-/* The initial value of a state that a graph of this model reads, given the graph's input: a graph like Param.initial.
- * States of one path have one for each type, such as a batch of 20 in training and of 1 in generation. NULL: unknown. */
+/* The initial value of a state that a graph of this model reads, given that graph's input: a graph like Param.initial.
+ * A path has one for each type, such as a batch of 20 in training and of 1 in generation. NULL: no such state. */
 const Graph *model_state_initial(const Model *m, const Node *input);
 
 /* The graph of an evaluation's term when its streams give batches of these types (a short last batch has others). */

@@ -11,6 +11,7 @@ typedef struct Part {
     const Name *name;                    /* as `carrying` has it; NULL: a source, or the condition of `until` */
     Node       *given, *input;
     Node       *after;                   /* carry: the new value */
+    Binding     before;                  /* carry: the name outside */
 } Part;
 typedef Vec(Part) Parts;
 
@@ -199,7 +200,18 @@ static void bind_carries(Loop *l)
         elab_at(e, part->name ? part->name->place : l->x->scan->until->place);
         const char *name = region_name(e, e->graph, part->name ? part->name->text : "until");
         part->input = make_input(e->graph, STORE_carry, name, part->given->type);
-        if (part->name) elab_bind(e, part->name->text, value_tensor(part->input), part->name->place);
+        if (!part->name) continue;
+        part->before = *elab_find(e->frame, part->name->text);
+        elab_bind(e, part->name->text, value_tensor(part->input), part->name->place);
+    }
+}
+
+/* Outside, the names are what they were. */
+static void restore_names(Loop *l)
+{
+    for (int i = 0; i < l->carries.count; i++) {
+        const Part *part = &l->carries.at[i];
+        if (part->name) *elab_find(l->e->frame, part->name->text) = part->before;
     }
 }
 
@@ -385,8 +397,8 @@ static Value spread_picks(Loop *l, Node *scan)
     int next = 0;
     for (int i = 0; i < l->carries.count; i++) {
         const Name *name = l->carries.at[i].name;
-        Node *pick = make_pick(e->graph, scan, next++);
-        if (name) elab_bind(e, name->text, value_tensor(pick), name->place);
+        if (name) elab_bind(e, name->text, value_tensor(make_pick(e->graph, scan, next)), name->place);
+        next++;
     }
     for (int i = 0; i < r->crossings.count; i++) {
         const Crossing *c = &r->crossings.at[i];
@@ -412,8 +424,10 @@ static Value make_loop(Loop *l)
 
 static Value failed(Loop *l)
 {
-    for (const Name *n = l->x->scan->carrying; n; n = n->next)
-        if (elab_find(l->e->frame, n->text)) elab_bind(l->e, n->text, value_error(), n->place);
+    for (const Name *n = l->x->scan->carrying; n; n = n->next) {
+        const Binding *b = elab_find(l->e->frame, n->text);
+        if (b && !b->site) elab_bind(l->e, n->text, value_error(), n->place);
+    }
     return value_error();
 }
 
@@ -431,6 +445,7 @@ Value elab_scan(Elab *e, const Expr *x)
     elab_block(e, x->scan->body);
     bool good = close_carries(l) && !l->region.failed && !e->stopped && diag_error_count(e->d) == errors;
     region_leave(e);
+    restore_names(l);
     elab_at(e, x->place);
     return good ? make_loop(l) : failed(l);
 }

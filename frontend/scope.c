@@ -168,7 +168,10 @@ static void check_shadowing(Elab *e, const char *name, Place place)
     Place above;
     const Frame *f = e->frame;
     if (!f->fn || !file_level(f->file, name, &above)) return;
-    elab_error(e, place, "%s is a name of the file; nothing may shadow it", name);
+    const Stmt *store = map_get(f->file->stores, name);
+    if (store && store->kind == STMT_state)
+        elab_error(e, place, "%s is a state: `update %s = …` gives it a new value", name, name);
+    else elab_error(e, place, "%s is a name of the file; nothing may shadow it", name);
     diag_note(e->d, above, "%s is bound here", name);
 }
 

@@ -1,5 +1,5 @@
-/* New values of parameters and states: `update` rebinds, so that later reads see the new value and earlier ones the old;
- * `reset` goes back to the initial one. The graph reads a state at its entry and writes it at its exit. */
+/* New values of parameters and states: `update` rebinds, so that later reads see the new value and earlier ones the
+ * old; `reset` goes back to the initial one. The graph reads a state at its entry and writes it at its exit. */
 #include "frontend/elab.h"
 
 #include <string.h>

@@ -28,8 +28,9 @@ static Node *initial_node(Elab *e, const Expr *x, const Type *type, const char *
     if (v.kind == VALUE_error) return NULL;
     v = elab_lift(e, v, place);
     bool fill = v.kind == VALUE_number || v.kind == VALUE_bool;
-    Node *n = fill ? elab_number_node(e, &v, type->dtype, place) : v.kind == VALUE_tensor ? v.node : NULL;
-    if (fill && !n) return NULL;
+    bool tensor = v.kind == VALUE_tensor;
+    Node *n = fill ? elab_number_node(e, &v, type->dtype, place) : tensor ? elab_adopt(e, v.node, place) : NULL;
+    if ((fill || tensor) && !n) return NULL;
     if (n && !n->type.rank && n->type.dtype == type->dtype) n = elab_expand_to(e, n, type, place);
     Node *fitting = n && n->type.dtype == type->dtype ? elab_renamed(e, n, type, place) : NULL;
     if (fitting) return fitting;

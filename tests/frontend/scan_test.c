@@ -113,6 +113,17 @@ static void test_scope(void **state)
           " return z + y * i }\n", &VECTOR, 1, VALUES(4, 8, 12, 16));
 }
 
+/* A default that the body asks for first belongs outside: it sees what the names and parameters were before the scan. */
+static void test_defaults(void **state)
+{
+    (void)state;
+    gives("param p: f32[2] = 1\n"
+          "fn run(x: f32[T, 2], by = p * 2) { return scan r in x { update p = p + r; emit r * by + p } }\n"
+          "fn f(x: f32[T, 2]) { y = run(x)\n return y + p }\n", &GRID, 1, VALUES(14, 20, 21, 28, 30, 38));
+    gives("fn run(x: f32[T, D], s: f32[D] = 5) { scan r in x { y = r }\n scan r in x carrying s { s = s + r }\n"
+          " return s }\nfn f(x: f32[T, D]) { return run(x) }\n", &GRID, 1, VALUES(14, 17));
+}
+
 static void test_nested(void **state)
 {
     (void)state;
@@ -121,6 +132,11 @@ static void test_nested(void **state)
     gives("fn f(x: f32[T, D]) { k = x[0, 1]\n return scan r in x { emit scan_sums(r, k) } }\n"
           "fn scan_sums(r, k) { s = 0.0\n return scan a in r carrying s { s = s + a * k; emit s } }\n", &GRID, 1,
           VALUES(2, 6, 6, 14, 10, 22));
+    /* a state and a parameter two scans deep, a tensor of the entry and one of the outer body */
+    gives("module m(a: f32; c) { param w: f32 = 3\n state n: f32 = 0\n update n = n + a * w\n return n + c }\n"
+          "fn f(x: f32[T, D]) { k = x[0, 1]\n"
+          " return scan r in x { z = sum(r) + k\n y = scan a in r { emit l: m(a, z) }\n emit y } }\n", &GRID, 1,
+          VALUES(8, 14, 27, 39, 58, 76));
 }
 
 /* until is read before each step: what is not emitted is zero. */
@@ -373,7 +389,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values), cmocka_unit_test(test_sources), cmocka_unit_test(test_bodies),
-        cmocka_unit_test(test_scope), cmocka_unit_test(test_nested), cmocka_unit_test(test_until),
+        cmocka_unit_test(test_scope), cmocka_unit_test(test_defaults), cmocka_unit_test(test_nested), cmocka_unit_test(test_until),
         cmocka_unit_test(test_captures), cmocka_unit_test(test_draws), cmocka_unit_test(test_state),
         cmocka_unit_test(test_reset), cmocka_unit_test(test_module_in_body), cmocka_unit_test(test_update_targets),
         cmocka_unit_test(test_file_state), cmocka_unit_test(test_counts), cmocka_unit_test(test_count_only),
