@@ -254,8 +254,24 @@ static void build_many(Lab *l, Sizes s)
     all_results(l, loop_over(l, &b, number(l, s.time), s.backwards, args, MANY));
 }
 
+/* A product over so long an axis that its parts are added up in a second step. */
+static void build_long(Lab *l, Sizes s)
+{
+    enum { LONG = 4096 };
+    Lab b = body_new(l);
+    Node *x = INPUT(&b, STORE_each, "x", DT_f32, 4, LONG), *h = INPUT(&b, STORE_carry, "h", DT_f32, 4, s.width);
+    Node *w = INPUT(&b, STORE_outer, "w", DT_f32, LONG, s.width);
+    Node *next = add(&b, un(&b, OP_tanh, h), make_einsum(b.g, "bd,de->be", x, w));
+    update(&b, "h", next);
+    result(&b, "0", next);
+    Node *args[] = {INPUT(l, STORE_data, "xs", DT_f32, s.time, 4, LONG),
+                    INPUT(l, STORE_data, "start", DT_f32, 4, s.width),
+                    INPUT(l, STORE_param, "w", DT_f32, LONG, s.width)};
+    all_results(l, loop_over(l, &b, number(l, s.time), s.backwards, args, 3));
+}
+
 static Build *const builds[] = {build_elman,    build_lstm,  build_nested, build_until, build_table,
-                                build_in_place, build_draws, build_types,  build_many};
+                                build_in_place, build_draws, build_types,  build_many,   build_long};
 enum { BUILDS = sizeof builds / sizeof *builds };
 
 static void check_build(Build *build, Sizes s, int threads)
@@ -356,7 +372,9 @@ static void code_does_not_grow_with_the_length(void **state)
         assert_int_equal(few.kernels, many.kernels);
         assert_int_equal(few.functions, many.functions);
         assert_int_equal(few.code_bytes, many.code_bytes);
+        assert_int_equal(few.product_bytes, many.product_bytes);
     }
+    assert_true(statistics_of(build_long, 5).product_bytes > 0);
 }
 
 /* Two layers, one after the other, and the same element work outside: the code of one. */
