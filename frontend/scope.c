@@ -225,7 +225,7 @@ static Value pending_default(Elab *e, Binding *b)
     const Value *shape = e->shape;
     b->pending = NULL;
     b->value = value_error();
-    if (e->frame == e->owner) e->shape = NULL;               /* a default is no initial value, even when one asks first */
+    if (e->frame == e->owner) e->shape = NULL;               /* a default is no initial value, though one asks first */
     Value v = elab_expr(e, x);
     e->shape = shape;
     if (param->type && v.kind != VALUE_error) v = elab_fit(e, v, param->type, x->place, name);
