@@ -1,4 +1,4 @@
-/* scan, state, update and reset: values against loops written out by hand, what a graph reads and writes, and scopes. */
+/* scan, state, update and reset: values against loops by hand, what a graph reads and writes, and scopes. */
 #include "tests/frontend/program.h"
 
 static const double ROW[] = { 1, 2, 3, 4, 5, 6 };
@@ -58,7 +58,7 @@ static bool has_output(const Graph *g, OutputKind kind, const char *name)
     return false;
 }
 
-/* --- scan ---------------------------------------------------------------------------------------------------------- */
+/* --- scan --------------------------------------------------------------------------------------------------------- */
 
 static void test_values(void **state)
 {
@@ -92,14 +92,17 @@ static void test_sources(void **state)
 static void test_bodies(void **state)
 {
     (void)state;
-    gives("fn f(x: f32[T]) { y = full([T], 0.0)\n scan a, t in x, iota(T) carrying y { y[T - 1 - t] = a }\n return y }\n",
+    gives("fn f(x: f32[T]) { y = full([T], 0.0)\n scan a, t in x, iota(T) carrying y { y[T - 1 - t] = a }\n"
+          " return y }\n",
           &VECTOR, 1, VALUES(4, 3, 2, 1));
     gives("fn f(x: f32[T]) { y = full([2], 0.0)\n scan a, t in x, iota(T) carrying y { y[t % 2] += a }\n return y }\n",
           &VECTOR, 1, VALUES(4, 6));
     gives("fn half(x; up = false) { if up { return x * 2 } else { return x / 2 } }\n"
-          "fn f(x: f32[T]) { z = x[0] * 10\n return scan a in x {\n if T == T { emit half(a) + z } else { emit a } } }\n",
+          "fn f(x: f32[T]) { z = x[0] * 10\n return scan a in x {\n"
+          " if T == T { emit half(a) + z } else { emit a } } }\n",
           &VECTOR, 1, VALUES(10.5, 11, 11.5, 12));
-    gives("fn run(x: f32[T, D], start: f32[D] = 5, by = 3) { s = start\n scan r in x carrying s { s = s + r * by }\n return s }\n"
+    gives("fn run(x: f32[T, D], start: f32[D] = 5, by = 3) { s = start\n"
+          " scan r in x carrying s { s = s + r * by }\n return s }\n"
           "fn f(x: f32[T, D]) { return run(x) }\n", &GRID, 1, VALUES(32, 41));
 }
 
@@ -113,7 +116,7 @@ static void test_scope(void **state)
           " return z + y * i }\n", &VECTOR, 1, VALUES(4, 8, 12, 16));
 }
 
-/* A default that the body asks for first belongs outside: it sees what the names and parameters were before the scan. */
+/* A default that the body asks for first belongs outside: it sees names and parameters as before the scan. */
 static void test_defaults(void **state)
 {
     (void)state;
@@ -145,7 +148,8 @@ static void test_until(void **state)
     (void)state;
     gives("fn f(x: f32[T]) { s = 0.0\n y = scan a in x carrying s until s >= 3 { s = s + a; emit s }\n return y }\n",
           &VECTOR, 1, VALUES(1, 3, 0, 0));
-    gives("fn f(x: f32[T]) { s = 5.0\n y = scan a in x carrying s until s >= 3 { s = s + a; emit s }\n return y + s }\n",
+    gives("fn f(x: f32[T]) { s = 5.0\n y = scan a in x carrying s until s >= 3 { s = s + a; emit s }\n"
+          " return y + s }\n",
           &VECTOR, 1, VALUES(5, 5, 5, 5));
 }
 
@@ -169,7 +173,8 @@ static void test_draws(void **state)
 {
     (void)state;
     Program *p = program_new("fn draw(; shape) { return uniform(0, 1, shape = shape) }\n"
-                             "fn f(x: f32[T, D]) { return scan r in x { y = scan a in r { emit draw(shape = [2]) }\n emit y } }\n"
+                             "fn f(x: f32[T, D]) {\n return scan r in x {\n"
+                             " y = scan a in r { emit draw(shape = [2]) }\n emit y } }\n"
                              "fn g(x: f32[T, D]) { return uniform(0, 1, shape = [T, D, 2]) }\n");
     Graph *g = clean_entry(p, &GRID, 1, false);
     const Tensor *t = program_eval(p, g, &GRID, 1)[0];
@@ -192,7 +197,7 @@ static void test_draws(void **state)
     program_free(p);
 }
 
-/* --- state --------------------------------------------------------------------------------------------------------- */
+/* --- state -------------------------------------------------------------------------------------------------------- */
 
 #define CELL \
     "module cell(x: f32[B, T, D]; carry = true) -> f32[B, T, D] {\n state h: f32[B, D] = 0\n" \
@@ -275,7 +280,8 @@ static void test_file_state(void **state)
     gives("state pos: i32 = 0\nfn next(x) { update pos = pos + 1\n return x * f32(pos) }\n"
           "fn f(x: f32[T]) { y = next(x)\n return next(y) }\n", &VECTOR, 1, VALUES(2, 4, 6, 8));
     gives("state pos: f32 = 1\n"
-          "fn f(x: f32[T]) { return scan a in x { if T == T { reset pos }\n update pos += a\n emit pos } }\n", &VECTOR, 1,
+          "fn f(x: f32[T]) { return scan a in x { if T == T { reset pos }\n update pos += a\n emit pos } }\n"
+          "", &VECTOR, 1,
           VALUES(2, 3, 4, 5));
 }
 
@@ -317,7 +323,8 @@ static void test_count_only(void **state)
 static void test_initial_types(void **state)
 {
     (void)state;
-    Program *p = program_new("module m(x: f32[B, D]) { state h: f32[B, D] = uniform(1, 2)\n update h = h + x\n return h }\n"
+    Program *p = program_new("module m(x: f32[B, D]) { state h: f32[B, D] = uniform(1, 2)\n update h = h + x\n"
+                             " return h }\n"
                              "fn f(x: f32[B, D]) { return a: m(x) }\n");
     Given wide = GRID, narrow = { DT_f32, { 1, 2 }, ROW };
     Graph *one = program_entry(p, "f", &wide, 1, true), *two = program_entry(p, "f", &narrow, 1, false);
@@ -330,7 +337,7 @@ static void test_initial_types(void **state)
     program_free(p);
 }
 
-/* --- data ---------------------------------------------------------------------------------------------------------- */
+/* --- data --------------------------------------------------------------------------------------------------------- */
 
 /* Walker's table of three weights: the slots of the small ones are filled up from the large one. */
 static void test_alias(void **state)
@@ -389,7 +396,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values), cmocka_unit_test(test_sources), cmocka_unit_test(test_bodies),
-        cmocka_unit_test(test_scope), cmocka_unit_test(test_defaults), cmocka_unit_test(test_nested), cmocka_unit_test(test_until),
+        cmocka_unit_test(test_scope), cmocka_unit_test(test_defaults), cmocka_unit_test(test_nested),
+        cmocka_unit_test(test_until),
         cmocka_unit_test(test_captures), cmocka_unit_test(test_draws), cmocka_unit_test(test_state),
         cmocka_unit_test(test_reset), cmocka_unit_test(test_module_in_body), cmocka_unit_test(test_update_targets),
         cmocka_unit_test(test_file_state), cmocka_unit_test(test_counts), cmocka_unit_test(test_count_only),
