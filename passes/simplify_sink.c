@@ -20,6 +20,7 @@ typedef struct Sinks {
     bool *wanted;                        /* will be stacked anyway */
     int  *users;                         /* of live nodes and outputs */
     char *there;                         /* of available(): 0 not asked yet, 1 no, 2 yes */
+    bool *met;                           /* every() of it can be built */
 } Sinks;
 
 static bool is_carried(const Loop *l, const Node *node) { return l->pace[node->id] == PACE_carried; }
@@ -191,7 +192,8 @@ static void find_after(Sinks *s)
 static void need(Sinks *s, const Node *node)
 {
     Loop *l = s->l;
-    if (!is_carried(l, node) || l->stacked[node->id]) return;
+    if (!is_carried(l, node) || s->met[node->id]) return;
+    s->met[node->id] = true;
     if (!l->after[node->id] && !is_view(node)) {
         l->stacked[node->id] = true;
         return;
@@ -224,8 +226,12 @@ static bool available(Sinks *s, const Node *node)
 static void recall(Sinks *s, const Node *node)
 {
     Loop *l = s->l;
-    if (!is_carried(l, node) || l->stacked[node->id] || l->after[node->id]) return;
-    l->after[node->id] = true;
+    if (!is_carried(l, node) || s->met[node->id]) return;
+    if (l->after[node->id]) {
+        need(s, node);
+        return;
+    }
+    s->met[node->id] = l->after[node->id] = true;
     for (int k = 0; k < node->arg_count; k++) recall(s, node->args[k]);
 }
 
@@ -270,6 +276,7 @@ static bool decide(Sinks *s)
     memset(l->stacked, 0, sizeof *l->stacked * (size_t)s->count);
     memset(s->wanted, 0, sizeof *s->wanted * (size_t)s->count);
     memset(s->there, 0, (size_t)s->count);
+    memset(s->met, 0, sizeof *s->met * (size_t)s->count);
     find_head(s);
     find_staying(s);
     for (int k = 0; k < l->result_count; k++)
@@ -290,6 +297,7 @@ void loop_find_sinks(Loop *l)
     s.wanted = arena_array(arena, bool, count + 1);
     s.users = arena_array(arena, int, count + 1);
     s.there = arena_array(arena, char, count + 1);
+    s.met = arena_array(arena, bool, count + 1);
     find_live(l);
     count_users(&s);
     for (int k = 0; k < l->carry_count && !l->may_skip; k++)

@@ -329,6 +329,32 @@ static void test_table(void **state)
     check_table(true);
 }
 
+/* Rows are added in the order of the loop: 1 first, or 1 last, beside numbers that swallow it. */
+static void test_order_of_rows(void **state)
+{
+    (void)state;
+    for (int backwards = 0; backwards < 2; backwards++) {
+        Graph *g = open_graph(), *body = new_body(g);
+        Type one = SHAPE(g, DT_f64, 1);
+        Node *sum = carry(body, "sum", one), *x = each(body, "x", one), *ids = each(body, "ids", SHAPE(g, DT_i32, 1));
+        next(body, "sum", add(body, sum, make_scatter(body, make_full(body, one, 0), x, &ids, 1, 0, true)));
+        Node *scan = loop(g, body, 3, (Attr){.i = backwards}, (Given[]){{"sum", make_full(g, one, 0)}}, 1);
+        emit_value(g, "0", make_pick(g, scan, 0));
+        Graph *simple = simplified(g->arena, g);
+        assert_int_equal(count_op(simple, OP_scan), 0);
+        Tensor **inputs = random_inputs(g->arena, simple, 0, 1, 1);
+        for (int k = 0; k < simple->inputs.count; k++) {
+            const double values[] = {1, 1e20, -1e20};
+            for (int64_t j = 0; j < 3; j++) {
+                if (inputs[k]->f) inputs[k]->f[j] = values[j];
+                else inputs[k]->i[j] = 0;
+            }
+        }
+        assert_true(evaluate(g->arena, simple, inputs)[0]->f[0] == backwards);
+        close_graph(g);
+    }
+}
+
 /* Every form that an indexing of what changes with the place can have. */
 static void test_indexing(void **state)
 {
@@ -579,6 +605,7 @@ int main(void)
         cmocka_unit_test(test_sums),         cmocka_unit_test(test_sum_inside),    cmocka_unit_test(test_dead),
         cmocka_unit_test(test_no_loop),      cmocka_unit_test(test_arguments),     cmocka_unit_test(test_until),
         cmocka_unit_test(test_lengths),      cmocka_unit_test(test_nested),
+        cmocka_unit_test(test_order_of_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
