@@ -195,21 +195,45 @@ static Node *multiply_and_sum(Graph *g, const Product *p)
     return axes ? make_cast(g, make_reduce(g, OP_sum, product, axes), type.dtype) : product;
 }
 
-/* Operands ordered (batch, m, k) and (batch, k, n), so that each group is one run; the result is reordered behind
- * it. */
-static Node *ordered_product(Graph *g, const Product *p)
+/* The letters of `group` in the order in which they stand in x. */
+static Term in_order_of(const Term *group, const Term *x)
 {
-    Groups l = find_groups(p);
-    Term a = join(&l.batch, &l.m, &l.k), b = join(&l.batch, &l.k, &l.n), out = join(&l.batch, &l.m, &l.n);
-    const char *text =
-        arena_print(g->arena, "%.*s,%.*s->%.*s", a.count, a.letter, b.count, b.letter, out.count, out.letter);
-    Node *product = make_einsum(g, text, reorder(g, p->x, &p->a, &a), reorder(g, p->y, &p->b, &b));
-    return reorder(g, product, &out, &p->out);
+    Term sorted = {0};
+    for (int i = 0; i < x->count; i++)
+        if (term_has(group, x->letter[i])) term_add(&sorted, x->letter[i]);
+    return sorted;
 }
 
 static bool same_letters(const Term *x, const Term *y)
 {
     return x->count == y->count && !memcmp(x->letter, y->letter, (size_t)x->count);
+}
+
+/* The order of m and n: that of the result, for which operands may have to be copied, or that of the operands, for which
+ * the result is, whichever moves less. */
+static void choose_order(const Product *p, Groups *l)
+{
+    Term m = in_order_of(&l->m, &p->a), n = in_order_of(&l->n, &p->b);
+    int64_t operands = 0, result = 1;
+    if (!same_letters(&m, &l->m)) operands += type_value_elements(&p->x->type);
+    if (!same_letters(&n, &l->n)) operands += type_value_elements(&p->y->type);
+    for (int i = 0; i < p->out.count; i++) result *= dim_value(letter_dim(p, p->out.letter[i]));
+    if (result >= operands) return;
+    l->m = m;
+    l->n = n;
+}
+
+/* Operands ordered (batch, m, k) and (batch, k, n), so that each group is one run; the result is reordered behind
+ * it. */
+static Node *ordered_product(Graph *g, const Product *p)
+{
+    Groups l = find_groups(p);
+    choose_order(p, &l);
+    Term a = join(&l.batch, &l.m, &l.k), b = join(&l.batch, &l.k, &l.n), out = join(&l.batch, &l.m, &l.n);
+    const char *text =
+        arena_print(g->arena, "%.*s,%.*s->%.*s", a.count, a.letter, b.count, b.letter, out.count, out.letter);
+    Node *product = make_einsum(g, text, reorder(g, p->x, &p->a, &a), reorder(g, p->y, &p->b, &b));
+    return reorder(g, product, &out, &p->out);
 }
 
 /* One product of its operands as they lie; or several, where it takes another order of the result to make it one. */
