@@ -28,8 +28,8 @@ typedef struct CodeStatistics {
 } CodeStatistics;
 CodeStatistics code_statistics(const Code *code);
 
-/* The code of one kernel (no contraction, no scan) before LLVM's own passes, as compiled for itself. Kernels with the same
- * signature have the same. */
+/* The code of one kernel (no contraction, no scan) before LLVM's own passes, as compiled for itself. Kernels with the
+ * same signature have the same. */
 const char    *code_kernel_llvm(Arena *arena, const Plan *plan, int kernel);
 
 /* "avx512", 16 lanes; for `ptm help` and benchmarks. */
