@@ -209,11 +209,12 @@ static bool same_letters(const Term *x, const Term *y)
     return x->count == y->count && !memcmp(x->letter, y->letter, (size_t)x->count);
 }
 
-/* The order of m and n: that of the result, for which operands may have to be copied, or that of the operands, for which
- * the result is, whichever moves less. */
+/* The order of k: that of the larger operand. Of m and n: that of the result, for which operands may have to be copied,
+ * or that of the operands, for which the result is, whichever moves less. */
 static void choose_order(const Product *p, Groups *l)
 {
     Term m = in_order_of(&l->m, &p->a), n = in_order_of(&l->n, &p->b);
+    if (type_value_elements(&p->y->type) > type_value_elements(&p->x->type)) l->k = in_order_of(&l->k, &p->b);
     int64_t operands = 0, result = 1;
     if (!same_letters(&m, &l->m)) operands += type_value_elements(&p->x->type);
     if (!same_letters(&n, &l->n)) operands += type_value_elements(&p->y->type);
@@ -223,10 +224,22 @@ static void choose_order(const Product *p, Groups *l)
     l->n = n;
 }
 
+/* The same product with the operand first whose letters come first in the result. */
+static Product first_in_result(const Product *p)
+{
+    for (int i = 0; i < p->out.count; i++) {
+        bool in_a = term_has(&p->a, p->out.letter[i]), in_b = term_has(&p->b, p->out.letter[i]);
+        if (in_a == in_b) continue;
+        return in_a ? *p : (Product){.a = p->b, .b = p->a, .out = p->out, .x = p->y, .y = p->x};
+    }
+    return *p;
+}
+
 /* Operands ordered (batch, m, k) and (batch, k, n), so that each group is one run; the result is reordered behind
  * it. */
-static Node *ordered_product(Graph *g, const Product *p)
+static Node *ordered_product(Graph *g, const Product *given)
 {
+    Product turned = first_in_result(given), *p = &turned;
     Groups l = find_groups(p);
     choose_order(p, &l);
     Term a = join(&l.batch, &l.m, &l.k), b = join(&l.batch, &l.k, &l.n), out = join(&l.batch, &l.m, &l.n);
