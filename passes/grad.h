@@ -53,18 +53,15 @@ void      scan_grad_finish(Grad *grad, const ScanGrad *scan);
 /* The backward body's want of forward values (grad_save.c). */
 typedef struct Saving {
     Graph *work;                         /* the forward nodes, then those of their gradient */
-    int    forward_count;
+    int    forward_count;                /* of the former */
     bool  *needed;                       /* by id in work: the backward body has it */
-    int   *pick;                         /* by id in work: which result of the forward scan it is, or -1 */
+    int   *pick;                         /* by id in work: which result of the forward scan it is, or -1. In the end of
+                                            those only that the backward body reads */
     int    pick_count;                   /* of the forward scan, saved values included */
     Vec(Node *) saved;                   /* the results to add, in order */
 } Saving;
 
 /* `needed` holds the nodes that the backward body returns; adds what they are made of, and says what is saved. */
 void saving_find(Saving *s);
-static inline bool saving_reads(const Saving *s, const Node *node)       /* the value comes from the forward scan */
-{
-    return (int)node->id < s->forward_count && s->needed[node->id] && s->pick[node->id] >= 0;
-}
 
 #endif

@@ -138,12 +138,28 @@ static Type saved_type(Graph *g, const Type *type)
     return type->rank < MAX_RANK ? *type : type_of(type->dtype, 1, (const Dim *[]){type_elements(g->dims, type)});
 }
 
+/* The forward nodes, and those that are only saved. */
+static bool *find_forward(const Backward *b)
+{
+    const Saving *s = &b->saving;
+    bool *forward = arena_array(b->work->arena, bool, b->work->nodes.count + 1);
+    for (int k = 0; k < s->saved.count; k++) forward[s->saved.at[k]->id] = true;
+    for (int k = b->work->nodes.count - 1; k >= 0; k--) {
+        const Node *node = b->work->nodes.at[k];
+        forward[k] = forward[k] || k < s->forward_count;
+        for (int j = 0; forward[k] && j < node->arg_count; j++) forward[node->args[j]->id] = true;
+    }
+    return forward;
+}
+
 static Graph *forward_body(const Backward *b)
 {
     const Graph *region = b->source->region;
     Graph *g = graph_like(b->work->arena, region);
-    Node **copy = arena_array(g->arena, Node *, b->saving.forward_count + 1);
-    for (int k = 0; k < b->saving.forward_count; k++) copy[k] = graph_copy_node(g, b->work->nodes.at[k], copy);
+    const bool *forward = find_forward(b);
+    Node **copy = arena_array(g->arena, Node *, b->work->nodes.count + 1);
+    for (int k = 0; k < b->work->nodes.count; k++)
+        if (forward[k]) copy[k] = graph_copy_node(g, b->work->nodes.at[k], copy);
     for (int k = 0; k < region->outputs.count; k++) {
         const Output *output = &region->outputs.at[k];
         graph_output(g, output->kind, output->name, copy[b->inner->copy[output->node->id]->id]);
@@ -187,7 +203,7 @@ static void build_body(Backward *b)
     for (int k = 0; k < b->work->nodes.count; k++) {
         const Node *node = b->work->nodes.at[k];
         if (!b->saving.needed[k]) continue;
-        if (saving_reads(&b->saving, node))
+        if (b->saving.pick[k] >= 0)
             copy[k] = read_saved(b, node);
         else
             copy[k] = node->op == OP_input ? copy_input(b, node) : graph_copy_node(b->body, node, copy);

@@ -270,6 +270,19 @@ static void rectified(Graph *g)
     weigh(g, make_pick(g, LOOP(g, body, false, a.h, a.x, a.w, a.u, a.b), 0));
 }
 
+/* The logistic function by an exponential that never overflows, times its argument. */
+static void gated(Graph *g)
+{
+    Graph *body = new_body(g);
+    Node *h = carry(body, "h", SHAPE(g, F, B, H)), *z = affine(body, h, H), *one = make_full(body, z->type, 1);
+    Node *size = make_binary(body, OP_max, z, scaled(body, z, -1));
+    Node *e = make_unary(body, OP_exp, scaled(body, size, -1));
+    Node *over = make_where(body, make_binary(body, OP_lt, z, make_full(body, z->type, 0)), e, one);
+    graph_output(body, OUTPUT_update, "h", mul(z, make_binary(body, OP_div, over, add(e, one, body)), body));
+    Args a = arguments(g, H);
+    weigh(g, make_pick(g, LOOP(g, body, false, a.h, a.x, a.w, a.u, a.b), 0));
+}
+
 /* floor is a float through which nothing flows. */
 static void floored(Graph *g)
 {
@@ -314,7 +327,7 @@ static const Case cases[] = {
     {"elman", elman}, {"elman_final", elman_final}, {"elman_both", elman_both}, {"elman_backwards", elman_backwards},
     {"lstm", lstm}, {"two_layers", two_layers}, {"table", table}, {"masked", masked}, {"nested", nested},
     {"dropout", dropout}, {"indexed", indexed}, {"shared_results", shared_results}, {"attention", attention},
-    {"rectified", rectified}, {"floored", floored}, {"delayed", delayed}, {"passed_on", passed_on},
+    {"rectified", rectified}, {"gated", gated}, {"floored", floored}, {"delayed", delayed}, {"passed_on", passed_on},
 };
 
 static void test_differences(void **state)
@@ -457,8 +470,10 @@ static void test_saved(void **state)
     expect_saved(elman, 1, 1, row);
     /* h, c, three exponentials, two results of tanh */
     expect_saved(lstm, 1, 7, 7 * row);
-    /* h and the sum, rather than the two products that it is made of */
-    expect_saved(rectified, 0, 2, 2 * row);
+    /* h and which sums were cut off, rather than the sums or the two products that they are made of */
+    expect_saved(rectified, 0, 2, row + B * H);
+    /* h and the sum, of which the exponential is made again */
+    expect_saved(gated, 0, 2, 2 * row);
     /* h, the result of tanh and the mask, rather than its numbers */
     expect_saved(dropout, 1, 3, 2 * row + B * H);
     /* exp(w) is the same in every iteration, x comes in as it is */
