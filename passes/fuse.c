@@ -1,6 +1,7 @@
 /* Cuts the graph into kernels. Needs: a verified graph whose dimensions have values. Guarantees: a plan whose
  * kernels together compute every output, each in the form that ir/plan.h describes, in an order that respects their
- * dependences; the body of a scan likewise, in a plan of its own. Gives up: the given graph (the plan refers to a rewritten one). */
+ * dependences; the body of a scan likewise, in a plan of its own. Gives up: the given graph (the plan refers to a
+ * rewritten one). */
 #include "passes/fuse.h"
 
 static void find_live(Fusion *f)

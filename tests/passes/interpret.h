@@ -108,7 +108,10 @@ static inline char *carry_place(const LoopRun *l, int carry, int64_t i)
     return at_home ? home_of(l, carry) : l->inner.block[MEMORY_work] + l->k->spare[carry];
 }
 
-static inline char **bound_at(const LoopRun *l, const Node *inner) { return &l->inner.bound[l->k->body->buffer_of[inner->id]->id]; }
+static inline char **bound_at(const LoopRun *l, const Node *inner)
+{
+    return &l->inner.bound[l->k->body->buffer_of[inner->id]->id];
+}
 
 static inline void bind_iteration(const LoopRun *l, int64_t i, int64_t t)
 {

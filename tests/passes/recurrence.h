@@ -16,7 +16,8 @@ static inline Node *body_input(Lab *body, Storage storage, const char *name, Typ
 #define INDEX(l) body_input(l, STORE_ambient, "index", type_scalar(DT_i64))
 
 /* The arguments are given in the order of the body's inputs. */
-static inline Node *loop_over(Lab *l, const Lab *body, const Dim *count, bool backwards, Node *const *args, int arg_count)
+static inline Node *loop_over(Lab *l, const Lab *body, const Dim *count, bool backwards, Node *const *args,
+                              int arg_count)
 {
     return make_scan(l->g, args, arg_count, &(Attr){.count = count, .i = backwards}, body->g);
 }
@@ -72,8 +73,8 @@ static inline Node *lstm_loop(Lab *l, bool saves)
     Type x = four(l), w = lab_type(l, DT_f32, SHAPE("D", "D")), time = lab_type(l, DT_f32, SHAPE("T"));
     w.dim[1] = x.dim[1];
     x = (Type){DT_f32, 3, {time.dim[0], x.dim[0], x.dim[1]}};
-    return LOOP(l, &body, time.dim[0], make_input(l->g, STORE_data, "x", x), STATE(l, "h", "B", "D"), STATE(l, "c", "B", "D"),
-                make_input(l->g, STORE_param, "w", w));
+    Node *in = make_input(l->g, STORE_data, "x", x), *h = STATE(l, "h", "B", "D"), *c = STATE(l, "c", "B", "D");
+    return LOOP(l, &body, time.dim[0], in, h, c, make_input(l->g, STORE_param, "w", w));
 }
 
 #endif
