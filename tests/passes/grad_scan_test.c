@@ -217,7 +217,8 @@ static void indexed(Graph *g)
     Graph *body = new_body(g);
     Node *x = each(body, "x", SHAPE(g, F, B)), *w = outer(body, "w", SHAPE(g, F, B));
     Node *t = make_cast(body, make_input(body, STORE_ambient, "index", type_scalar(DT_i64)), F);
-    Node *y = mul(mul(x, make_broadcast(body, t, x->type), body), make_unary(body, OP_exp, w), body);
+    Node *dear = make_unary(body, OP_tanh, make_unary(body, OP_tanh, w));
+    Node *y = mul(mul(x, make_broadcast(body, t, x->type), body), dear, body);
     graph_output(body, OUTPUT_result, "0", y);
     weigh(g, make_pick(g, LOOP(g, body, true, param(g, "x", SHAPE(g, F, T, B)), param(g, "w", SHAPE(g, F, B))), 0));
 }
@@ -462,6 +463,14 @@ static void expect_saved(void (*make)(Graph *g), int own, int count, int64_t byt
     arena_free(b.arena);
 }
 
+static void powered(Graph *g)
+{
+    Graph *body = new_body(g);
+    Node *x = each(body, "x", SHAPE(g, F, B));
+    graph_output(body, OUTPUT_result, "0", make_binary(body, OP_pow, x, make_full(body, x->type, 2.5)));
+    weigh(g, make_pick(g, LOOP(g, body, false, param(g, "x", SHAPE(g, F, T, B))), 0));
+}
+
 static void test_saved(void **state)
 {
     (void)state;
@@ -476,8 +485,10 @@ static void test_saved(void **state)
     expect_saved(gated, 0, 2, 2 * row);
     /* h, the result of tanh and the mask, rather than its numbers */
     expect_saved(dropout, 1, 3, 2 * row + B * H);
-    /* exp(w) is the same in every iteration, x comes in as it is */
+    /* what is made of w is the same in every iteration, x comes in as it is */
     expect_saved(indexed, 1, 0, 0);
+    /* x to a power that only the gradient asks for is made there */
+    expect_saved(powered, 1, 0, 0);
 }
 
 /* Arguments of the forward scan are read as they are, though it also returns them. */
