@@ -24,7 +24,9 @@ Softmax fuse_find_softmax(const Node *p);
 /* p * spread(z) for e; copy: the new graph's nodes by the old ids. */
 Node   *fuse_ask_exponential(Graph *g, const Softmax *s, Node *const *copy);
 
-/* fuse_parts.c: a sum of pads that lie side by side as a concat, or NULL. */
+/* fuse_parts.c: a concat; of concats along the same axis it has their parts, if those are few. And a sum of pads that
+ * lie side by side as a concat, or NULL. */
+Node *fuse_concat(Graph *g, Node *const *parts, int count, int axis);
 Node *fuse_join_pads(Graph *g, const Node *sum, const int *users, Node *const *copy);
 
 /* alone: a product, a scatter, or a scan with its picks, which take nothing else in. */

@@ -69,8 +69,28 @@ Node *fuse_join_pads(Graph *g, const Node *sum, const int *users, Node *const *c
     if (!find_pads(sum, users, &pads) || !are_a_row(&pads, &sum->type)) return NULL;
     Node *parts[PADS_AT_MOST];
     for (int k = 0; k < pads.count; k++) parts[k] = copy[pads.at[k]->args[0]->id];
-    Node *whole = make_concat(g, parts, pads.count, pads.axis);
+    Node *whole = fuse_concat(g, parts, pads.count, pads.axis);
     return make_reshape(g, whole, sum->type);                /* the same extents, perhaps by other names */
+}
+
+/* The parts of `from` that are concats along the axis as their own parts; returns how many. */
+static int take_apart(Node *const *from, int count, int axis, Node **to)
+{
+    int n = 0;
+    for (int k = 0; k < count; k++) {
+        bool joined = from[k]->op == OP_concat && from[k]->attr.axis == axis;
+        Node *const *parts = joined ? from[k]->args : &from[k];
+        for (int j = 0; j < (joined ? from[k]->arg_count : 1); j++, n++)
+            if (n < PADS_AT_MOST) to[n] = parts[j];
+    }
+    return n;
+}
+
+Node *fuse_concat(Graph *g, Node *const *parts, int count, int axis)
+{
+    Node *apart[PADS_AT_MOST];
+    int n = take_apart(parts, count, axis, apart);
+    return n <= PARTS_AT_MOST ? make_concat(g, apart, n, axis) : make_concat(g, parts, count, axis);
 }
 
 /* ---- parts ---- */

@@ -443,6 +443,13 @@ static Node *rewrite_add(Graph *g, const Node *old, Node *const *args, const int
     return graph_rebuild(g, old, args);
 }
 
+static Node *rewrite_concat(Graph *g, const Node *old, Node *const *args)
+{
+    Node *whole = fuse_concat(g, args, old->arg_count, old->attr.axis);
+    graph_add_origins(g, whole, old);
+    return make_reshape(g, whole, old->type);
+}
+
 /* ---- scan ---- */
 
 static Node *rewrite_scan(Graph *g, const Node *old, Node *const *args)
@@ -484,6 +491,7 @@ static Node *rewrite_node(Graph *g, const Node *old, Node *const *args, const Gr
     case OP_scatter: return rewrite_scatter(g, old, args, graph, users);
     case OP_add: return rewrite_add(g, old, args, users, copy);
     case OP_permute: return rewrite_permute(g, old, args, users);
+    case OP_concat: return rewrite_concat(g, old, args);
     case OP_scan: return rewrite_scan(g, old, args);
     default: return graph_rebuild(g, old, args);
     }

@@ -151,6 +151,25 @@ static void what_is_put_together_is_written_in_parts(void **state)
     check_parts(JOIN_pads, "map contract", 2);
 }
 
+/* Put together twice is put together once: three parts of one size. */
+static void nested_concats_are_one(void **state)
+{
+    (void)state;
+    Lab l = lab_new();
+    Node *x = DATA(&l, "x", "B", "D");
+    Node *two[] = {un(&l, OP_tanh, x), un(&l, OP_exp, x)};
+    Node *three[] = {make_concat(l.g, two, 2, 1), x};
+    result(&l, "y", make_concat(l.g, three, 2, 1));
+    shrink(&l);
+    lower(&l);
+    assert_kinds(&l, "map");
+    const Kernel *first = kernel_at(&l, 0);
+    assert_int_equal(first->outputs.count, 1);
+    assert_int_equal(kernel_parts(first, first->outputs.at[0]), 3);
+    compare_with_graph(l.arena, l.p, l.g);
+    arena_free(l.arena);
+}
+
 /* Parts of several sizes are made first, so that the dear ones are not computed for every element of the whole. */
 static void parts_of_several_sizes_are_made_first(void **state)
 {
@@ -365,6 +384,7 @@ int main(void)
         cmocka_unit_test(its_gradient_is_a_map_and_a_product),
         cmocka_unit_test(every_output_of_a_body_has_a_node),
         cmocka_unit_test(what_is_put_together_is_written_in_parts),
+        cmocka_unit_test(nested_concats_are_one),
         cmocka_unit_test(parts_of_several_sizes_are_made_first),
         cmocka_unit_test(a_scatter_into_a_carry_is_in_place),
         cmocka_unit_test(a_carry_read_astray_takes_turns),
