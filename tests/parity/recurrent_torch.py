@@ -3,9 +3,9 @@ that the programs of recurrent.ptm should have.
 
 usage: recurrent_torch.py --reference       prints what recurrent_reference.txt holds
 
-Everything is float64. nn.LSTM, nn.GRU and nn.RNN compute what they can express; only the GRU whose reset gate meets the
-state is written out. Masks are lengths of packed sequences. Every case runs twice: from states that are zero, then on
-another batch from the states that the first one left, which are constants to the gradient.
+Everything is float64. nn.LSTM, nn.GRU and nn.RNN compute what they can express; the GRU whose reset gate meets the state
+and the LSTM with clipped cells are written out. Masks are lengths of packed sequences. Every case runs twice: from states
+that are zero, then on another batch from the states that the first one left, which are constants to the gradient.
 """
 import math
 import sys
@@ -95,12 +95,32 @@ def gru_before(w, name, x, states):
     return x, torch.stack(last)
 
 
+def lstm_bounded(w, name, x, states):
+    """Two layers with projection (Sak et al. 2014) as TensorFlow has them: gates in the order i, g, f, o, one added to
+    the forget gate, cells and projections clipped, here at 0.2."""
+    last_h, last_c = [], []
+    for i in range(LAYERS):
+        path = f"{name}.{i}"
+        w_x, w_h = w.add(path + ".w_x", x.shape[2], 4 * H), w.add(path + ".w_h", P, 4 * H)
+        b, w_p = w.add(path + ".b", 4 * H), w.add(path + ".w_p", H, P)
+        h, c, ys = states[0][i], states[1][i], []
+        for t in range(T):
+            a, g, f, o = (x[:, t] @ w_x + h @ w_h + b).split(H, dim=1)
+            c = (torch.sigmoid(f + 1) * c + torch.sigmoid(a) * torch.tanh(g)).clamp(-0.2, 0.2)
+            h = ((torch.sigmoid(o) * torch.tanh(c)) @ w_p).clamp(-0.2, 0.2)
+            ys.append(h)
+        x = torch.stack(ys, dim=1)
+        last_h.append(h)
+        last_c.append(c)
+    return x, (torch.stack(last_h), torch.stack(last_c))
+
+
 # --- cases: (outputs, the states as they are handed on, those states by path) ---
 
 class Case:
-    def __init__(self, name, kind, masked=False, projected=False, both=False, before=False, relu=False):
+    def __init__(self, name, kind, masked=False, projected=False, both=False, relu=False, by_hand=None):
         self.name, self.kind, self.masked, self.projected = name, kind, masked, projected
-        self.both, self.before, self.relu = both, before, relu
+        self.both, self.relu, self.by_hand = both, relu, by_hand
         self.outputs = (P if projected else H) * (2 if both else 1)
 
     def first_states(self):
@@ -124,8 +144,8 @@ class Case:
         return nn.RNN(I, H, nonlinearity="relu" if self.relu else "tanh", **options)
 
     def run(self, w, x, states, count):
-        if self.before:
-            return gru_before(w, self.name, x, states)
+        if self.by_hand:
+            return self.by_hand(w, self.name, x, states)
         return run_nn(self.network(), self.parameters(w), x, states, count)
 
     def named(self, states):
@@ -140,9 +160,10 @@ CASES = [
     Case("lstm_plain", "lstm"),
     Case("lstm_masked", "lstm", masked=True),
     Case("lstm_projected", "lstm", projected=True),
+    Case("lstm_bounded", "lstm", projected=True, by_hand=lstm_bounded),
     Case("lstm_both", "lstm", masked=True, both=True),
     Case("gru_after", "gru"),
-    Case("gru_before", "gru", before=True),
+    Case("gru_before", "gru", by_hand=gru_before),
     Case("gru_masked", "gru", masked=True),
     Case("rnn_tanh", "rnn"),
     Case("rnn_masked", "rnn", masked=True),
