@@ -60,11 +60,15 @@ Node *simplify_order(Simplify *s, Node *node)
     return emit_binary(s, node->op, b, a);
 }
 
+/* Additions from zero on: -0 only by underflow. */
+static bool is_added_up(const Node *node) { return node->op == OP_sum || node->op == OP_einsum; }
+
 Node *simplify_add(Simplify *s, Node *node)
 {
     (void)s;
     Node *a = node->args[0], *b = node->args[1];
-    return is_splat_float(b, -0.0) || is_splat_whole(b, 0) ? a : NULL;
+    bool nothing = is_splat_float(b, -0.0) || is_splat_whole(b, 0) || (is_splat_float(b, 0.0) && is_added_up(a));
+    return nothing ? a : NULL;
 }
 
 /* True when 1 / x is exact and neither is subnormal in f32 or wider. */

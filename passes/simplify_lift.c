@@ -238,6 +238,21 @@ static Node *every_input(Loop *l, const Node *input)
     return input->attr.storage == STORE_ambient ? make_iota(l->g, index, 0) : l->args[input->id];
 }
 
+static Node *stacked_pick(Loop *l, const Node *node)
+{
+    build_at(l->g, node);
+    return with_origins(l, make_pick(l->g, l->scan, l->kept_carries + l->result[node->id]), node);
+}
+
+/* Arguments first, so that what is built then can stand where the node does. */
+static void build_arguments(Loop *l, const Node *node)
+{
+    for (int k = 0; k < node->arg_count; k++)
+        if (varies(l, node->args[k])) loop_every(l, node->args[k]);
+        else loop_whole(l, node->args[k]);
+    build_at(l->g, node);
+}
+
 Node *loop_every(Loop *l, const Node *node)
 {
     Node **place = &l->every[node->id];
@@ -245,11 +260,13 @@ Node *loop_every(Loop *l, const Node *node)
     if (!varies(l, node))
         *place = spread_over_places(l, loop_whole(l, node));
     else if (l->stacked[node->id] && l->pace[node->id] == PACE_carried)
-        *place = with_origins(l, make_pick(l->g, l->scan, l->kept_carries + l->result[node->id]), node);
+        *place = stacked_pick(l, node);
     else if (node->op == OP_input)
         *place = every_input(l, node);
-    else
+    else {
+        build_arguments(l, node);
         *place = with_origins(l, lift(l, node), node);
+    }
     return *place;
 }
 
@@ -297,13 +314,16 @@ static Node *total_linear(Loop *l, const Node *part)
         bool factor = part->op == OP_mul && !varies(l, part->args[k]);
         args[k] = factor ? loop_whole(l, part->args[k]) : loop_total(l, part->args[k]);
     }
+    build_at(l->g, part);
     return build(l->g, part->op, args, part->arg_count, &part->attr, &part->type);
 }
 
 Node *loop_total(Loop *l, const Node *part)
 {
     Node *total = NULL;
-    switch (loop_total_kind(l, part)) {
+    TotalKind kind = loop_total_kind(l, part);
+    if (kind != TOTAL_linear && kind != TOTAL_plain) build_arguments(l, part);
+    switch (kind) {
     case TOTAL_product: total = lift_einsum(l, part, false); break;
     case TOTAL_sum:
         total = make_reduce(l->g, OP_sum, loop_every(l, part->args[0]), part->attr.axes << 1 | 1);

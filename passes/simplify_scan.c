@@ -166,15 +166,23 @@ static Node *final_value(Loop *l, int k)
     int number = 0;
     if (l->pace[c->input->id] != PACE_carried) return loop_whole(l, c->input);
     for (int j = 0; j < k; j++) number += stays_carry(l, &l->carries[j]);
-    if (!c->summed) return make_pick(l->g, l->scan, number);
-    for (int j = 0; j < c->parts.count; j++) first = added(l, first, loop_total(l, c->parts.at[j]));
+    if (!c->summed) {
+        build_at(l->g, c->next);
+        return make_pick(l->g, l->scan, number);
+    }
+    for (int j = 0; j < c->parts.count; j++) {
+        Node *total = loop_total(l, c->parts.at[j]);
+        build_at(l->g, c->next);
+        first = added(l, first, total);
+    }
     return first;
 }
 
 static Node *stacked_value(Loop *l, const Node *node)
 {
-    if (l->attr->axis) return make_pick(l->g, l->scan, l->kept_carries + l->result[node->id]);
-    return loop_every(l, node);
+    if (!l->attr->axis) return loop_every(l, node);
+    build_at(l->g, node);
+    return make_pick(l->g, l->scan, l->kept_carries + l->result[node->id]);
 }
 
 static Node *new_pick(Loop *l, int k)
@@ -194,7 +202,6 @@ static bool simplify_scan(Graph *g, const Node *scan, Node *const *args, const b
 {
     const Graph *body = simplify_normal(g->arena, scan->region, normal);
     Loop l = loop_new(g, scan, body, args, picked);
-    g->origin = scan->origin_count ? scan->origins[0] : NULL;
     loop_find_paces(&l);
     loop_find_sinks(&l);
     build_carries(&l);
@@ -202,6 +209,7 @@ static bool simplify_scan(Graph *g, const Node *scan, Node *const *args, const b
     bool changed = has_changed(&l);
     const Graph *inner = changed ? simplify_normal(g->arena, l.inner, normal) : body;
     if (inner->outputs.count) {
+        build_at(g, scan);
         l.scan = scan_over(&l, inner);
         graph_add_origins(g, l.scan, scan);
     }

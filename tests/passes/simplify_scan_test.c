@@ -395,7 +395,8 @@ static void test_movement(void **state)
     Node *windows = make_window(body, build_place(body, wide, 1, dim_int(g->dims, 1), dim_int(g->dims, 10)), 1, 1,
                                 SHAPE(g, DT_f64, 3, 8, 3));
     Node *most = make_reduce(body, OP_reduce_max, windows, 4);
-    next(body, "h", make_unary(body, OP_tanh, add(body, make_einsum(body, "ab,bc->ac", most, w), scaled(body, h, 0.5))));
+    Node *z = add(body, make_einsum(body, "ab,bc->ac", most, w), scaled(body, h, 0.5));
+    next(body, "h", make_unary(body, OP_tanh, z));
     ask_all(g, LOOP(g, body, .i = 1));
     Graph *simple = check(g->arena, g, "movement");
     const Node *scan = scan_at(simple, 0);
@@ -577,9 +578,11 @@ static void test_nested(void **state)
         Node *y = make_unary(inner, OP_tanh, add(inner, add(inner, z, noise), make_broadcast(inner, v, row)));
         next(inner, "h", y);
         emit_value(inner, "0", y);
-        Node *state_in = carry(body, "h", row), *step = each(body, "x", row), *count = outer(body, "seed", type_scalar(DT_i64));
-        Node *args[] = {state_in, outer(body, "u", SHAPE(g, DT_f64, T, H, H)), step, outer(body, "w", square),
-                        outer(body, "v", SHAPE(g, DT_f64, H)), place(body), count, outer(body, "step", type_scalar(DT_i64))};
+        Type number = type_scalar(DT_i64);
+        Node *args[] = {carry(body, "h", row),         outer(body, "u", SHAPE(g, DT_f64, T, H, H)),
+                        each(body, "x", row),          outer(body, "w", square),
+                        outer(body, "v", SHAPE(g, DT_f64, H)), place(body),
+                        outer(body, "seed", number),   outer(body, "step", number)};
         Node *scan = make_scan(body, args, 8, &(Attr){.i = backwards, .count = dim_int(g->dims, T)}, inner);
         next(body, "h", make_pick(body, scan, 0));
         emit_value(body, "0", make_reduce(body, OP_sum, make_pick(body, scan, 1), 1));

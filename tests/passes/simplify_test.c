@@ -333,6 +333,14 @@ static Node *sum_of_sum(Graph *g)
     return make_reduce(g, OP_sum, make_reduce(g, OP_sum, x, 1), 1);
 }
 
+static Node *sum_and_zero(Graph *g)
+{
+    Node *x = data(g, "x", SHAPE(g, DT_f32, 3, 5)), *sum = make_reduce(g, OP_sum, x, 1);
+    Node *product = make_einsum(g, "ij,ij->j", x, x);
+    return make_binary(g, OP_mul, make_binary(g, OP_add, product, make_full(g, product->type, 0)),
+                       make_binary(g, OP_add, make_full(g, sum->type, 0), sum));
+}
+
 /* A product cannot write rows of a letter that both arguments have. */
 static Node *batch_last(Graph *g)
 {
@@ -365,6 +373,8 @@ static void test_rules(void **state)
     assert_int_equal(count_op(g, OP_reshape), 0);
     g = result_of(sum_of_sum, arena);
     assert_int_equal(count_op(g, OP_sum), 1);
+    g = result_of(sum_and_zero, arena);
+    assert_int_equal(count_op(g, OP_add), 0);
     g = result_of(batch_last, arena);
     assert_int_equal(count_op(g, OP_permute), 1);
     g = result_of(seen_twice, arena);
