@@ -114,7 +114,8 @@ void write_gru(OnnxWriter *w)
     Layer l = read_layer(w);
     if (w->out->refused) return;
     bool after = onnx_int(w, "linear_before_reset", 0);
-    const char *label = write_call(w, &l, "gru", after ? ", order = \"zrn\"" : ", order = \"zrn\", reset_after = false");
+    const char *statics = arena_print(w->arena, ", order = \"zrn\", reset_after = %s", after ? "true" : "false");
+    const char *label = write_call(w, &l, "gru", statics);
     bind_bias(w, arena_print(w->arena, "%s.b_x", label), l.gates * l.H, true, false);
     bind_bias(w, arena_print(w->arena, "%s.b_h", label), l.gates * l.H, false, true);
 }
