@@ -12,9 +12,22 @@
 
 struct RtTokenizer;
 
+/* The shapes that the batches of a stream may have: few, so that a program is compiled for each. Streams of one call have
+ * equally many, and at every step all of them have the same one. */
+enum { RT_MAX_VARIANTS = 16 };
+typedef struct RtVariant {
+    int64_t rows;                        /* shape[0] */
+    int64_t width;                       /* shape[1]; 0 where all batches have the same, or there is no second axis */
+    bool    trains, passes;              /* whether training steps, finite passes have such batches */
+} RtVariant;
+
 typedef struct RtStream {
     int32_t     dtype, rank;             /* of one batch; row of dtype.def */
-    int64_t     shape[RT_MAX_RANK];      /* of a full batch; shape[0] is the number of rows */
+    int64_t     shape[RT_MAX_RANK];      /* of variant 0: a full batch, in its widest form; shape[0] is the number of rows */
+    int32_t     variant_count;           /* at least 1 */
+    RtVariant   variants[RT_MAX_VARIANTS];
+    bool        carries;                 /* parallel streams: row r of a batch goes on where row r of the batch before
+                                            ended */
     const char *base;                    /* the first row. The stream borrows it from the RtData that made it */
     int64_t     row_bytes;
     int64_t     rows, row_stride;        /* of a finite pass, in data order: how many, and bytes from one to the next */
@@ -36,6 +49,11 @@ int64_t rt_stream_steps(const RtStream *s);
  * twice, and what does not fill a batch is left out (with shuffle, other rows in every epoch). Needs rt_stream_steps >
  * 0. */
 void rt_stream_batch(const RtStream *s, uint64_t seed, int64_t step, void *out);
+
+/* Which variant that batch has, and the batch's shape; bytes: rt_stream_bytes at most. */
+int32_t rt_stream_variant(const RtStream *s, uint64_t seed, int64_t step);
+void    rt_stream_shape(const RtStream *s, int32_t variant, int64_t shape[RT_MAX_RANK]);
+int32_t rt_stream_pass_variant(const RtStream *s, int64_t index);
 
 /* A finite pass: the number of batches, the last of which may be short, and batch `index` in data order. Returns the
  * rows written (shape[0], or fewer in the last batch; the bytes after them are left alone). */
