@@ -173,8 +173,12 @@ typedef struct TrainSpec {
 } TrainSpec;
 const TrainSpec *model_train(const Model *m);
 
-/* Does one of the stage's `freeze` patterns match? Reports patterns that match nothing once all entries are elaborated. */
+/* Does one of the stage's `freeze` patterns match? */
 bool model_frozen(const Model *m, const StageSpec *stage, const Param *param);
+
+/* Reports the patterns of `freeze` and `group` lines that match no parameter: to be called once what the stages minimize
+ * is elaborated. False when there are any. */
+bool model_check_patterns(Model *m, Diagnostics *d);
 
 /* The optimizer's code for one parameter in a stage, as `using` says with the groups that match; see passes.h
  * ParamUpdate. `steps` is the length of the stage for schedules, `epoch_steps` of a pass. What evaluations have given so
