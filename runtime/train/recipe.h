@@ -25,8 +25,8 @@ typedef struct RtRun {
     int            feed_count;
 } RtRun;
 
-/* The same entry compiled for each variant of its streams (RtVariant): run[v], whose program is NULL when no batch of it
- * has that shape. All share one state block. */
+/* The same entry compiled for each variant of its streams (RtVariant): run[v], whose program is NULL when no batch of
+ * it has that shape. All share one state block. */
 typedef struct RtRuns {
     const RtRun *run;
     int32_t      count;                  /* as many as its streams have variants; 1 without streams */
@@ -36,16 +36,16 @@ typedef struct RtRuns {
  * depend on the variant. */
 typedef struct RtStates {
     int64_t        bytes;
-    const char    *initial;              /* the block as a session begins: copied, never changed; NULL when bytes is 0 */
+    const char    *initial;              /* the block as a session begins: copied, never changed; NULL when bytes is
+                                            0 */
     const RtValue *values;               /* for checkpoints and resets */
-    int32_t        count, kept;          /* values[0 .. kept) are the optimizer's: a new pass leaves them alone, the others
-                                            are reset to their initial values */
+    int32_t        count, kept;          /* values[0 .. kept) are the optimizer's: a new pass leaves them alone, the
+                                            others are reset to their initial values */
 } RtStates;
 
-/* An entry over one pass of finite streams, its output "0" reduced in f64, in an order that follows from the data. mean:
- * over all elements of all batches; an entry that returns one number a batch has already averaged over its rows, so that
- * number counts once for each row (times the width where the variants differ in width). Its states begin afresh with
- * each pass. */
+/* An entry over one pass of finite streams, its output "0" reduced in f64, in an order that follows from the data.
+ * mean: over all elements of all batches; an entry that returns one number a batch has already averaged over the batch,
+ * so that number counts as much as the batch does (RtVariant.weight). Its states begin afresh with each pass. */
 typedef struct RtTerm {
     RtRuns   runs;
     RtStates states;
@@ -72,7 +72,8 @@ typedef struct RtStage {
     const RtValue *const *loss, *const *lr, *const *grad_norm;
     RtStates       states;               /* hidden states and the optimizer's: both begin afresh with the stage */
     int64_t        steps;                /* of this stage, those before a resume included */
-    int64_t        epoch_steps;          /* in one pass of its streams. The states behind `kept` are reset at each pass */
+    int64_t        epoch_steps;          /* in one pass of its streams. The states behind `kept` are reset at each
+                                            pass */
     int64_t        tokens;               /* per step, for the progress line; 0: not shown */
     const RtEvaluation *evaluations;
     int            evaluation_count;
@@ -88,17 +89,19 @@ typedef struct RtFile {
 
 typedef struct Recipe {
     Pool *pool;                          /* scratch for the neediest of the programs */
-    char *param, *constants;             /* blocks shared by all programs; params holds the initial values, and the result
-                                            afterwards. Work and state blocks are made here */
-    const RtValue *params, *tables;      /* what a checkpoint holds beside the states of its stage, at places in these two
-                                            blocks. Tables are written as "const.NAME" and must be the same on resume */
+    char *param, *constants;             /* blocks shared by all programs; params holds the initial values, and the
+                                            result afterwards. Work and state blocks are made here */
+    const RtValue *params, *tables;      /* what a checkpoint holds beside the states of its stage, at places in these
+                                            two blocks. Tables are written as "const.NAME" and must be the same on
+                                            resume */
     int           param_count, table_count;
     const RtMeta *metadata;              /* further texts for the checkpoint, the same on resume */
     int           metadata_count;
 
     const RtStage *stages;               /* run in order. rt_evaluate evaluates those of the last one */
     int            stage_count;
-    uint64_t       seed;                 /* of the first stage; a later one draws from rt_random_key(seed, its number) */
+    uint64_t       seed;                 /* of the first stage; a later one draws from rt_random_key(seed, its
+                                            number) */
 
     const char   *out;                   /* run directory; NULL: nothing is written */
     bool          resume;                /* go on from out/last.safetensors; otherwise out must not hold a run */
@@ -125,7 +128,7 @@ bool rt_evaluate(const Recipe *recipe, double *values, RtError *error);
 /* Bytes that a verb takes beside the blocks of its recipe. step and evaluation share one work block. */
 typedef struct RtMemory {
     int64_t step, evaluation;            /* work of a training step, and of the neediest evaluation */
-    int64_t states;                      /* of evaluations */
+    int64_t states;                      /* of the neediest stage and the neediest evaluation together */
 } RtMemory;
 RtMemory rt_recipe_memory(const Recipe *recipe);
 

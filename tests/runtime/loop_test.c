@@ -112,7 +112,7 @@ static RtOutcome train_in(const char *run, bool resume, int64_t steps, int64_t s
     path_of(path, sizeof path, run, "");
     Bench *b = bench_new(threads, path);
     b->recipe.resume = resume;
-    b->recipe.steps = steps;
+    b->stage.steps = steps;
     b->recipe.save_every = save_every;
     *e = (RtError){{0}};
     RtOutcome outcome = rt_train(&b->recipe, e);
@@ -229,7 +229,7 @@ static void resume_refuses_what_differs(void **state)
     RtError e;
     Bench *b = bench_new(1, path);
     b->recipe.resume = true;
-    b->recipe.steps = 2 * STEPS;
+    b->stage.steps = 2 * STEPS;
     b->recipe.seed = 4;
     assert_int_equal(rt_train(&b->recipe, &e), RT_FAILED);
     assert_non_null(strstr(e.text, "started with seed 3, it cannot go on with seed 4"));
@@ -238,7 +238,7 @@ static void resume_refuses_what_differs(void **state)
     assert_int_equal(rt_train(&b->recipe, &e), RT_FAILED);
     assert_non_null(strstr(e.text, "started with other data"));
     b->table[1] = 0;
-    b->recipe.state_count = 0;
+    b->stage.states.count = b->stage.states.kept = 0;
     assert_int_equal(rt_train(&b->recipe, &e), RT_FAILED);
     assert_non_null(strstr(e.text, "the model has changed"));
     bench_free(b);
@@ -299,10 +299,10 @@ static void evaluations_reduce(void **state)
     b->evaluations[2] =
         (RtEvaluation){.name = "root", .terms = terms, .term_count = 2, .post = &root};
     b->evaluations[3] = (RtEvaluation){.name = "all", .terms = &all, .term_count = 1};
-    b->recipe.evaluation_count = 4;
+    b->stage.evaluation_count = 4;
     RtMemory memory = rt_recipe_memory(&b->recipe);
     assert_int_equal(memory.evaluation, sizeof(Work));
-    assert_int_equal(memory.states, sizeof(JudgeState));     /* up to the last state that is read */
+    assert_int_equal(memory.states, sizeof(State) + sizeof(JudgeState));
     double sum = 0, values[4];
     for (int i = 0; i < ROWS; i++) sum += pow(error_of(&b->param, b->rows + i * COLUMNS), 2);
     RtError e;
