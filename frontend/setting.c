@@ -1,5 +1,5 @@
-/* The settings of `train`, by the table settings.def. A line replaces or adds to what the stage has from the lines above
- * it; two lines of one turn that say the same thing are a mistake. */
+/* The settings of `train`, by the table settings.def. A line replaces or adds to what the stage has from the lines
+ * above it; two lines of one turn that say the same thing are a mistake. */
 #include "frontend/elab.h"
 
 #include <string.h>

@@ -22,7 +22,7 @@ void build_free(Build *b);
 /* A graph of all tables: they have their place whether or not another one reads them, since a checkpoint holds them. */
 const Graph *build_tables(Session *s);
 
-/* Places of the parameters of these graphs and of all tables: one layout for everything that a command runs, whose states
+/* Places of the parameters of these graphs and of all tables: one layout for everything that a command runs. States
  * have places of their own (job.h). */
 Layout *build_layout(Session *s, const Graphs *graphs);
 

@@ -1,5 +1,5 @@
-/* What a trained model says comes after some tokens, in one of two ways: by `logits` over a window of the last `context`
- * tokens, or by `next`, whose states know what it has read, so that every token is read once. */
+/* What a trained model says comes after some tokens, in one of two ways: by `logits` over a window of the last
+ * `context` tokens, or by `next`, whose states know what it has read, so that every token is read once. */
 #ifndef PTM_CLI_PREDICT_H
 #define PTM_CLI_PREDICT_H
 

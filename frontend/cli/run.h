@@ -23,8 +23,8 @@ typedef struct Run {
     uint64_t     seed;
 } Run;
 
-/* Compiles what the command needs. `training`: the steps of all stages with their optimizers; always: the evaluations, of
- * those stages or of the last one. */
+/* Compiles what the command needs. `training`: the steps of all stages with their optimizers; always: the evaluations,
+ * of those stages or of the last one. */
 bool run_open(Run *r, Session *s, bool training);
 void run_close(Run *r);
 

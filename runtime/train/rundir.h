@@ -11,7 +11,7 @@ typedef struct RunDirectory {
     bool has_checkpoint;                 /* on opening: `last` is there to go on from */
 } RunDirectory;
 
-/* Whether no run is in the directory yet, which need not be there: for a command that wants to know before it compiles. */
+/* Whether no run is in the directory yet, which need not be there: for a command that asks before it compiles. */
 bool rundir_is_free(const char *out, RtError *e);
 
 /* Makes the directory (and those above it), or, to resume, finds it as a run left it. */

@@ -238,12 +238,15 @@ static void test_own_optimizer(void **state)
 static void test_stages(void **state)
 {
     (void)state;
-    Program *p = trained("minimize loss(batch); using sgd(lr = 0.1); clip 2.0; evaluate x = mean(nll(valid)), every = 3\n"
+    Program *p = trained("minimize loss(batch); using sgd(lr = 0.1); clip 2.0\n"
+                         "evaluate x = mean(nll(valid)), every = 3\n"
                          "stage first { steps 10; clip none }\n"
                          "group \"**.bias\", rate = 0.5\n"
                          "stage second {\n using momentum(lr = 0.2); evaluate x = mean(nll(valid))\n"
-                         " for k in 0..2 { stage thaw { if k == 0 { freeze \"head.*\" }; freeze \"e.**\"; epochs k + 1 } }\n"
-                         " stage all { minimize loss(valid, smooth = 0.1); evaluate y = mean(nll(batch)); steps 5 }\n}");
+                         " for k in 0..2 {\n"
+                         "  stage thaw { if k == 0 { freeze \"head.*\" }; freeze \"e.**\"; epochs k + 1 }\n }\n"
+                         " stage all { minimize loss(valid, smooth = 0.1); evaluate y = mean(nll(batch)); steps 5 }\n"
+                         "}");
     assert_clean(p);
     static const char *const names[] = { "first", "second.thaw", "second.thaw_2", "second.all" };
     assert_int_equal(model_train(p->model)->stage_count, 4);
@@ -293,7 +296,8 @@ static void test_updates_of_stages(void **state)
 static void test_entries_of_stages(void **state)
 {
     (void)state;
-    Program *p = trained("using sgd(lr = 0.1); steps 7\nfor k in [0.25, 0.5] { stage s { minimize loss(batch, smooth = k) } }");
+    Program *p = trained("using sgd(lr = 0.1); steps 7\n"
+                         "for k in [0.25, 0.5] { stage s { minimize loss(batch, smooth = k) } }");
     assert_clean(p);
     assert_string_not_equal(stage_at(p, 0)->minimize, stage_at(p, 1)->minimize);
     program_free(p);
@@ -342,7 +346,8 @@ static void test_mistakes_in_stages(void **state)
     train_says("minimize loss(batch); using sgd(); steps 1; freeze \"haed.*\"",
                "the pattern \"haed.*\" matches no parameter");
     train_says("minimize loss(batch); using sgd(); steps 1; freeze head", "freeze takes patterns of parameter paths");
-    train_says("minimize loss(batch); using sgd(); steps 1; freeze \"head.*\", rate = 2", "freeze takes patterns alone");
+    train_says("minimize loss(batch); using sgd(); steps 1; freeze \"head.*\", rate = 2",
+               "freeze takes patterns alone");
     Program *p = trained("minimize loss(batch); using sgd()\nfor i in 0..2 { stage s { steps 1 }; clip 1.0 + i }");
     assert_clean(p);
     assert_true(stage_at(p, 0)->clip == 0 && stage_at(p, 1)->clip == 1);
