@@ -305,11 +305,9 @@ static bool load_history(const RtStage *stage, const RtTensors *t, const char *p
     if (!numbers) return rt_fail(e, "%s: out of memory", path);
     bool good = rt_tensors_read(t, saved, numbers, e);
     int64_t bytes = saved->bytes < row->input->bytes ? saved->bytes : row->input->bytes;
-    int64_t stage_step = p->step - p->begin;
     if (good) memcpy(row->numbers, numbers, (size_t)bytes);
     free(numbers);
-    history_cut(row, due_evaluations(stage, evaluation, stage_step)
-                         - (p->pending && due_evaluation(stage, evaluation, stage_step)));
+    history_cut(row, due_evaluations(stage, evaluation, p->step - p->begin));
     return good;
 }
 

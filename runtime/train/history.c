@@ -46,6 +46,11 @@ static bool add_rows(const RtStage *stage, const RtRun *run, History *h, RtError
     return true;
 }
 
+void history_cut(const HistoryRow *row, int64_t place)
+{
+    for (int64_t i = place; i < row->input->shape[0]; i++) row->numbers[i] = NAN;
+}
+
 bool history_new(const RtStage *stage, History *h, RtError *e)
 {
     *h = (History){.rows = calloc((size_t)stage->evaluation_count + 1, sizeof *h->rows)};
@@ -58,8 +63,11 @@ bool history_new(const RtStage *stage, History *h, RtError *e)
     h->numbers = malloc((size_t)bytes + 1);
     if (!h->numbers) return rt_fail(e, "out of memory");
     float *next = h->numbers;
-    for (int i = 0; i < h->count; next += h->rows[i++].input->shape[0]) h->rows[i].numbers = next;
-    history_clear(h);
+    for (int i = 0; i < h->count; i++) {
+        h->rows[i].numbers = next;
+        history_cut(&h->rows[i], 0);
+        next += h->rows[i].input->shape[0];
+    }
     return true;
 }
 
@@ -68,16 +76,6 @@ void history_free(History *h)
     free(h->rows);
     free(h->numbers);
     *h = (History){0};
-}
-
-void history_cut(const HistoryRow *row, int64_t place)
-{
-    for (int64_t i = place; i < row->input->shape[0]; i++) row->numbers[i] = NAN;
-}
-
-void history_clear(History *h)
-{
-    for (int i = 0; i < h->count; i++) history_cut(&h->rows[i], 0);
 }
 
 void history_note(History *h, int evaluation, int64_t place, double value)

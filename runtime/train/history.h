@@ -19,10 +19,10 @@ typedef struct History {
     float      *numbers;                 /* of all rows */
 } History;
 
+/* Begins without any number. */
 bool history_new(const RtStage *stage, History *h, RtError *e);
 void history_free(History *h);
 
-void history_clear(History *h);
 void history_note(History *h, int evaluation, int64_t place, double value);
 /* Forgets numbers from `place` on. */
 void history_cut(const HistoryRow *row, int64_t place);

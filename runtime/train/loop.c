@@ -205,7 +205,6 @@ static void begin_stage(Session *s, int64_t number)
     s->position.stage = number;
     s->position.begin = s->position.step;
     states_begin(&stage->states, s->held.state);
-    history_clear(&s->held.histories[number]);
     progress_stage(&s->progress, s->position.step, stage->tokens);
     if (*stage->name) progress_line(&s->progress, "stage %s: %" PRId64 " steps", stage->name, stage->steps);
 }

@@ -17,14 +17,12 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "allocations.h"
 #include "runtime/core/random.h"
 #include "runtime/data/value.h"
 #include "runtime/train/recipe.h"
 
 enum { ROWS = 10, BATCH = 4, REST = ROWS % BATCH, COLUMNS = 3, STEPS = 40 };
-
-/* From the second step on, until a test takes it back. */
-static atomic_bool counting;
 
 /* What lies where. */
 typedef struct Param { float w[2]; } Param;
