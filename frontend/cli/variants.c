@@ -1,7 +1,8 @@
-/* Streams of one call have the same variant at every step. Those of another call go with them when theirs is always the
- * same, or follows from the place in a pass alone. */
+/* Streams of one call have the same variant, and rows that belong together, at every step. Those of another call go with
+ * them as long as each takes its rows in its own order; rows that are grouped by width have none. */
 #include "frontend/cli/variants.h"
 #include "frontend/cli/host.h"
+#include "runtime/data/groups.h"
 
 static const RtStream *stream_at(const Variants *v, int k) { return host_stream(&v->uses[k].stream); }
 
@@ -17,12 +18,13 @@ static int used_count(const Variants *v, const RtStream *stream)
     return count;
 }
 
+static bool is_grouped(const RtStream *stream) { return stream->groups && stream->groups->count > 1; }
+
 static bool goes_along(const Variants *v, const RtStream *stream, const RtStream *leader)
 {
     if (stream->key == leader->key) return true;
-    if (v->training) return used_count(v, stream) <= 1;
-    return rt_stream_pass_batches(stream) == rt_stream_pass_batches(leader)
-        && (used_count(v, stream) <= 1 || (!stream->groups && !leader->groups));
+    if (is_grouped(stream) || is_grouped(leader)) return false;
+    return v->training || rt_stream_pass_batches(stream) == rt_stream_pass_batches(leader);
 }
 
 bool variants_open(Session *s, const StreamUse *uses, int count, bool training, Variants *out)
