@@ -3,6 +3,7 @@
 #include "frontend/cli/host.h"
 #include "runtime/core/memory.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -81,7 +82,9 @@ static const RtValue *find_input(const Program *program, const char *name)
 
 static const RtValue *ids_of(const Predictor *p, const Program *program)
 {
-    return find_input(program, model_entry_parameter(p->run->s->model, p->entry, 0));
+    const RtValue *ids = find_input(program, model_entry_parameter(p->run->s->model, p->entry, 0));
+    assert(ids && "a program lists the inputs of its graph, read or not");
+    return ids;
 }
 
 static bool make_blocks(Predictor *p)
@@ -89,9 +92,6 @@ static bool make_blocks(Predictor *p)
     Run *r = p->run;
     for (int i = 0; i < p->job.count; i++) {
         const Program *program = p->job.run[i].program;
-        if (!ids_of(p, program))
-            return session_fail(r->s, "%s does not depend on %s", p->entry,
-                                model_entry_parameter(r->s->model, p->entry, 0)) && false;
         if (program->block_bytes[BLOCK_work] > p->work_bytes) p->work_bytes = program->block_bytes[BLOCK_work];
     }
     p->block[BLOCK_param] = r->param;
