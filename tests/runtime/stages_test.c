@@ -230,7 +230,8 @@ static void resume_refuses_other_stages(void **state)
     Bench *b = bench_new(path, 2, PRE_STEPS + 1);
     b->recipe.resume = true;
     assert_int_equal(rt_train(&b->recipe, &e), RT_FAILED);
-    assert_non_null(strstr(e.text, "step 19 of stage 2, which began at step 10, does not fit the stages as they are now"));
+    const char *wanted = "step 19 of stage 2, which began at step 10, does not fit the stages as they are now";
+    assert_non_null(strstr(e.text, wanted));
     b->recipe.stage_count = 1;
     assert_int_equal(rt_train(&b->recipe, &e), RT_FAILED);
     assert_non_null(strstr(e.text, "does not fit the stages"));
