@@ -35,10 +35,10 @@ static int count_results(const Graph *g)
     return n;
 }
 
-/* True when the optimizer was checked with it. */
-static bool check_minimize(Model *m, Diagnostics *d, const Map *failed)
+/* True when the stage's entry could be elaborated. */
+static bool check_minimize(Model *m, const Stage *stage, Diagnostics *d, const Map *failed)
 {
-    const TrainSpec *spec = &m->train;
+    const StageSpec *spec = &stage->spec;
     if (!spec->minimize || !typed_streams(spec->streams, spec->stream_count)) return false;
     const Use *use = map_get(m->uses, spec->minimize);
     const char *fn = use ? use->callable->fn->name : spec->minimize;
@@ -51,27 +51,63 @@ static bool check_minimize(Model *m, Diagnostics *d, const Map *failed)
     int results = count_results(g);
     const Node *loss = results ? g->outputs.at[0].node : NULL;
     if (results != 1 || loss->type.rank || loss->type.dtype != m->options.real)
-        diag_error(d, m->minimize->values->place, "minimize takes one f32 number, and %s gives %s", fn,
+        diag_error(d, stage->minimize.stmt->values->place, "minimize takes one f32 number, and %s gives %s", fn,
                    !results      ? "none"
                    : results > 1 ? "several results"
                                  : type_text(m->arena, &loss->type));
-    bool both = m->params.count && m->using;
-    if (both) model_update(m, m->params.at[0], spec->steps ? spec->steps : 1, 1, d);
-    update_check_groups(m, d);
-    return both;
+    return true;
+}
+
+/* The optimizer for the first parameter that a stage trains, or for one made up. */
+static void check_using(Model *m, const Stage *stage, bool elaborated, Diagnostics *d)
+{
+    const Param *param = NULL;
+    for (int i = 0; elaborated && !param && i < m->params.count; i++)
+        if (!model_frozen(m, &stage->spec, m->params.at[i])) param = m->params.at[i];
+    if (!param) update_check_using(m, stage, d);
+    else if (stage->using.stmt) model_update(m, &stage->spec, param, stage->spec.steps ? stage->spec.steps : 1, 1, d);
+}
+
+static void check_stages(Model *m, Diagnostics *d, const Map *failed)
+{
+    bool all = true, any = false, *good = arena_array(m->arena, bool, m->stages.count + 1);
+    for (int i = 0; i < m->stages.count; i++) {
+        good[i] = check_minimize(m, m->stages.at[i], d, failed);
+        any = any || good[i];
+        all = all && (good[i] || !m->stages.at[i]->minimize.stmt);
+    }
+    for (int i = 0; i < m->stages.count; i++) check_using(m, m->stages.at[i], good[i], d);
+    if (all && any) model_check_patterns(m, d);
+}
+
+static void check_evaluation(Model *m, const Evaluation *e, Diagnostics *d, const Map *failed)
+{
+    for (int t = 0; t < e->term_count; t++) {
+        const EvalTerm *term = &e->terms[t];
+        if (!typed_streams(term->streams, term->stream_count) || map_get(failed, term->entry)) continue;
+        Type *types = arena_array(m->arena, Type, term->stream_count + 1);
+        for (int k = 0; k < term->stream_count; k++) types[k] = term->streams[k].stream.type;
+        model_eval_graph(m, e, t, types, d);
+    }
+}
+
+/* Whether a stage before this one has the evaluation too: then it is inherited, and was checked there. */
+static bool is_inherited(const Model *m, int stage, const Evaluation *e)
+{
+    for (int i = 0; i < stage; i++) {
+        const StageSpec *spec = &m->stages.at[i]->spec;
+        for (int k = 0; k < spec->evaluation_count; k++)
+            if (spec->evaluations[k].terms == e->terms) return true;
+    }
+    return false;
 }
 
 static void check_evaluations(Model *m, Diagnostics *d, const Map *failed)
 {
-    for (int i = 0; i < m->train.evaluation_count; i++) {
-        const Evaluation *e = &m->train.evaluations[i];
-        for (int t = 0; t < e->term_count; t++) {
-            const EvalTerm *term = &e->terms[t];
-            if (!typed_streams(term->streams, term->stream_count) || map_get(failed, term->entry)) continue;
-            Type *types = arena_array(m->arena, Type, term->stream_count + 1);
-            for (int k = 0; k < term->stream_count; k++) types[k] = term->streams[k].stream.type;
-            model_eval_graph(m, e, t, types, d);
-        }
+    for (int i = 0; i < m->stages.count; i++) {
+        const StageSpec *spec = &m->stages.at[i]->spec;
+        for (int k = 0; k < spec->evaluation_count; k++)
+            if (!is_inherited(m, i, &spec->evaluations[k])) check_evaluation(m, &spec->evaluations[k], d, failed);
     }
 }
 
@@ -129,7 +165,7 @@ void model_check(Model *m, Diagnostics *d)
     m->work = 0;
     check_data(m, d);
     check_fns(m, d, failed);
-    if (!check_minimize(m, d, failed)) update_check_using(m, d);
+    check_stages(m, d, failed);
     check_evaluations(m, d, failed);
     report_constants(m, d);
     report_stores(m, d);

@@ -88,6 +88,29 @@ typedef struct TermSource {
 typedef Vec(Evaluation) Evaluations;
 typedef Vec(Param *) States;             /* of one path, at several types */
 
+/* A line of `train` as syntax, and the turn in which it was read: a turn ends where a stage begins or ends. */
+typedef struct Line {
+    const Stmt *stmt;                    /* or NULL */
+    int         turn;
+} Line;
+
+/* What the lines of a stage say, its own over those it inherits. */
+typedef struct Stage {
+    StageSpec   spec;                    /* complete once the stage is read to its end */
+    Line        minimize, using, clip, length;
+    Bindings    using_scope;             /* the names of the loops around it */
+    Vec(Group)  groups;
+    Vec(const char *) frozen;
+    Evaluations evaluations;
+    Vec(int)    evaluation_turns;        /* as in Line */
+} Stage;
+
+/* A pattern of a `freeze` or `group` line with the values of the names in it. */
+typedef struct PatternUse {
+    const Expr *x;
+    const char *pattern;
+} PatternUse;
+
 struct Model {
     Arena        *arena;
     Dims         *dims;
@@ -113,11 +136,10 @@ struct Model {
     int64_t       work;                  /* of all elaborations since a command last asked for a graph */
     bool          endless;               /* too much of it: everything ends without further reports */
     TrainSpec     train;
-    const Stmt   *minimize, *using;      /* settings, or NULL */
-    Bindings      using_scope;
-    Vec(Group)    groups;
+    Vec(const Stage *) stages;           /* of train.stages, at the same places */
+    Vec(PatternUse) patterns;
+    bool          patterns_checked;
     Vec(TermSource) term_sources;
-    bool          groups_checked;
 };
 
 /* an elaboration */
@@ -210,6 +232,7 @@ typedef struct Elab {
     const Value *shape;                  /* ambient, in an initialiser */
     const Frame *owner;                  /* in an initialiser: the frame that declares what begins with it */
     double       steps, epoch;           /* ambient in an optimizer; -1: unknown */
+    const StageSpec *stage;              /* in an optimizer: whose evaluations can be read; or NULL */
     bool         symbolic;               /* parameters are not recorded: check only */
     Vec(const char *) resets;            /* labels whose states begin anew, also those not reached yet */
     Map         *heads;                  /* every leading part of a label's path -> Place of the label */
@@ -411,12 +434,14 @@ File *file_new(Model *m, const Ast *ast, bool plain_import, Diagnostics *d);
 void  file_add_data(Model *m, File *file, Diagnostics *d);     /* the lines of its data block */
 void  data_constants(Model *m, Diagnostics *d);              /* evaluates every const */
 
-/* train.c, evaluate.c, update.c */
+/* train.c, setting.c, evaluate.c, update.c */
 void  train_read(Model *m, Diagnostics *d);
-bool  train_stream(Elab *e, const Expr *x, StreamUse *out);  /* a name of the pipeline as a stream */
+void  setting_read(Elab *e, Stage *stage, int turn, const Stmt *s);      /* a line of the table settings.def */
+bool  setting_stream(Elab *e, const Expr *x, StreamUse *out);            /* a name of the pipeline as a stream */
 bool  evaluate_read(Elab *e, const Stmt *s, Evaluation *out);
-void  update_check_groups(Model *m, Diagnostics *d);         /* every pattern matches a parameter; once */
-void  update_check_using(Model *m, Diagnostics *d);          /* the optimizer, for a parameter made up */
+/* What the evaluation `name` of the stage has given so far; VALUE_none when there is none of that name. */
+Value evaluate_history(Elab *e, const char *name, Place place);
+void  update_check_using(Model *m, const Stage *stage, Diagnostics *d);  /* the optimizer, for a parameter made up */
 bool  pattern_matches(const char *pattern, const char *path);
 const char *pattern_fill(Elab *e, const char *pattern);      /* {i} replaced by the number or string that i is, when it
                                                                 is one */

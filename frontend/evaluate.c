@@ -61,7 +61,7 @@ static bool add_stream(void *context, const Expr *x)
     if (!is_stream_name(s->e, x)) return false;
     for (int i = 0; i < s->found.count; i++)
         if (!strcmp(s->found.at[i].name, x->text)) return false;
-    if (!train_stream(s->e, x, &use)) s->failed = true;
+    if (!setting_stream(s->e, x, &use)) s->failed = true;
     else vec_push(s->e->arena, &s->found, use);
     return s->failed;
 }
@@ -206,4 +206,37 @@ Graph *model_eval_graph(Model *m, const Evaluation *evaluation, int term, const 
     graph_output(e->graph, OUTPUT_result, "0", n);
     elab_output_updates(e, false);
     return e->graph;
+}
+
+/* what a stage's evaluations have given so far */
+
+int64_t model_history_length(const Evaluation *e, int64_t steps, int64_t epoch_steps)
+{
+    int64_t every = e->every > 0 ? e->every : epoch_steps;
+    int64_t count = every > 0 ? (steps + every - 1) / every : 1;
+    return count > 0 ? count : 1;
+}
+
+static const Evaluation *find_evaluation(const StageSpec *stage, const char *name)
+{
+    for (int i = 0; stage && i < stage->evaluation_count; i++)
+        if (!strcmp(stage->evaluations[i].name, name)) return &stage->evaluations[i];
+    return NULL;
+}
+
+Value evaluate_history(Elab *e, const char *name, Place place)
+{
+    const Evaluation *evaluation = e->frame->fn ? NULL : find_evaluation(e->stage, name);
+    if (!evaluation) return value_none();
+    if (elab_known_name(e, name) || map_get(e->frame->file->pipeline, name)) {
+        elab_error(e, place, "%s is a name of the file and an evaluation of this stage", name);
+        diag_note(e->d, evaluation->place, "the evaluation");
+        return value_error();
+    }
+    const Dim *count = dim_int(e->dims, model_history_length(evaluation, (int64_t)e->steps, (int64_t)e->epoch));
+    const char *input = arena_print(e->arena, "history.%s", name);
+    elab_at(e, place);
+    Node *n = graph_find_input(e->graph, input);
+    if (!n) n = make_input(e->graph, STORE_ambient, input, type_of(DT_f32, 1, &count));
+    return value_tensor(elab_real(e) == DT_f32 ? n : make_cast(e->graph, n, elab_real(e)));
 }

@@ -149,25 +149,48 @@ typedef struct Evaluation {
     Place       place;
 } Evaluation;
 
-typedef struct TrainSpec {
-    bool        present;                 /* the file has a train block */
+/* A stage of `train`: what its own lines and those it inherits say. A train block without stages is one stage "". */
+typedef struct StageSpec {
+    const char *name;                    /* "pretrain", "classify.thaw"; unique: with "_2" .. behind it where needed */
     const char *minimize;                /* entry; NULL: nothing to train */
     const StreamUse *streams;            /* its arguments */
     int         stream_count;
     double      clip;                    /* 0: none */
     int64_t     steps, epochs;           /* one of them, the other 0 */
+    const char *const *frozen;           /* patterns of parameters that are not trained */
+    int         frozen_count;
     const Evaluation *evaluations;
     int         evaluation_count;
+    int         number;                  /* place in TrainSpec.stages */
+    Place       place;
+} StageSpec;
+
+typedef struct TrainSpec {
+    bool        present;                 /* the file has a train block */
+    const StageSpec *stages;             /* in order; none when it says nothing to do */
+    int         stage_count;
     Place       place;
 } TrainSpec;
 const TrainSpec *model_train(const Model *m);
 
-/* The optimizer's code for one parameter, as `using` says with the groups that match; see passes.h ParamUpdate. `steps`
- * is the length of the stage for schedules, `epoch_steps` of a pass. NULL after errors. */
-Graph *model_update(Model *m, const Param *param, int64_t steps, int64_t epoch_steps, Diagnostics *d);
+/* Does one of the stage's `freeze` patterns match? */
+bool model_frozen(const Model *m, const StageSpec *stage, const Param *param);
 
-/* The initial value of a state that a graph of this model reads, given that graph's input: a graph like Param.initial.
- * A path has one for each type, such as a batch of 20 in training and of 1 in generation. NULL: no such state. */
+/* Reports the patterns of `freeze` and `group` lines that match no parameter: to be called once what the stages
+ * minimize is elaborated. False when there are any. */
+bool model_check_patterns(Model *m, Diagnostics *d);
+
+/* The optimizer's code for one parameter in a stage, as `using` says with the groups that match; see passes.h
+ * ParamUpdate. `steps` is the length of the stage for schedules, `epoch_steps` of a pass. What evaluations have given
+ * so far comes in as ambient inputs "history.NAME", f32[K] with K as many as the stage makes (model_history_length),
+ * NaN where there is none yet. NULL after errors. */
+Graph *model_update(Model *m, const StageSpec *stage, const Param *param, int64_t steps, int64_t epoch_steps,
+                    Diagnostics *d);
+int64_t model_history_length(const Evaluation *e, int64_t steps, int64_t epoch_steps);
+
+/* The initial value of a state that a graph of this model reads: a graph like Param.initial for `input`'s type, which
+ * may differ between entries and batches ("h.0.c": f32[20, 200] and f32[1, 200]). Names "optimizer.wte.weight.m" too.
+ * NULL: no such state. */
 const Graph *model_state_initial(const Model *m, const Node *input);
 
 /* The graph of an evaluation's term when its streams give batches of these types (a short last batch has others). */

@@ -308,6 +308,8 @@ static Value unknown_name(Elab *e, const char *name, Place place)
         for (int i = 0; i < map_count(f->file->pipeline); i++)
             vec_push(e->arena, &names, map_key(f->file->pipeline, i));
     }
+    for (int i = 0; e->stage && !f->fn && i < e->stage->evaluation_count; i++)
+        vec_push(e->arena, &names, e->stage->evaluations[i].name);
     const char *near = suggest(name, names.at, names.count);
     if (!near) near = elab_suggest_fn(e, name);
     if (near) return elab_error(e, place, "unknown name %s; did you mean %s?", name, near);
@@ -353,6 +355,8 @@ Value elab_name(Elab *e, const char *name, Place place)
     if (b && b->site) return elab_site_value(e, b->site, place);
     if (b) return b->pending ? pending_default(e, b) : b->value;
     Value v = elab_label_value(e, name);
+    if (v.kind != VALUE_none) return v;
+    v = evaluate_history(e, name, place);
     if (v.kind != VALUE_none) return v;
     if (file_value(e, name, place, &v) || ambient_value(e, name, place, &v)) return v;
     const Callable *c = elab_callable(e, name);

@@ -11,22 +11,28 @@ static bool group_matches(const Group *g, const char *path)
     return false;
 }
 
-void update_check_groups(Model *m, Diagnostics *d)
+bool model_check_patterns(Model *m, Diagnostics *d)
 {
-    if (m->groups_checked) return;
-    m->groups_checked = true;
-    for (int i = 0; i < m->groups.count; i++) {
-        const Group *g = &m->groups.at[i];
-        int n = 0;
-        for (const Expr *x = g->stmt->values; x; x = x->next) {
-            if (x->keyword) continue;
-            const char *pattern = g->patterns.at[n++];
-            bool matched = false;
-            for (int k = 0; k < m->params.count && !matched; k++)
-                matched = pattern_matches(pattern, m->params.at[k]->path);
-            if (!matched) diag_error(d, x->place, "the pattern \"%s\" matches no parameter of the model", pattern);
-        }
+    int errors = diag_error_count(d);
+    if (m->patterns_checked) return true;
+    m->patterns_checked = true;
+    for (int i = 0; i < m->patterns.count; i++) {
+        const PatternUse *use = &m->patterns.at[i];
+        bool matched = false;
+        for (int k = 0; k < m->params.count && !matched; k++)
+            matched = pattern_matches(use->pattern, m->params.at[k]->path);
+        if (!matched)
+            diag_error(d, use->x->place, "the pattern \"%s\" matches no parameter of the model", use->pattern);
     }
+    return diag_error_count(d) == errors;
+}
+
+bool model_frozen(const Model *m, const StageSpec *stage, const Param *param)
+{
+    (void)m;
+    for (int i = 0; i < stage->frozen_count; i++)
+        if (pattern_matches(stage->frozen[i], param->path)) return true;
+    return false;
 }
 
 static const ParamDecl *find_param(const FnDecl *fn, const char *name)
@@ -56,10 +62,10 @@ static void set_argument(Arguments *args, const char *name, Value v, Place place
 }
 
 /* Later groups win; `rate` multiplies the learning rate. */
-static bool apply_groups(Elab *e, const Function *f, const char *path, Arguments *args, Value *rate)
+static bool apply_groups(Elab *e, const Stage *stage, const Function *f, const char *path, Arguments *args, Value *rate)
 {
-    for (int i = 0; i < e->model->groups.count; i++) {
-        const Group *g = &e->model->groups.at[i];
+    for (int i = 0; i < stage->groups.count; i++) {
+        const Group *g = &stage->groups.at[i];
         if (!group_matches(g, path)) continue;
         elab_bind_scope(e, &g->scope);
         for (const Expr *x = g->stmt->values; x; x = x->next) {
@@ -102,13 +108,13 @@ static bool check_optimizer(Elab *e, const Value *v, const Expr *x)
     return good;
 }
 
-static bool run_optimizer(Elab *e, const Function *f, const Param *param, const Expr *x)
+static bool run_optimizer(Elab *e, const Stage *stage, const Function *f, const Param *param, const Expr *x)
 {
     enum { OWN_ARGUMENTS = 16 };
     Arguments args = { arena_array(e->arena, Argument, f->arg_count + OWN_ARGUMENTS), f->arg_count };
     if (f->arg_count) memcpy(args.at, f->args, sizeof *f->args * (size_t)f->arg_count);
     Value rate = value_none();
-    if (!apply_groups(e, f, param->path, &args, &rate)) return false;
+    if (!apply_groups(e, stage, f, param->path, &args, &rate)) return false;
     Value lr = learning_rate(e, f, &args, &rate, x->place);
     if (lr.kind == VALUE_error) return false;
     set_argument(&args, "w", value_tensor(make_input(e->graph, STORE_data, "w", param->type)), x->place);
@@ -128,36 +134,34 @@ static bool run_optimizer(Elab *e, const Function *f, const Param *param, const 
     return true;
 }
 
-static Graph *update_graph(Model *m, const Param *param, int64_t steps, int64_t epoch_steps, Diagnostics *d)
+static Graph *update_graph(Model *m, const Stage *stage, const Param *param, int64_t steps, int64_t epoch_steps,
+                           Diagnostics *d)
 {
     int errors = diag_error_count(d);
     m->work = 0;
-    const Expr *x = m->using ? m->using->values : NULL;
-    if (!x) {
-        diag_error(d, m->train.place, "train has no optimizer: `using adamw(lr = 1e-3)`");
-        return NULL;
-    }
+    const Expr *x = stage->using.stmt->values;
     Elab *e =
         elab_new(m, MODE_optimizer, graph_new(m->arena, m->dims, arena_print(m->arena, "update %s", param->path)), d);
     e->steps = (double)steps;
     e->epoch = (double)epoch_steps;
+    e->stage = &stage->spec;
     elab_push(e, NULL, m->root, "", (Place){0});
-    elab_bind_scope(e, &m->using_scope);
+    elab_bind_scope(e, &stage->using_scope);
     elab_at(e, x->place);
     Value v = elab_expr(e, x);
-    if (!check_optimizer(e, &v, x) || !run_optimizer(e, v.function, param, x)) return NULL;
+    if (!check_optimizer(e, &v, x) || !run_optimizer(e, stage, v.function, param, x)) return NULL;
     return diag_error_count(d) == errors ? e->graph : NULL;
 }
 
-Graph *model_update(Model *m, const Param *param, int64_t steps, int64_t epoch_steps, Diagnostics *d)
+Graph *model_update(Model *m, const StageSpec *stage, const Param *param, int64_t steps, int64_t epoch_steps,
+                    Diagnostics *d)
 {
-    update_check_groups(m, d);
-    return update_graph(m, param, steps, epoch_steps, d);
+    return update_graph(m, m->stages.at[stage->number], param, steps, epoch_steps, d);
 }
 
-void update_check_using(Model *m, Diagnostics *d)
+void update_check_using(Model *m, const Stage *stage, Diagnostics *d)
 {
     const Dim *one = dim_int(m->dims, 1);
     const Param sample = { .path = "w", .type = type_of(m->options.real, 1, &one), .trained = true };
-    if (m->using) update_graph(m, &sample, m->train.steps ? m->train.steps : 1, 1, d);
+    if (stage->using.stmt) update_graph(m, stage, &sample, stage->spec.steps ? stage->spec.steps : 1, 1, d);
 }

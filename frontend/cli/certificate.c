@@ -96,23 +96,108 @@ static int64_t category_bytes(const Plan *plan, const char *category)
     return sum;
 }
 
+/* The step that needs most of the work arena: a stage and a variant. */
+typedef struct Neediest {
+    int          stage, variant;
+    const Build *build;
+} Neediest;
+
+static Neediest neediest_step(const Run *r)
+{
+    Neediest most = { 0 };
+    for (int i = 0; i < r->train_count; i++) {
+        const Job *job = &r->trains[i];
+        for (int v = 0; v < job->count; v++) {
+            const Build *b = &job->builds[v];
+            if (!b->program) continue;
+            if (!most.build || b->program->block_bytes[BLOCK_work] > most.build->program->block_bytes[BLOCK_work])
+                most = (Neediest){ i, v, b };
+        }
+    }
+    return most;
+}
+
+static int shape_count(const Job *job)
+{
+    int count = 0;
+    for (int v = 0; v < job->count; v++) count += job->builds[v].program != NULL;
+    return count;
+}
+
+/* "stage tune, batch i32[128, 40]": which of several steps it is; "" when there is one. */
+static const char *step_name(Arena *arena, const Run *r, const Neediest *n)
+{
+    const StepSource *step = &r->steps[n->stage];
+    const char *stage = r->train_count > 1 ? arena_print(arena, "stage %s", step->stage->name) : "";
+    if (shape_count(&r->trains[n->stage]) < 2) return stage;
+    Type type = variants_type(&step->variants, model_dims(r->s->model), step->variants.leader, n->variant);
+    return arena_print(arena, "%s%s%s %s", stage, *stage ? ", " : "", step->stage->streams[step->variants.leader].name,
+                       type_text(arena, &type));
+}
+
+/* What is compiled for a stage: the programs of all its shapes together. */
+static void print_step(FILE *out, const Run *r, int stage)
+{
+    const Job *job = &r->trains[stage];
+    const char *name = r->stages[stage].name;
+    CodeStatistics all = { 0 };
+    int kernels = 0;
+    for (int v = 0; v < job->count; v++) {
+        if (!job->builds[v].code) continue;
+        CodeStatistics one = code_statistics(job->builds[v].code);
+        if (!kernels) kernels = job->builds[v].program->step_count;
+        all.functions += one.functions;
+        all.llvm_seconds += one.llvm_seconds;
+    }
+    if (*name) fprintf(out, "stage %s: %lld steps; ", name, (long long)r->stages[stage].steps);
+    fprintf(out, "one step: %d kernels, %d distinct functions, %.2f s of LLVM", kernels, all.functions,
+            all.llvm_seconds);
+    if (shape_count(job) > 1) fprintf(out, ", in %d shapes of batches", shape_count(job));
+    fputc('\n', out);
+}
+
+static int64_t code_bytes(const Run *r)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < r->train_count; i++)
+        for (int v = 0; v < r->trains[i].count; v++)
+            if (r->trains[i].builds[v].code) bytes += code_statistics(r->trains[i].builds[v].code).code_bytes;
+    return bytes;
+}
+
+/* The states of a session: the training's are those of the stage that has most. Returns the bytes of all. */
+static int64_t print_states(FILE *out, Arena *arena, const Run *r, const RtMemory *memory)
+{
+    const RtStates *most = &r->trains[0].states;
+    for (int i = 1; i < r->train_count; i++)
+        if (r->trains[i].states.bytes > most->bytes) most = &r->trains[i].states;
+    bool hidden = most->kept < most->count;
+    int64_t kept = hidden ? rt_offset(most->values[most->kept].place) : most->bytes;
+    line(out, arena, "optimizer state", kept);
+    if (hidden) line(out, arena, "state", most->bytes - kept);
+    if (memory->states > most->bytes) line(out, arena, "evaluation states", memory->states - most->bytes);
+    return memory->states;
+}
+
 /* The work arena: one for all programs, so as large as the neediest wants it; then what the step does with its part. */
-static int64_t print_work(FILE *out, Arena *arena, const Run *r, const RtMemory *memory)
+static int64_t print_work(FILE *out, Arena *arena, const Run *r, const Neediest *n, const RtMemory *memory)
 {
     static const char *const parts[] = { "batch", "saved activations", "gradients", "scratch" };
-    const Plan *plan = r->train.plan;
+    const Plan *plan = n->build->plan;
+    const char *name = step_name(arena, r, n);
     int64_t initial = r->initial.program->block_bytes[BLOCK_work], arena_bytes = memory->step;
     if (memory->evaluation > arena_bytes) arena_bytes = memory->evaluation;
     line(out, arena, "work arena", arena_bytes);
-    detail(out, arena, "step", memory->step);
+    fprintf(out, "    %-20s %12s%s%s%s\n", "step", amount(arena, memory->step), *name ? "  (" : "", name,
+            *name ? ")" : "");
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         fprintf(out, "      %-18s %12s  at the peak\n", parts[i], amount(arena, category_bytes(plan, parts[i])));
-    int64_t products = code_statistics(r->train.code).product_bytes;
+    int64_t products = code_statistics(n->build->code).product_bytes;
     if (products) fprintf(out, "      %-18s %12s  behind the plan\n", "product parts", amount(arena, products));
     fprintf(out, "      %-18s %12s  (efficiency %.1f %%, order: %s)\n", "lower bound", amount(arena, plan->lower_bound),
             memory->step ? 100.0 * (double)plan->lower_bound / (double)memory->step : 100.0,
             plan->order ? plan->order : "as built");
-    if (r->evaluation_count) detail(out, arena, "evaluations", memory->evaluation);
+    if (r->measures.count) detail(out, arena, "evaluations", memory->evaluation);
     if (initial <= arena_bytes) return arena_bytes;
     fprintf(out, "  %-22s %12s  (before the first step, in place of the arena)\n", "initial values",
             amount(arena, initial));
@@ -123,20 +208,18 @@ void certificate_print(FILE *out, const Run *r, const RtMemory *memory)
 {
     Arena *arena = arena_new();
     const Layout *layout = r->layout;
-    CodeStatistics statistics = code_statistics(r->train.code);
+    Neediest neediest = neediest_step(r);
     int64_t scratch = rt_pool_scratch(r->pool);
-    fprintf(out, "one step: %d kernels, %d distinct functions, %.2f s of LLVM\nmemory of training\n",
-            r->train.program->step_count, statistics.functions, statistics.llvm_seconds);
+    for (int i = 0; i < r->train_count; i++) print_step(out, r, i);
+    fputs("memory of training\n", out);
     line(out, arena, "parameters", layout->param_bytes);
-    line(out, arena, "optimizer state", layout->state_bytes);
-    if (memory->states) line(out, arena, "evaluation states", memory->states);
+    int64_t states = print_states(out, arena, r, memory);
     if (layout->const_bytes) line(out, arena, "tables", layout->const_bytes);
-    int64_t work = print_work(out, arena, r, memory);
+    int64_t work = print_work(out, arena, r, &neediest, memory);
     fprintf(out, "  %-22s %12s  (%d threads)\n", "thread scratch", amount(arena, scratch), rt_pool_threads(r->pool));
-    line(out, arena, "total", layout->param_bytes + layout->state_bytes + memory->states + layout->const_bytes + work
-         + scratch);
+    line(out, arena, "total", layout->param_bytes + states + layout->const_bytes + work + scratch);
     fprintf(out, "outside: code %s, the data read, OpenBLAS (128 MiB of address space a thread), the compiler\n",
-            amount(arena, statistics.code_bytes));
-    print_largest(out, arena, r->train.plan);
+            amount(arena, code_bytes(r)));
+    print_largest(out, arena, neediest.build->plan);
     arena_free(arena);
 }

@@ -1,6 +1,7 @@
 /* ptm data: what the model would be trained on. Most training bugs live there. */
 #include "frontend/cli/host.h"
 #include "frontend/cli/session.h"
+#include "runtime/core/random.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -70,17 +71,67 @@ static void print_row(const RtStream *stream, const char *row, int64_t per_row)
     putchar('\n');
 }
 
+/* "[128, 40]" */
+static void print_shape(const RtStream *stream, int variant)
+{
+    int64_t shape[RT_MAX_RANK];
+    rt_stream_shape(stream, variant, shape);
+    for (int i = 0; i < stream->rank; i++) printf(i ? ", %lld" : "[%lld", (long long)shape[i]);
+    putchar(']');
+}
+
+/* "i32[128, 40]; also [128, 20], [3, 40]" */
+static void print_shapes(const RtStream *stream)
+{
+    fputs(dtype_name((DType)stream->dtype), stdout);
+    print_shape(stream, 0);
+    for (int v = 1; v < stream->variant_count; v++) {
+        fputs(v == 1 ? "; also " : ", ", stdout);
+        print_shape(stream, v);
+    }
+}
+
 static void print_batch(Session *s, const StreamUse *use, int64_t step, uint64_t seed)
 {
     const RtStream *stream = host_stream(&use->stream);
     char *batch = arena_alloc(s->arena, (size_t)rt_stream_bytes(stream) + 1);
+    int variant = rt_stream_variant(stream, seed, step);
     rt_stream_batch(stream, seed, step, batch);
-    printf("%s: %s, batch %lld of %lld a pass, %lld rows\n", use->name, type_text(s->arena, &use->stream.type),
-           (long long)step, (long long)rt_stream_steps(stream), (long long)stream->rows);
-    int64_t bytes = rt_stream_bytes(stream), rows = stream->shape[0], per_row = bytes / rows;
+    printf("%s: ", use->name);
+    print_shapes(stream);
+    printf(", batch %lld of %lld a pass, %lld rows\n", (long long)step, (long long)rt_stream_steps(stream),
+           (long long)stream->rows);
+    int64_t rows = stream->variants[variant].rows, per_row = rt_stream_variant_bytes(stream, variant) / rows;
     for (int64_t r = 0; r < rows && r < ROWS_SHOWN; r++)
         print_row(stream, batch + r * per_row, per_row / rt_dtype_bytes(stream->dtype));
     if (rows > ROWS_SHOWN) printf("  ... %lld more rows\n", (long long)(rows - ROWS_SHOWN));
+}
+
+/* Whether a stage before this one minimizes over the stream too. */
+static bool is_shown(const TrainSpec *train, int stage, const StreamUse *use)
+{
+    for (int i = 0; i < stage; i++)
+        for (int k = 0; k < train->stages[i].stream_count; k++)
+            if (!strcmp(train->stages[i].streams[k].name, use->name)) return true;
+    return false;
+}
+
+/* The batches that a stage begins with. */
+static bool show_stage(Session *s, const TrainSpec *train, int stage)
+{
+    const StageSpec *spec = &train->stages[stage];
+    int64_t batches = s->options->steps > 0 ? s->options->steps : 1;
+    uint64_t seed = s->options->seed > 0 ? (uint64_t)s->options->seed : 0;
+    if (stage) seed = rt_random_key(seed, (uint64_t)stage);
+    if (*spec->name) printf("stage %s\n", spec->name);
+    for (int64_t step = 0; step < batches; step++)
+        for (int i = 0; i < spec->stream_count; i++) {
+            if (is_shown(train, stage, &spec->streams[i])) continue;
+            if (host_stream_batches(&spec->streams[i].stream) < 1)
+                return session_fail(s, "%s is too short for one batch", spec->streams[i].name) && false;
+            print_batch(s, &spec->streams[i], step, seed);
+        }
+    return true;
 }
 
 static int show(Session *s)
@@ -96,15 +147,8 @@ static int show(Session *s)
                (long long)source->text.size);
     }
     const TrainSpec *train = model_train(s->model);
-    if (!train->minimize) return EXIT_GOOD;
-    int64_t batches = s->options->steps > 0 ? s->options->steps : 1;
-    uint64_t seed = s->options->seed > 0 ? (uint64_t)s->options->seed : 0;
-    for (int64_t step = 0; step < batches; step++)
-        for (int i = 0; i < train->stream_count; i++) {
-            if (host_stream_batches(&train->streams[i].stream) < 1)
-                return session_fail(s, "%s is too short for one batch", train->streams[i].name);
-            print_batch(s, &train->streams[i], step, seed);
-        }
+    for (int i = 0; i < train->stage_count; i++)
+        if (!show_stage(s, train, i)) return EXIT_BAD_INPUT;
     return EXIT_GOOD;
 }
 

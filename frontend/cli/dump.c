@@ -1,5 +1,6 @@
 /* ptm dump: the program after any stage or pass. */
 #include "frontend/cli/dump.h"
+#include "frontend/cli/step.h"
 
 #include <string.h>
 
@@ -42,21 +43,45 @@ static int unknown_stage(const Options *options, const char *flag, const char *n
     return EXIT_MISUSE;
 }
 
+/* Whether the program is a graph there; afterwards it is a plan. */
+static bool is_graph(const char *stage, bool after)
+{
+#define GRAPH(name, function, doc) if (!strcmp(stage, #name)) return true;
+#define LOWER(name, function, doc) if (!strcmp(stage, #name)) return !after;
+#define PLAN(name, function, doc)
+#include "passes/passes.def"
+#undef GRAPH
+#undef LOWER
+#undef PLAN
+    return !strcmp(stage, "graph");
+}
+
+/* The step of the first stage that trains, with the widest batches. */
+static bool step_source(Session *s, DumpSource *out)
+{
+    const StageSpec *stage = step_first_stage(s);
+    StepSource step;
+    if (!stage)
+        return session_fail(s, "%s has no `minimize` line; name an entry with --entry NAME", s->options->argument)
+            && false;
+    if (!step_graphs(s, stage, &step) || !step_optimizer(s, &step)) return false;
+    int variant = 0;
+    while (!step.graphs[variant]) variant++;
+    *out = (DumpSource){ step.graphs[variant], step.passes[variant] };
+    return true;
+}
+
 /* The graph and pass options of --entry, or of the training step. */
-static bool source_of(Session *s, StepSource *out)
+static bool source_of(Session *s, DumpSource *out)
 {
     const Options *o = s->options;
-    if (!o->entry) {
-        if (model_train(s->model)->minimize) return step_source(s, out);
-        session_fail(s, "%s has no `minimize` line; name an entry with --entry NAME", o->argument);
-        return false;
-    }
-    *out = (StepSource){ 0 };
+    if (!o->entry) return step_source(s, out);
+    *out = (DumpSource){ 0 };
     out->graph = model_entry(s->model, o->entry, NULL, -1, o->training, s->diagnostics);
     return out->graph != NULL || session_report(s);
 }
 
-static int compile_and_show(Session *s, StepSource *source, bool assembly)
+static int compile_and_show(Session *s, DumpSource *source, bool assembly)
 {
     Plan *plan = passes_run(s->arena, source->graph, &source->passes, s->diagnostics);
     if (!plan) return session_report(s), EXIT_BAD_INPUT;
@@ -69,15 +94,29 @@ static int compile_and_show(Session *s, StepSource *source, bool assembly)
     return EXIT_GOOD;
 }
 
+/* Names every dimension that lacks its value. */
 static int unvalued(Session *s, const Graph *graph)
 {
+    const char *flags = "";
     for (int i = 0; i < dims_symbol_count(graph->dims); i++)
         if (dims_symbol_value(graph->dims, i) < 0)
-            return session_fail(s, "this stage needs values: give --dim %s=N", dims_symbol_name(graph->dims, i));
-    return EXIT_GOOD;
+            flags = arena_print(s->arena, "%s --dim %s=N", flags, dims_symbol_name(graph->dims, i));
+    return *flags ? session_fail(s, "this stage needs values: give%s", flags) : EXIT_GOOD;
 }
 
-static int dump_source(Session *s, StepSource *source, const char *stage, bool after)
+/* Places for all that the entry, or the step with its optimizer, keeps. */
+static Layout *layout_of(Session *s, const DumpSource *source)
+{
+    const ParamUpdate *updates = source->passes.updates;
+    int count = updates ? source->passes.trained_count : 0, n = 0;
+    const Graph **graphs = arena_array(s->arena, const Graph *, count + 2);
+    graphs[n++] = build_tables(s);
+    graphs[n++] = source->graph;
+    for (int i = 0; i < count; i++) graphs[n++] = updates[i].code;
+    return layout_new(s->arena, graphs, n);
+}
+
+static int dump_source(Session *s, DumpSource *source, const char *stage, bool after)
 {
     if (!strcmp(stage, "graph")) {
         if (s->options->dot) graph_print_dot(source->graph, stdout);
@@ -85,7 +124,7 @@ static int dump_source(Session *s, StepSource *source, const char *stage, bool a
         return EXIT_GOOD;
     }
     if (unvalued(s, source->graph)) return EXIT_BAD_INPUT;
-    if (s->model) source->passes.layout = session_layout(s, source->passes.loss ? source : NULL, &source->graph, 1);
+    if (s->model) source->passes.layout = layout_of(s, source);
     source->passes.verify = true;
     if (!strcmp(stage, "llvm") || !strcmp(stage, "asm")) return compile_and_show(s, source, stage[0] == 'a');
 
@@ -109,14 +148,14 @@ static int dump_ast(Session *s, const Options *options)
 
 static int dump_model(Session *s, const Options *options, const char *stage, bool after)
 {
-    StepSource source;
+    DumpSource source;
     if (!session_open(s, options) || !source_of(s, &source)) return EXIT_BAD_INPUT;
     return dump_source(s, &source, stage, after);
 }
 
 static int dump_text(Session *s, const Options *options, const char *stage, bool after)
 {
-    StepSource source;
+    DumpSource source;
     if (!graph_text_open(s, options, &source)) return EXIT_BAD_INPUT;
     if (!strcmp(stage, "ast")) return session_fail(s, "%s is a graph's text, which has no ast", options->argument);
     return dump_source(s, &source, stage, after);
@@ -133,10 +172,14 @@ int command_dump(const Options *options)
     if (!stage) stage = "graph";
     bool front = !options->before && !options->after
               && (!strcmp(stage, "ast") || !strcmp(stage, "graph") || !strcmp(stage, "llvm") || !strcmp(stage, "asm"));
+    bool after = !options->before;
     if (!front && !is_pass(stage)) return unknown_stage(options, flag, stage);
+    if (options->dot && !is_graph(stage, after)) {
+        fprintf(stderr, "ptm dump: --dot draws graphs, and --%s %s shows none\n", flag, stage);
+        return EXIT_MISUSE;
+    }
 
     Session s;
-    bool after = !options->before;
     int status = graph_text_is(options->argument) ? dump_text(&s, options, stage, after)
                : !strcmp(stage, "ast")            ? dump_ast(&s, options)
                                                   : dump_model(&s, options, stage, after);

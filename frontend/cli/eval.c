@@ -1,26 +1,33 @@
-/* ptm eval: the model's `evaluate` lines over whole passes. */
+/* ptm eval: the model's `evaluate` lines over whole passes; where there are stages, those of the last one. */
 #include "frontend/cli/host.h"
 #include "frontend/cli/run.h"
+
+static const char *where(const Session *s)
+{
+    const TrainSpec *train = model_train(s->model);
+    return train->stage_count > 1 ? "the last stage of its train block" : "its train block";
+}
 
 static int evaluate(Run *r)
 {
     if (!r->s->options->weights) return session_fail(r->s, "which weights? --weights DIR or FILE is missing");
     if (!run_open(r, r->s, false)) return EXIT_BAD_INPUT;
-    if (!r->evaluation_count)
-        return session_fail(r->s, "%s has no `evaluate` line in its train block", r->s->options->argument);
-    if (!run_memory(r, NULL, 0)) return EXIT_BAD_INPUT;
+    if (!r->measures.count)
+        return session_fail(r->s, "%s has no `evaluate` line in %s", r->s->options->argument, where(r->s));
+    if (!run_memory(r, NULL)) return EXIT_BAD_INPUT;
     const char *unused = host_data_unused(r->s->data);
     if (unused)
         return session_fail(r->s, "nothing in %s reads \"%s\" (--data %s=...)", r->s->options->argument, unused,
                             unused);
     Recipe recipe = {
-        .pool = r->pool, .param = r->param, .state = r->state, .constants = r->constants, .seed = r->seed,
-        .evaluations = r->evaluations, .evaluation_count = r->evaluation_count, .progress = -1
+        .pool = r->pool, .param = r->param, .constants = r->constants, .stages = r->stages,
+        .stage_count = r->stage_count, .seed = r->seed, .progress = -1
     };
-    double *values = arena_array(r->s->arena, double, r->evaluation_count);
+    const RtStage *stage = &r->stages[r->stage_count - 1];
+    double *values = arena_array(r->s->arena, double, stage->evaluation_count);
     RtError error;
     if (!rt_evaluate(&recipe, values, &error)) return session_fail(r->s, "%s", error.text);
-    for (int i = 0; i < r->evaluation_count; i++) printf("%-12s %.6f\n", r->evaluations[i].name, values[i]);
+    for (int i = 0; i < stage->evaluation_count; i++) printf("%-12s %.6f\n", stage->evaluations[i].name, values[i]);
     return EXIT_GOOD;
 }
 

@@ -1,26 +1,19 @@
-/* ptm generate: text from a trained model, one token after the other. The model sees the last `context` tokens; what
- * follows the newest is not yet written and, the model being causal, not seen. */
+/* ptm generate: text from a trained model, one token after the other. */
 #include "frontend/cli/host.h"
-#include "frontend/cli/run.h"
-#include "runtime/core/memory.h"
+#include "frontend/cli/predict.h"
 #include "runtime/core/random.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONTEXT_LIMIT = 1 << 24 };
-
-/* The model's `logits` on one window of tokens, ready to run. */
 typedef struct Generator {
     Run         *run;
-    Build        logits;
+    Predictor    predictor;
     const RtTokenizer *tokenizer;
-    int64_t      context, vocabulary;
-    char        *block[BLOCK_COUNT];
-    int32_t     *ids;                    /* the input: `context` of them */
-    const float *out;                    /* the output: (context, vocabulary) */
-    float       *weights;                /* of one draw: `vocabulary` of them */
+    int32_t     *tokens;                 /* the prompt, then what is generated */
+    int64_t      count, length;          /* of the tokens so far, and of those to generate */
+    float       *weights;                /* of one draw: one for each piece of the vocabulary */
 } Generator;
 
 static bool find_tokenizer(Generator *g)
@@ -37,73 +30,6 @@ static bool find_tokenizer(Generator *g)
     return true;
 }
 
-static bool find_context(Generator *g)
-{
-    Session *s = g->run->s;
-    HostArg context;
-    bool known = model_constant(s->model, "context", &context, s->diagnostics);
-    if (diag_error_count(s->diagnostics)) return session_report(s);
-    if (!known || context.kind != ARG_number) {
-        session_fail(s, "the model does not say how many tokens it sees: `const context = 64`");
-        return false;
-    }
-    if (context.number < 1 || context.number > CONTEXT_LIMIT || context.number != floor(context.number)) {
-        session_fail(s, "context = %.10g: the model sees a whole number of tokens from 1 to %d", context.number,
-                     CONTEXT_LIMIT);
-        return false;
-    }
-    g->context = (int64_t)context.number;
-    return true;
-}
-
-static bool compile_logits(Generator *g)
-{
-    Session *s = g->run->s;
-    if (model_entry_parameters(s->model, "logits") != 1) {
-        session_fail(s, "the model has no `fn logits(ids: i32[B, T])`");
-        return false;
-    }
-    Dims *dims = model_dims(s->model);
-    const Dim *shape[2] = { dim_int(dims, 1), dim_int(dims, g->context) };
-    EntryArg arg = { type_of(DT_i32, 2, shape), model_entry_parameter(s->model, "logits", 0) };
-    Graph *graph = model_entry(s->model, "logits", &arg, 1, false, s->diagnostics);
-    if (!graph) return session_report(s) && false;
-    g->run->layout = session_layout(s, NULL, &graph, 1);
-    PassOptions passes = { .layout = g->run->layout };
-    return build_graph(s, graph, &passes, &g->logits);
-}
-
-/* logits: f32[1, context, V], a number for each of the tokenizer's pieces at each place. */
-static bool check_logits(const Generator *g)
-{
-    const Program *p = g->logits.program;
-    const RtValue *out = p->outputs;
-    int64_t size = rt_tokenizer_size(g->tokenizer);
-    if (p->output_count == 1 && out->rank == 3 && out->dtype == RT_f32 && out->shape[0] == 1
-        && out->shape[1] == g->context
-        && out->shape[2] == size) return true;
-    session_fail(g->run->s, "logits must be one f32[B, T, V] with V = %lld, the tokenizer's size", (long long)size);
-    return false;
-}
-
-static bool bind(Generator *g)
-{
-    Run *r = g->run;
-    const Program *p = g->logits.program;
-    const char *ids = model_entry_parameter(r->s->model, "logits", 0);
-    g->vocabulary = p->outputs[0].shape[2];
-    char *work = rt_memory_new(p->block_bytes[BLOCK_work]);
-    if (!work) return session_fail(r->s, "not enough memory") && false;
-    char *block[BLOCK_COUNT] = { r->param, r->state, r->constants, work };
-    memcpy(g->block, block, sizeof block);
-    for (int i = 0; i < p->input_count; i++)
-        if (!strcmp(p->inputs[i].name, ids)) g->ids = (int32_t *)rt_at(g->block, p->inputs[i].place);
-    if (!g->ids) return session_fail(r->s, "logits does not depend on %s", ids) && false;
-    g->out = (const float *)rt_at(g->block, p->outputs[0].place);
-    g->weights = arena_array(r->s->arena, float, g->vocabulary);
-    return true;
-}
-
 static int by_falling_value(const void *a, const void *b)
 {
     float x = *(const float *)a, y = *(const float *)b;
@@ -113,9 +39,10 @@ static int by_falling_value(const void *a, const void *b)
 /* The smallest logit that --top-k lets through. */
 static float threshold(Generator *g, const float *logits, int64_t k)
 {
-    if (k < 1 || k >= g->vocabulary) return -INFINITY;
-    memcpy(g->weights, logits, (size_t)g->vocabulary * sizeof *logits);
-    qsort(g->weights, (size_t)g->vocabulary, sizeof *g->weights, by_falling_value);
+    int64_t vocabulary = g->predictor.vocabulary;
+    if (k < 1 || k >= vocabulary) return -INFINITY;
+    memcpy(g->weights, logits, (size_t)vocabulary * sizeof *logits);
+    qsort(g->weights, (size_t)vocabulary, sizeof *g->weights, by_falling_value);
     return g->weights[k - 1];
 }
 
@@ -131,16 +58,17 @@ static int32_t likeliest(const float *logits, int64_t count)
  * position. */
 static int32_t draw(Generator *g, const float *logits, double temperature, int64_t top_k, int64_t position)
 {
-    float most = logits[likeliest(logits, g->vocabulary)], least = threshold(g, logits, top_k);
+    int64_t vocabulary = g->predictor.vocabulary;
+    float most = logits[likeliest(logits, vocabulary)], least = threshold(g, logits, top_k);
     double total = 0, running = 0;
-    for (int64_t i = 0; i < g->vocabulary; i++) {
+    for (int64_t i = 0; i < vocabulary; i++) {
         g->weights[i] = logits[i] >= least ? (float)exp((logits[i] - most) / temperature) : 0;
         total += g->weights[i];
     }
     uint64_t key = rt_random_key(g->run->seed, rt_random_hash("generate"));
     double at = rt_random_unit(rt_random_word(key, 0, (uint64_t)position)) * total;
     int32_t last = 0;
-    for (int64_t i = 0; i < g->vocabulary; i++) {
+    for (int64_t i = 0; i < vocabulary; i++) {
         if (g->weights[i] <= 0) continue;
         last = (int32_t)i;
         running += g->weights[i];
@@ -159,55 +87,48 @@ static void print_tokens(const Generator *g, const int32_t *ids, int64_t count)
     fflush(stdout);
 }
 
-static bool step(Generator *g, const int32_t *tokens, int64_t count, int64_t position, int32_t *next)
+static bool step(Generator *g, int64_t position)
 {
     const Options *o = g->run->s->options;
-    int64_t seen = count < g->context ? count : g->context;
-    memset(g->ids, 0, (size_t)g->context * sizeof *g->ids);
-    memcpy(g->ids, tokens + count - seen, (size_t)seen * sizeof *g->ids);
-    RtFault fault = { 0 };
-    if (rt_program_run(g->logits.program, g->run->pool, g->block, &fault)) {
-        RtError error;
-        rt_fault_text(g->logits.program, &fault, &error);
-        session_fail(g->run->s, "%s", error.text);
-        return false;
-    }
-    const float *logits = g->out + (seen - 1) * g->vocabulary;
+    const float *logits = predict_next(&g->predictor, g->tokens, g->count);
+    if (!logits) return false;
     double temperature = isnan(o->temperature) ? 1 : o->temperature;
-    *next = temperature <= 0 ? likeliest(logits, g->vocabulary) : draw(g, logits, temperature, o->top_k, position);
+    g->tokens[g->count++] = temperature <= 0 ? likeliest(logits, g->predictor.vocabulary)
+                                             : draw(g, logits, temperature, o->top_k, position);
     return true;
 }
 
-static int generate_text(Generator *g)
+/* An empty prompt begins with token 0. */
+static bool read_prompt(Generator *g)
 {
     Session *s = g->run->s;
     const char *prompt = s->options->prompt ? s->options->prompt : "\n";
-    int64_t length = s->options->length >= 0 ? s->options->length : 500;
     RtIds ids = { 0 };
     RtError error;
     if (!rt_tokenizer_encode(g->tokenizer, (RtText){ prompt, (int64_t)strlen(prompt) }, &ids, &error))
-        return session_fail(s, "--prompt: %s", error.text);
-    int32_t *tokens = arena_array(s->arena, int32_t, ids.count + length + 1);
-    int64_t count = ids.count;
-    if (count) memcpy(tokens, ids.ids, (size_t)count * sizeof *tokens);
-    else count = 1;                      /* an empty prompt: begin with token 0 */
+        return session_fail(s, "--prompt: %s", error.text) && false;
+    g->length = s->options->length >= 0 ? s->options->length : 500;
+    g->tokens = arena_array(s->arena, int32_t, ids.count + g->length + 1);
+    if (ids.count) memcpy(g->tokens, ids.ids, (size_t)ids.count * sizeof *g->tokens);
+    g->count = ids.count ? ids.count : 1;
     rt_ids_free(&ids);
-    if (s->options->prompt) fputs(prompt, stdout);
-    for (int64_t i = 0; i < length; i++, count++) {
-        if (!step(g, tokens, count, i, &tokens[count])) return EXIT_BAD_INPUT;
-        print_tokens(g, &tokens[count], 1);
-    }
-    putchar('\n');
-    return EXIT_GOOD;
+    return true;
 }
 
 static int generate(Generator *g)
 {
-    Run *r = g->run;
-    if (!r->s->options->weights) return session_fail(r->s, "which weights? --weights DIR or FILE is missing");
-    if (!find_tokenizer(g) || !find_context(g) || !compile_logits(g) || !check_logits(g)) return EXIT_BAD_INPUT;
-    if (!run_memory(r, &g->logits, 1) || !bind(g)) return EXIT_BAD_INPUT;
-    return generate_text(g);
+    Session *s = g->run->s;
+    if (!s->options->weights) return session_fail(s, "which weights? --weights DIR or FILE is missing");
+    if (!find_tokenizer(g) || !read_prompt(g)) return EXIT_BAD_INPUT;
+    if (!predict_open(g->run, g->tokenizer, g->count, &g->predictor)) return EXIT_BAD_INPUT;
+    g->weights = arena_array(s->arena, float, g->predictor.vocabulary);
+    if (s->options->prompt) fputs(s->options->prompt, stdout);
+    for (int64_t i = 0; i < g->length; i++) {
+        if (!step(g, i)) return EXIT_BAD_INPUT;
+        print_tokens(g, &g->tokens[g->count - 1], 1);
+    }
+    putchar('\n');
+    return EXIT_GOOD;
 }
 
 int command_generate(const Options *options)
@@ -220,9 +141,8 @@ int command_generate(const Options *options)
         r.s = &s;
         r.seed = options->seed > 0 ? (uint64_t)options->seed : 0;
         status = generate(&g);
-        if (g.block[BLOCK_work]) rt_memory_free(g.block[BLOCK_work], g.logits.program->block_bytes[BLOCK_work]);
     }
-    build_free(&g.logits);
+    predict_close(&g.predictor);
     run_close(&r);
     session_close(&s);
     return status;

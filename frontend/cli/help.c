@@ -1,5 +1,6 @@
 /* ptm help: a command's text, or a list printed from its table. */
 #include "frontend/cli/session.h"
+#include "passes/passes.h"
 #include "runtime/data/data.h"
 
 #include <stdio.h>

@@ -248,6 +248,17 @@ static json_t *texts_list(const RecordedTexts *texts)
     return list;
 }
 
+static json_t *stages_list(const Record *record)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < record->stages.count; i++) {
+        const RecordedStage *stage = &record->stages.at[i];
+        json_array_append_new(list, json_pack("{s:o, s:I}", "name", json_words(stage->name), "steps",
+                                              (json_int_t)stage->steps));
+    }
+    return list;
+}
+
 const char *record_text(Arena *arena, const Record *record)
 {
     json_t *root = json_object();
@@ -258,6 +269,7 @@ const char *record_text(Arena *arena, const Record *record)
     json_object_set_new(root, "dim", pairs_object(&record->dim));
     json_object_set_new(root, "seed", json_integer((json_int_t)record->seed));
     json_object_set_new(root, "steps", json_integer((json_int_t)record->steps));
+    if (record->stages.count && *record->stages.at[0].name) json_object_set_new(root, "stages", stages_list(record));
     json_object_set_new(root, "files", texts_list(&record->files));
     json_object_set_new(root, "sources", texts_list(&record->sources));
     char *text = json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER);

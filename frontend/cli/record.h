@@ -14,11 +14,18 @@ typedef struct RecordedText {
 } RecordedText;
 typedef Vec(RecordedText) RecordedTexts;
 
+/* A stage of the run, for the reader; not written where the one stage has no name. */
+typedef struct RecordedStage {
+    const char *name;
+    int64_t     steps;
+} RecordedStage;
+
 typedef struct Record {
     const char *version, *model;
     Pairs       set, data, dim;
     int64_t     seed, steps;
     RecordedTexts files, sources;
+    Vec(RecordedStage) stages;           /* of a record that is to be written */
 } Record;
 
 /* Reads DIR/run.json. NULL with the reason when it is missing or no record. */

@@ -3,165 +3,141 @@
 #include "frontend/cli/host.h"
 #include "frontend/cli/saved.h"
 #include "runtime/core/memory.h"
+#include "runtime/core/random.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-/* The batch types of a term: full, or with the rows that the last batch of a pass has (0: no such batch). */
-static int64_t rest_rows(const EvalTerm *term)
-{
-    const RtStream *stream = host_stream(&term->streams[0].stream);
-    return stream->rows % stream->shape[0];
-}
+/* stages */
 
-static Graph *term_graph(Session *s, const Evaluation *e, int index, int64_t rows)
+/* The length of each stage. --steps says how many there are in all: they are taken in order, and the last stage makes
+ * what is left, which may be more than its own. Returns how many stages run. */
+static int cut_lengths(Run *r, int count)
 {
-    const EvalTerm *term = &e->terms[index];
-    Type *types = arena_array(s->arena, Type, term->stream_count);
-    for (int i = 0; i < term->stream_count; i++) {
-        types[i] = term->streams[i].stream.type;
-        if (rows) types[i].dim[0] = dim_int(model_dims(s->model), rows);
+    int64_t left = r->s->options->steps;
+    if (left < 0) return count;
+    for (int i = 0; i < count; i++) {
+        StepSource *step = &r->steps[i];
+        if (i + 1 == count || step->steps > left) step->steps = left;
+        left -= step->steps;
+        if (!left) return i + 1;
     }
-    return model_eval_graph(s->model, e, index, types, s->diagnostics);
+    return count;
 }
 
-static const RtValue *find_value(const RtValue *values, int count, const char *name)
+static bool open_steps(Run *r)
 {
-    for (int i = 0; i < count; i++)
-        if (!strcmp(values[i].name, name)) return &values[i];
+    Session *s = r->s;
+    const TrainSpec *train = model_train(s->model);
+    if (!step_first_stage(s))
+        return session_fail(s, "%s has no `train` block with a `minimize` line", s->options->argument) && false;
+    r->steps = arena_array(s->arena, StepSource, train->stage_count);
+    for (int i = 0; i < train->stage_count; i++)
+        if (!step_graphs(s, &train->stages[i], &r->steps[i])) return false;
+    r->train_count = cut_lengths(r, train->stage_count);
+    for (int i = 0; i < r->train_count; i++)
+        if (!step_optimizer(s, &r->steps[i])) return false;
+    return true;
+}
+
+static bool build_step(Run *r, const StepSource *step, Job *job)
+{
+    Session *s = r->s;
+    const StageSpec *stage = step->stage;
+    const char *title = *stage->name ? arena_print(s->arena, "stage %s", stage->name) : "training";
+    const char **names = arena_array(s->arena, const char *, stage->stream_count + 1);
+    Graphs codes = { 0 };
+    for (int i = 0; i < step->update_count; i++) vec_push(s->arena, &codes, step->updates[i].code);
+    for (int i = 0; i < stage->stream_count; i++) names[i] = model_entry_parameter(s->model, stage->minimize, i);
+    if (!job_open(s, title, step->graphs, step->variants.count, &codes, r->layout, job)) return false;
+    if (!job_build(s, step->passes, job)) return false;
+    job_feed(s, job, &step->variants, names);
+    return true;
+}
+
+/* evaluations */
+
+static const Measure *find_measure(const Run *r, const Evaluation *e)
+{
+    for (int i = 0; i < r->measures.count; i++)
+        if (r->measures.at[i].from->terms == e->terms) return &r->measures.at[i];
     return NULL;
 }
 
-static void feed(Session *s, RtRun *out, const Program *program, const StreamUse *uses, int count,
-                 const char *const *names)
+/* Each once: a stage may have those of another. */
+static bool open_measures(Run *r, const StageSpec *stage)
 {
-    RtFeed *feeds = arena_array(s->arena, RtFeed, count + 1);
-    out->program = program;
-    out->feeds = feeds;
-    for (int i = 0; i < count; i++) {
-        const RtValue *input = find_value(program->inputs, program->input_count, names[i]);
-        if (input) feeds[out->feed_count++] = (RtFeed){ input, host_stream(&uses[i].stream) };
-    }
-}
-
-/* Graphs of all terms: [2*i] full, [2*i + 1] for the short last batch or NULL. */
-static bool term_graphs(Run *r, Graph **graphs)
-{
-    const TrainSpec *train = model_train(r->s->model);
-    int n = 0;
-    for (int e = 0; e < train->evaluation_count; e++) {
-        const Evaluation *evaluation = &train->evaluations[e];
-        for (int t = 0; t < evaluation->term_count; t++, n += 2) {
-            const EvalTerm *term = &evaluation->terms[t];
-            int64_t rest = rest_rows(term);
-            graphs[n] = term_graph(r->s, evaluation, t, 0);
-            if (rest && graphs[n]) graphs[n + 1] = term_graph(r->s, evaluation, t, rest);
-            if (!graphs[n] || (rest && !graphs[n + 1])) return session_report(r->s) && false;
-        }
+    for (int i = 0; i < stage->evaluation_count; i++) {
+        Measure measure;
+        if (find_measure(r, &stage->evaluations[i])) continue;
+        if (!measure_open(r->s, &stage->evaluations[i], &measure)) return false;
+        vec_push(r->s->arena, &r->measures, measure);
     }
     return true;
 }
 
-static const char **stream_names(Arena *arena, const EvalTerm *term)
-{
-    const char **names = arena_array(arena, const char *, term->stream_count + 1);
-    for (int i = 0; i < term->stream_count; i++) names[i] = term->streams[i].name;
-    return names;
-}
-
-static bool larger_is_better(const char *name)
-{
-#define LARGER(metric, doc) if (!strcmp(name, #metric)) return true;
-#include "frontend/cli/metrics.def"
-#undef LARGER
-    return false;
-}
-
-/* The scalar program around an evaluation's terms; none where it is the one term itself. */
-static bool build_post(Run *r, const Evaluation *from, Build *out)
-{
-    PassOptions passes = { .layout = r->layout };
-    bool is_term = !from->post || (from->term_count == 1 && from->post->outputs.at[0].node->op == OP_input);
-    return is_term || build_graph(r->s, from->post, &passes, out);
-}
-
-static bool build_terms(Run *r, Graph **graphs)
+static bool open_all_measures(Run *r, bool training)
 {
     const TrainSpec *train = model_train(r->s->model);
-    Arena *arena = r->s->arena;
-    r->evaluations = arena_array(arena, RtEvaluation, train->evaluation_count + 1);
-    r->evaluation_count = train->evaluation_count;
-    int n = 0;
-    for (int e = 0; e < train->evaluation_count; e++) {
-        const Evaluation *from = &train->evaluations[e];
-        RtTerm *terms = arena_array(arena, RtTerm, from->term_count + 1);
-        for (int t = 0; t < from->term_count; t++) {
-            const EvalTerm *term = &from->terms[t];
-            terms[t].reduce = term->reduce == TERM_sum ? RT_SUM : RT_MEAN;
-            for (int rest = 0; rest < 2; rest++, n++) {
-                if (!graphs[n]) continue;
-                PassOptions passes = { .layout = r->layout };
-                if (!build_graph(r->s, graphs[n], &passes, &r->terms[n])) return false;
-                feed(r->s, rest ? &terms[t].rest : &terms[t].full, r->terms[n].program, term->streams,
-                     term->stream_count, stream_names(arena, term));
-            }
-        }
-        if (!build_post(r, from, &r->posts[e])) return false;
-        r->evaluations[e] = (RtEvaluation){
-            .name = from->name, .terms = terms, .term_count = from->term_count, .post = r->posts[e].program,
-            .every = from->every, .better = larger_is_better(from->name) ? 1 : -1
-        };
-    }
+    if (!training) return !train->stage_count || open_measures(r, &train->stages[train->stage_count - 1]);
+    for (int i = 0; i < r->train_count; i++)
+        if (!open_measures(r, r->steps[i].stage)) return false;
     return true;
+}
+
+/* all of it */
+
+static Layout *shared_layout(Run *r)
+{
+    Session *s = r->s;
+    Graphs all = { 0 };
+    for (int i = 0; i < r->train_count; i++)
+        for (int v = 0; v < r->steps[i].variants.count; v++)
+            if (r->steps[i].graphs[v]) vec_push(s->arena, &all, r->steps[i].graphs[v]);
+    for (int i = 0; i < r->measures.count; i++) measure_add_graphs(s, &r->measures.at[i], &all);
+    return build_layout(s, &all);
 }
 
 bool run_open(Run *r, Session *s, bool training)
 {
     *r = (Run){ .s = s, .seed = s->options->seed > 0 ? (uint64_t)s->options->seed : 0 };
-    if (training && !step_source(s, &r->step)) return false;
-    const TrainSpec *train = model_train(s->model);
-    for (int e = 0; e < train->evaluation_count; e++) r->term_count += 2 * train->evaluations[e].term_count;
-    Graph **graphs = arena_array(s->arena, Graph *, r->term_count + 1),
-        **made = arena_array(s->arena, Graph *, r->term_count + 1);
-    r->terms = arena_array(s->arena, Build, r->term_count + 1);
-    r->posts = arena_array(s->arena, Build, train->evaluation_count + 1);
-    if (!term_graphs(r, graphs)) return false;
-    int count = 0;
-    for (int i = 0; i < r->term_count; i++)
-        if (graphs[i]) made[count++] = graphs[i];
-    r->layout = session_layout(s, training ? &r->step : NULL, made, count);
-    if (training) {
-        r->step.passes.layout = r->layout;
-        if (!build_graph(s, r->step.graph, &r->step.passes, &r->train)) return false;
-    }
-    if (!build_terms(r, graphs)) return false;
+    if (training && !open_steps(r)) return false;
+    if (!open_all_measures(r, training)) return false;
+    r->layout = shared_layout(r);
+    r->trains = arena_array(s->arena, Job, r->train_count + 1);
+    for (int i = 0; i < r->train_count; i++)
+        if (!build_step(r, &r->steps[i], &r->trains[i])) return false;
+    for (int i = 0; i < r->measures.count; i++)
+        if (!measure_build(s, r->layout, &r->measures.at[i])) return false;
     return session_report(s);
+}
+
+int64_t run_steps(const Run *r)
+{
+    int64_t steps = 0;
+    for (int i = 0; i < r->train_count; i++) steps += r->steps[i].steps;
+    return steps;
 }
 
 void run_close(Run *r)
 {
-    build_free(&r->train);
     build_free(&r->initial);
-    for (int i = 0; i < r->term_count; i++) build_free(&r->terms[i]);
-    for (int i = 0; i < r->evaluation_count; i++) build_free(&r->posts[i]);
+    for (int i = 0; r->trains && i < r->train_count; i++) job_close(&r->trains[i]);
+    for (int i = 0; i < r->measures.count; i++) measure_close(&r->measures.at[i]);
     if (r->pool) rt_pool_free(r->pool);
     if (!r->layout) return;
     if (r->param) rt_memory_free(r->param, r->layout->param_bytes);
-    if (r->state) rt_memory_free(r->state, r->layout->state_bytes);
     if (r->constants) rt_memory_free(r->constants, r->layout->const_bytes);
 }
 
-/* Parameters and states, as the program of initial values lists them. */
-static void list_values(Run *r)
+/* memory */
+
+/* Parameters, as the program of initial values lists them. */
+static void list_params(Run *r)
 {
     const Program *p = r->initial.program;
     r->params = arena_array(r->s->arena, RtValue, p->input_count + 1);
-    r->states = arena_array(r->s->arena, RtValue, p->input_count + 1);
-    for (int i = 0; i < p->input_count; i++) {
-        RtBlock block = rt_block(p->inputs[i].place);
-        if (block == BLOCK_param) r->params[r->param_count++] = p->inputs[i];
-        if (block == BLOCK_state) r->states[r->state_count++] = p->inputs[i];
-    }
+    for (int i = 0; i < p->input_count; i++)
+        if (rt_block(p->inputs[i].place) == BLOCK_param) r->params[r->param_count++] = p->inputs[i];
 }
 
 /* The constant arrays of `data`, at their places in the const block. */
@@ -191,40 +167,14 @@ static void fill_tables(Run *r)
     }
 }
 
-static bool draw_initial(Run *r)
+static int64_t most_scratch(const Run *r, const Job *extra)
 {
-    const Program *p = r->initial.program;
-    char *work = rt_memory_new(p->block_bytes[BLOCK_work]);
-    if (!work) return session_fail(r->s, "not enough memory for the initial values") && false;
-    const RtValue *seed = find_value(p->inputs, p->input_count, "seed");
-    const RtValue *step = find_value(p->inputs, p->input_count, "step");
-    if (seed) *(int64_t *)(work + rt_offset(seed->place)) = (int64_t)r->seed;
-    if (step) *(int64_t *)(work + rt_offset(step->place)) = 0;
-    char *block[BLOCK_COUNT] = { r->param, r->state, r->constants, work };
-    RtFault fault = { 0 };
-    int failed = rt_program_run(p, r->pool, block, &fault);
-    rt_memory_free(work, p->block_bytes[BLOCK_work]);
-    if (!failed) return true;
-    RtError error;
-    rt_fault_text(p, &fault, &error);
-    session_fail(r->s, "%s", error.text);
-    return false;
-}
-
-static void raise_to(int64_t *most, const Program *program)
-{
-    if (program && program->scratch_bytes > *most) *most = program->scratch_bytes;
-}
-
-static int64_t most_scratch(const Run *r, const Build *extra, int extra_count)
-{
-    int64_t most = 0;
-    raise_to(&most, r->initial.program);
-    raise_to(&most, r->train.program);
-    for (int i = 0; i < r->term_count; i++) raise_to(&most, r->terms[i].program);
-    for (int i = 0; i < r->evaluation_count; i++) raise_to(&most, r->posts[i].program);
-    for (int i = 0; i < extra_count; i++) raise_to(&most, extra[i].program);
-    return most;
+    int64_t most = r->initial.program->scratch_bytes;
+    for (int i = 0; i < r->train_count; i++)
+        if (job_scratch(&r->trains[i]) > most) most = job_scratch(&r->trains[i]);
+    for (int i = 0; i < r->measures.count; i++)
+        if (measure_scratch(&r->measures.at[i]) > most) most = measure_scratch(&r->measures.at[i]);
+    return extra && job_scratch(extra) > most ? job_scratch(extra) : most;
 }
 
 /* Reads parameters by path from a run directory or a file. All that the model has must be there. */
@@ -240,21 +190,95 @@ static bool load(Run *r, const char *weights)
     return good;
 }
 
-bool run_memory(Run *r, const Build *extra, int extra_count)
+/* What a stage draws with; the first one with the seed itself. */
+static uint64_t stage_seed(const Run *r, int stage)
+{
+    return stage ? rt_random_key(r->seed, (uint64_t)stage) : r->seed;
+}
+
+static bool begin_states(Run *r, char *const *block, Job *extra)
+{
+    for (int i = 0; i < r->train_count; i++)
+        if (!job_initial(r->s, &r->trains[i], r->pool, block, stage_seed(r, i))) return false;
+    for (int i = 0; i < r->measures.count; i++)
+        if (!measure_initial(r->s, &r->measures.at[i], r->pool, block, r->seed)) return false;
+    return !extra || job_initial(r->s, extra, r->pool, block, r->seed);
+}
+
+/* What a step works through: predicted tokens of windows and parallel streams, rows of anything else. */
+static int64_t tokens_per_step(const StageSpec *stage)
+{
+    return stage->stream_count ? host_stream(&stage->streams[0].stream)->variants[0].weight : 0;
+}
+
+static const RtValue *find_output(const Program *program, const char *name)
+{
+    for (int i = 0; i < program->output_count; i++)
+        if (!strcmp(program->outputs[i].name, name)) return &program->outputs[i];
+    return NULL;
+}
+
+/* The output of each variant; NULL where no variant has it. */
+static const RtValue *const *outputs(const Run *r, int stage, const char *name)
+{
+    const Job *job = &r->trains[stage];
+    const RtValue **found = arena_array(r->s->arena, const RtValue *, job->count);
+    bool any = false;
+    for (int v = 0; v < job->count; v++) {
+        const char *output = name ? name : r->steps[stage].passes[v].loss;
+        found[v] = job->run[v].program ? find_output(job->run[v].program, output) : NULL;
+        any = any || found[v];
+    }
+    return any ? found : NULL;
+}
+
+static void add_evaluations(const Run *r, const StageSpec *from, RtStage *stage)
+{
+    RtEvaluation *evaluations = arena_array(r->s->arena, RtEvaluation, from->evaluation_count + 1);
+    for (int i = 0; i < from->evaluation_count; i++)
+        evaluations[i] = find_measure(r, &from->evaluations[i])->made;
+    stage->evaluations = evaluations;
+    stage->evaluation_count = from->evaluation_count;
+}
+
+static void list_stages(Run *r)
+{
+    const TrainSpec *train = model_train(r->s->model);
+    const StageSpec *last = train->stage_count ? &train->stages[train->stage_count - 1] : NULL;
+    r->stages = arena_array(r->s->arena, RtStage, r->train_count + 1);
+    for (int i = 0; i < r->train_count; i++) {
+        const StepSource *step = &r->steps[i];
+        r->stages[i] = (RtStage){
+            .name = step->stage->name, .train = job_runs(&r->trains[i]), .states = r->trains[i].states,
+            .loss = outputs(r, i, NULL), .lr = outputs(r, i, "lr"), .grad_norm = outputs(r, i, "grad_norm"),
+            .steps = step->steps, .epoch_steps = step->epoch_steps, .tokens = tokens_per_step(step->stage)
+        };
+        add_evaluations(r, step->stage, &r->stages[i]);
+    }
+    r->stage_count = r->train_count;
+    if (r->train_count || !r->measures.count) return;
+    r->stages[0].name = last->name;
+    add_evaluations(r, last, &r->stages[0]);
+    r->stage_count = 1;
+}
+
+bool run_memory(Run *r, Job *extra)
 {
     Session *s = r->s;
-    if (!build_initial(s, r->train.code ? &r->step : NULL, r->layout, &r->initial)) return false;
-    list_values(r);
+    if (!build_initial(s, r->layout, &r->initial)) return false;
+    list_params(r);
     list_tables(r);
-    r->pool = rt_pool_new(s->options->threads > 0 ? (int)s->options->threads : 0, most_scratch(r, extra, extra_count));
+    r->pool = rt_pool_new(s->options->threads > 0 ? (int)s->options->threads : 0, most_scratch(r, extra));
     r->param = rt_memory_new(r->layout->param_bytes);
-    r->state = rt_memory_new(r->layout->state_bytes);
     r->constants = rt_memory_new(r->layout->const_bytes);
-    if (!r->pool || !r->param || !r->state || !r->constants) {
-        session_fail(s, "not enough memory: parameters and states need %lld bytes",
-                     (long long)(r->layout->param_bytes + r->layout->state_bytes));
+    if (!r->pool || !r->param || !r->constants) {
+        session_fail(s, "not enough memory: parameters and tables need %lld bytes",
+                     (long long)(r->layout->param_bytes + r->layout->const_bytes));
         return false;
     }
     fill_tables(r);
-    return draw_initial(r) && (!s->options->weights || load(r, s->options->weights));
+    char *block[BLOCK_COUNT] = { [BLOCK_param] = r->param, [BLOCK_const] = r->constants };
+    if (!job_draw(s, r->initial.program, r->pool, block, r->seed) || !begin_states(r, block, extra)) return false;
+    list_stages(r);
+    return !s->options->weights || load(r, s->options->weights);
 }

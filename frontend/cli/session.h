@@ -2,10 +2,9 @@
 #ifndef PTM_CLI_SESSION_H
 #define PTM_CLI_SESSION_H
 
-#include "codegen/codegen.h"
 #include "frontend/ast.h"
 #include "frontend/cli/options.h"
-#include "passes/passes.h"
+#include "frontend/frontend.h"
 
 #include <time.h>
 
@@ -42,33 +41,5 @@ double session_seconds(const Session *s);
 
 /* Prints an error of the command itself ("ptm train: ...") and returns EXIT_BAD_INPUT. */
 int session_fail(const Session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* A compiled entry. */
-typedef struct Build {
-    const Graph *graph;                  /* as elaborated */
-    Plan  *plan;
-    Code  *code;                         /* owned; NULL before */
-    const Program *program;
-} Build;
-
-/* Runs the passes and compiles. The options' layout is required. False after printing diagnostics. */
-bool build_graph(Session *s, const Graph *graph, PassOptions *passes, Build *out);
-void build_free(Build *b);
-
-/* The training step of the model's `train` block: its graph, the optimizer's code for each parameter, the pass options
- * that go with them. */
-typedef struct StepSource {
-    Graph       *graph;
-    PassOptions  passes;
-    int64_t      steps, epoch_steps;
-} StepSource;
-bool step_source(Session *s, StepSource *out);
-
-/* One layout for everything the model's graphs keep between calls. */
-Layout *session_layout(Session *s, const StepSource *step, Graph *const *others, int other_count);
-
-/* A program that gives every parameter (and every state of `states`, the step's graphs) its initial value from
- * "seed". */
-bool build_initial(Session *s, const StepSource *step, const Layout *layout, Build *out);
 
 #endif

@@ -3,38 +3,21 @@
 #include "frontend/cli/record.h"
 #include "frontend/cli/run.h"
 #include "frontend/cli/saved.h"
+#include "runtime/train/rundir.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const RtValue *output(const Program *program, const char *name)
+/* What the run is, with the stages it goes through. */
+static Record *record_now(const Run *r)
 {
-    for (int i = 0; i < program->output_count; i++)
-        if (!strcmp(program->outputs[i].name, name)) return &program->outputs[i];
-    return NULL;
-}
-
-static void train_feeds(Run *r, RtRun *out)
-{
-    const TrainSpec *train = model_train(r->s->model);
-    const Program *program = r->train.program;
-    RtFeed *feeds = arena_array(r->s->arena, RtFeed, train->stream_count + 1);
-    *out = (RtRun){ .program = program, .feeds = feeds };
-    for (int k = 0; k < train->stream_count; k++) {
-        const char *name = model_entry_parameter(r->s->model, train->minimize, k);
-        for (int i = 0; i < program->input_count; i++)
-            if (!strcmp(program->inputs[i].name, name))
-                feeds[out->feed_count++] = (RtFeed){ &program->inputs[i], host_stream(&train->streams[k].stream) };
+    Record *record = record_of(r->s, r->seed, run_steps(r));
+    for (int i = 0; i < r->train_count; i++) {
+        RecordedStage stage = { r->stages[i].name, r->stages[i].steps };
+        vec_push(r->s->arena, &record->stages, stage);
     }
-}
-
-/* What a step works through: predicted tokens of windows (which overlap by one), rows of anything else. */
-static int64_t tokens_per_step(const TrainSpec *train)
-{
-    const RtStream *stream = host_stream(&train->streams[0].stream);
-    bool windows = stream->rank == 2 && stream->row_stride != stream->row_bytes;
-    return windows ? stream->shape[0] * (stream->shape[1] - 1) : stream->shape[0];
+    return record;
 }
 
 /* The run directory explains itself: the model as it was, how it was run, the tokenizers it was trained with. */
@@ -44,7 +27,7 @@ static void describe(Run *r, Recipe *recipe)
     int constants = model_constant_count(s->model);
     ModelFiles sources = model_files(s->arena, s->ast);
     RtFile *files = arena_array(s->arena, RtFile, constants + sources.count + 1);
-    const char *record = record_text(s->arena, record_of(s, r->seed, r->step.steps));
+    const char *record = record_text(s->arena, record_now(r));
     files[recipe->file_count++] = (RtFile){ "run.json", record, (int64_t)strlen(record) };
     for (int i = 0; i < sources.count; i++) {
         const Source *source = sources.at[i].source;
@@ -84,18 +67,12 @@ static void save_constants(Run *r, Recipe *recipe)
 static void make_recipe(Run *r, Recipe *out)
 {
     const Options *o = r->s->options;
-    const TrainSpec *train = model_train(r->s->model);
     *out = (Recipe){
-        .pool = r->pool, .param = r->param, .state = r->state, .constants = r->constants,
-        .params = r->params, .param_count = r->param_count, .states = r->states, .state_count = r->state_count,
-        .loss = output(r->train.program, r->step.passes.loss),
-        .lr = output(r->train.program, "lr"), .grad_norm = output(r->train.program, "grad_norm"),
-        .steps = r->step.steps, .epoch_steps = r->step.epoch_steps, .tokens = tokens_per_step(train), .seed = r->seed,
-        .evaluations = r->evaluations, .evaluation_count = r->evaluation_count,
+        .pool = r->pool, .param = r->param, .constants = r->constants, .params = r->params,
+        .param_count = r->param_count, .stages = r->stages, .stage_count = r->stage_count, .seed = r->seed,
         .out = o->out, .resume = o->resume, .save_every = o->save_every > 0 ? o->save_every : 0,
         .progress = o->quiet ? -1 : STDERR_FILENO,
     };
-    train_feeds(r, &out->train);
     describe(r, out);
     save_constants(r, out);
 }
@@ -139,7 +116,7 @@ static bool may_begin(const Run *r)
 static int train(Run *r)
 {
     const Options *o = r->s->options;
-    if (!may_begin(r) || !run_open(r, r->s, true) || !run_memory(r, NULL, 0)) return EXIT_BAD_INPUT;
+    if (!may_begin(r) || !run_open(r, r->s, true) || !run_memory(r, NULL)) return EXIT_BAD_INPUT;
     Recipe recipe;
     RtError error = { 0 };
     make_recipe(r, &recipe);
@@ -162,6 +139,11 @@ int command_train(const Options *options)
     if (options->resume && options->weights) {
         fputs("ptm train: --resume takes the weights from --out; leave out --weights\n", stderr);
         return EXIT_MISUSE;
+    }
+    RtError error;
+    if (options->out && !options->resume && !rundir_is_free(options->out, &error)) {
+        fprintf(stderr, "ptm train: %s\n", error.text);
+        return EXIT_BAD_INPUT;
     }
     Session s;
     Run r = { 0 };

@@ -1,4 +1,4 @@
-/* Readers that reshape what is already ids: sizes, marks around rows, padding, the part held out. */
+/* Readers that reshape what is already ids: sizes, marks around rows, padding, flat rows, the part held out. */
 #include <math.h>
 #include <string.h>
 
@@ -91,13 +91,28 @@ bool pad_rows(RtData *d, const DataValue *args, DataResults *results, RtError *e
     if (in.rows > INT64_MAX / 4 / width)
         return rt_fail(e, "%lld rows of %lld are too many", (long long)in.rows, (long long)width);
     int32_t *out = rt_data_alloc(d, in.rows * width, sizeof *out);
+    int64_t *lengths = rt_data_alloc(d, in.rows, sizeof *lengths);
     for (int64_t row = 0; row < in.rows; row++) {
         int64_t size = in.at[row + 1] - in.at[row];
+        lengths[row] = size < width ? size : width;
         for (int64_t i = 0; i < width; i++) out[row * width + i] = i < size ? in.ids[in.at[row] + i] : -1;
     }
-    data_result(results, (DataValue){ .kind = DATA_array, .array = { .data = out, .dtype = RT_i32, .rank = 2,
-                                                                     .shape = { in.rows, width },
-                                                                     .tokenizer = in.tokenizer } });
+    DataArray padded = { .data = out, .dtype = RT_i32, .rank = 2, .shape = { in.rows, width },
+                         .tokenizer = in.tokenizer, .lengths = lengths };
+    data_result(results, (DataValue){ .kind = DATA_array, .array = padded });
+    return true;
+}
+
+/* Offsets are i32 like ids: what they number can then be gathered and summed by segment without a conversion. */
+bool flat_rows(RtData *d, const DataValue *args, DataResults *results, RtError *e)
+{
+    const DataRagged *in = &args[0].ragged;
+    int64_t count = in->at[in->rows];
+    if (count > INT32_MAX) return rt_fail(e, "%lld ids are too many: offsets are i32", (long long)count);
+    int32_t *at = rt_data_alloc(d, in->rows + 1, sizeof *at);
+    for (int64_t row = 0; row <= in->rows; row++) at[row] = (int32_t)in->at[row];
+    data_result(results, data_ids(in->ids, count, in->tokenizer));
+    data_result(results, data_ids(at, in->rows + 1, NULL));
     return true;
 }
 
@@ -118,6 +133,7 @@ static DataValue part_of(RtData *d, const DataValue *v, int64_t from, int64_t to
         int64_t row = data_array_count(&v->array) / v->array.shape[0] * rt_dtype_bytes(v->array.dtype);
         part.array.data = (const char *)v->array.data + from * row;
         part.array.shape[0] = to - from;
+        if (part.array.lengths) part.array.lengths += from;
     } else if (v->kind == DATA_column) {
         part.column = (DataColumn){ v->column.rows + from, to - from };
     } else {
@@ -147,74 +163,6 @@ bool hold_out(RtData *d, const DataValue *args, DataResults *results, RtError *e
         }
         data_result(results, part_of(d, &values[i], 0, fit));
         data_result(results, part_of(d, &values[i], fit, rows));
-    }
-    return true;
-}
-
-/* Streams. */
-
-static void give_stream(RtData *d, RtStream stream, DataResults *results)
-{
-    RtStream *kept = rt_data_alloc(d, 1, sizeof *kept);
-    *kept = stream;
-    data_result(results, (DataValue){ .kind = DATA_stream, .stream = kept });
-}
-
-bool cut_windows(RtData *d, const DataValue *args, DataResults *results, RtError *e)
-{
-    const DataArray *ids = &args[0].array;
-    int64_t length = (int64_t)args[1].number, batch = (int64_t)args[2].number, item = rt_dtype_bytes(ids->dtype);
-    int64_t step = args[4].kind == DATA_number ? (int64_t)args[4].number : length > 1 ? length - 1 : 1;
-    if (ids->rank != 1) return rt_fail(e, "windows are cut from an array of rank 1; this one has rank %d", ids->rank);
-    if (ids->shape[0] < length) {
-        return rt_fail(e, "%lld ids are fewer than one window of %lld", (long long)ids->shape[0], (long long)length);
-    }
-    if (batch > INT64_MAX / 16 / length)
-        return rt_fail(e, "a batch of %lld windows of %lld is too large", (long long)batch, (long long)length);
-    int64_t rows = (ids->shape[0] - length) / step + 1;
-    RtStream s = { .dtype = ids->dtype, .rank = 2, .shape = { batch, length }, .base = ids->data,
-                   .row_bytes = length * item, .rows = rows, .row_stride = step * item, .places = rows,
-                   .place_stride = step * item, .shuffle = args[3].truth, .key = data_stream_key(d),
-                   .tokenizer = ids->tokenizer };
-    if (s.shuffle) {
-        s.places = ids->shape[0] - length + 1;
-        s.place_stride = item;
-    }
-    give_stream(d, s, results);
-    return true;
-}
-
-static bool check_columns(const DataValue *columns, int count, RtError *e)
-{
-    for (int i = 0; i < count; i++) {
-        if (columns[i].array.rank < 1 || columns[i].array.shape[0] < 1)
-            return rt_fail(e, "argument %d has no rows", i + 1);
-        if (columns[i].array.shape[0] == columns[0].array.shape[0]) continue;
-        return rt_fail(e, "argument %d has %lld rows, the first has %lld", i + 1, (long long)columns[i].array.shape[0],
-                       (long long)columns[0].array.shape[0]);
-    }
-    return true;
-}
-
-bool cut_batches(RtData *d, const DataValue *args, DataResults *results, RtError *e)
-{
-    const DataValue *columns = args[0].list.items;
-    int count = args[0].list.count;
-    int64_t size = (int64_t)args[1].number;
-    if (args[0].kind == DATA_none || count == 0) return rt_fail(e, "there is nothing to make batches of");
-    if (count > DATA_MAX_RESULTS) return rt_fail(e, "%d arrays are too many: at most %d", count, DATA_MAX_RESULTS);
-    if (!check_columns(columns, count, e)) return false;
-    uint64_t key = data_stream_key(d);
-    for (int i = 0; i < count; i++) {
-        const DataArray *a = &columns[i].array;
-        int64_t row = data_array_count(a) / a->shape[0] * rt_dtype_bytes(a->dtype);
-        if (row && size > INT64_MAX / 16 / row) return rt_fail(e, "a batch of %lld rows is too large", (long long)size);
-        RtStream s = { .dtype = a->dtype, .rank = a->rank, .base = a->data, .row_bytes = row, .rows = a->shape[0],
-                       .row_stride = row, .places = a->shape[0], .place_stride = row, .shuffle = args[2].truth,
-                       .key = key, .tokenizer = a->tokenizer };
-        memcpy(s.shape, a->shape, sizeof s.shape);
-        s.shape[0] = size;
-        give_stream(d, s, results);
     }
     return true;
 }

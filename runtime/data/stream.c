@@ -5,21 +5,68 @@
 #include <string.h>
 
 #include "runtime/core/random.h"
+#include "runtime/data/groups.h"
 
 enum { FEISTEL_ROUNDS = 6 };
+
+/* Shapes. */
+
+void rt_stream_set_variants(RtStream *s)
+{
+    int64_t size = s->shape[0], rest = s->rows % size;
+    bool windows = s->rank == 2 && s->row_stride != s->row_bytes;
+    int64_t each = windows && s->shape[1] > 1 ? s->shape[1] - 1 : 1;
+    s->variants[0] =
+        (RtVariant){ .rows = size, .trains = s->places >= size, .passes = s->rows >= size, .weight = size * each };
+    s->variant_count = 1;
+    if (rest == 0) return;
+    s->variants[s->variant_count++] = (RtVariant){ .rows = rest, .passes = true, .weight = rest * each };
+}
 
 int64_t rt_stream_bytes(const RtStream *s)
 {
     return s->shape[0] * s->row_bytes;
 }
 
+static int64_t variant_row_bytes(const RtStream *s, int32_t variant)
+{
+    int64_t width = s->variants[variant].width;
+    return width > 0 ? s->row_bytes / s->shape[1] * width : s->row_bytes;
+}
+
+int64_t rt_stream_variant_bytes(const RtStream *s, int32_t variant)
+{
+    return s->variants[variant].rows * variant_row_bytes(s, variant);
+}
+
+void rt_stream_shape(const RtStream *s, int32_t variant, int64_t shape[RT_MAX_RANK])
+{
+    assert(variant >= 0 && variant < s->variant_count);
+    const RtVariant *v = &s->variants[variant];
+    memcpy(shape, s->shape, sizeof s->shape);
+    shape[0] = v->rows;
+    if (v->width > 0) shape[1] = v->width;
+}
+
+/* Passes. */
+
 int64_t rt_stream_steps(const RtStream *s)
 {
-    return s->places / s->shape[0];
+    if (s->carries) return s->places;
+    return s->groups ? groups_batches(s->groups) : s->places / s->shape[0];
+}
+
+/* The short batch of a finite pass is that of the last variant, which training never has. */
+static bool has_short(const RtStream *s)
+{
+    const RtVariant *last = &s->variants[s->variant_count - 1];
+    return last->passes && !last->trains;
 }
 
 int64_t rt_stream_pass_batches(const RtStream *s)
 {
+    assert(s->variant_count > 0);
+    if (s->carries || s->groups) return rt_stream_steps(s) + has_short(s);
     return (s->rows + s->shape[0] - 1) / s->shape[0];
 }
 
@@ -57,15 +104,62 @@ int64_t rt_stream_permute(uint64_t key, uint64_t epoch, int64_t i, int64_t count
     return (int64_t)x;
 }
 
-void rt_stream_batch(const RtStream *s, uint64_t seed, int64_t step, void *out)
+/* Batches. */
+
+static RtOrder training_order(const RtStream *s, uint64_t seed, int64_t step)
 {
     int64_t steps = rt_stream_steps(s);
     assert(steps > 0 && step >= 0);
-    int64_t first = step % steps * s->shape[0];
-    uint64_t epoch = (uint64_t)(step / steps), key = rt_random_key(seed, s->key);
+    return (RtOrder){ s->shuffle, rt_random_key(seed, s->key), (uint64_t)(step / steps) };
+}
+
+/* Groups are numbered from the narrowest, variants from the widest; the short batch has a variant of its own. */
+static int32_t variant_of(const RtStream *s, const RtOrder *order, int64_t index)
+{
+    int64_t full = s->groups ? groups_batches(s->groups) : s->carries ? s->places : s->rows / s->shape[0];
+    if (index >= full) return s->variant_count - 1;
+    return s->groups ? s->groups->count - 1 - groups_find(s->groups, order, index) : 0;
+}
+
+int32_t rt_stream_variant(const RtStream *s, uint64_t seed, int64_t step)
+{
+    if (!s->groups) return 0;
+    RtOrder order = training_order(s, seed, step);
+    return variant_of(s, &order, step % rt_stream_steps(s));
+}
+
+int32_t rt_stream_pass_variant(const RtStream *s, int64_t index)
+{
+    RtOrder order = { .shuffled = false };
+    return variant_of(s, &order, index);
+}
+
+/* Where a row of a batch begins, of those that no plain order gives. */
+static const char *row_at(const RtStream *s, const RtOrder *order, int64_t index, int64_t row)
+{
+    if (s->groups) return s->base + groups_row(s->groups, order, index, row) * s->row_stride;
+    return s->base + row * s->row_stride + index * s->place_stride;
+}
+
+static void copy_rows(const RtStream *s, const RtOrder *order, int32_t variant, int64_t index, char *out)
+{
+    int64_t bytes = variant_row_bytes(s, variant);
+    for (int64_t row = 0; row < s->variants[variant].rows; row++) {
+        memcpy(out + row * bytes, row_at(s, order, index, row), (size_t)bytes);
+    }
+}
+
+void rt_stream_batch(const RtStream *s, uint64_t seed, int64_t step, void *out)
+{
+    RtOrder order = training_order(s, seed, step);
+    int64_t index = step % rt_stream_steps(s), first = index * s->shape[0];
+    if (s->groups || s->carries) {
+        copy_rows(s, &order, variant_of(s, &order, index), index, out);
+        return;
+    }
     for (int64_t row = 0; row < s->shape[0]; row++) {
         int64_t place = first + row;
-        if (s->shuffle) place = rt_stream_permute(key, epoch, place, s->places);
+        if (s->shuffle) place = rt_stream_permute(order.key, order.epoch, place, s->places);
         memcpy((char *)out + row * s->row_bytes, s->base + place * s->place_stride, (size_t)s->row_bytes);
     }
 }
@@ -73,8 +167,13 @@ void rt_stream_batch(const RtStream *s, uint64_t seed, int64_t step, void *out)
 int64_t rt_stream_pass_batch(const RtStream *s, int64_t index, void *out)
 {
     assert(index >= 0 && index < rt_stream_pass_batches(s));
-    int64_t first = index * s->shape[0];
-    int64_t rows = s->rows - first < s->shape[0] ? s->rows - first : s->shape[0];
+    RtOrder order = { .shuffled = false };
+    int32_t variant = variant_of(s, &order, index);
+    int64_t rows = s->variants[variant].rows, first = index * s->shape[0];
+    if (s->groups || s->carries) {
+        copy_rows(s, &order, variant, index, out);
+        return rows;
+    }
     for (int64_t row = 0; row < rows; row++) {
         memcpy((char *)out + row * s->row_bytes, s->base + (first + row) * s->row_stride, (size_t)s->row_bytes);
     }

@@ -45,6 +45,7 @@ typedef struct DataArray {
     int32_t     dtype, rank;
     int64_t     shape[RT_MAX_RANK];
     const RtTokenizer *tokenizer;        /* whose ids these are; NULL when that is not known */
+    const int64_t *lengths;              /* made by `pad`: how much of each row is not padding; else NULL */
 } DataArray;
 
 typedef struct DataRagged {

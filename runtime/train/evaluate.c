@@ -1,4 +1,5 @@
-/* Evaluations: a term runs its entry over a finite pass and reduces what comes out in f64, in data order. */
+/* Evaluations: a term runs its entry over a finite pass and reduces what comes out in f64, in an order
+ * that follows from the data. */
 #include "runtime/train/run.h"
 
 #include <assert.h>
@@ -6,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/data/value.h"
+#include "runtime/train/interrupt.h"
 
 enum { MAX_TERMS = 64 };
 
@@ -25,62 +27,46 @@ static const RtValue *result_of(const Program *program)
     return &program->outputs[0];
 }
 
-static void add_batch(Reduction *x, const RtTerm *term, char *const *block, const RtValue *result, int64_t rows)
+/* weight: of a number that is a mean over the batch. */
+static void add_batch(Reduction *x, const RtTerm *term, char *const *block, const RtValue *result, int64_t batch_weight)
 {
     int64_t elements = 1;
     for (int32_t i = 0; i < result->rank; i++) elements *= result->shape[i];
-    double weight = result->rank == 0 && term->reduce == RT_MEAN ? (double)rows : 1;
+    double weight = result->rank == 0 && term->reduce == RT_MEAN ? (double)batch_weight : 1;
     double sum = 0;
     for (int64_t i = 0; i < elements; i++) sum += value_element(block, result, i);
     x->sum += weight * sum;
     x->weight += weight * (double)elements;
 }
 
-/* The program for a batch: a pass may end with a short one, which may be all there is. */
-static const RtRun *run_of(const RtTerm *term, bool is_last)
+static bool run_batch(const Recipe *r, const Blocks *b, const RtTerm *term, int64_t step, int64_t index, Reduction *x,
+                      RtError *e)
 {
-    return !term->full.program || (is_last && term->rest.program) ? &term->rest : &term->full;
-}
-
-static bool run_batch(const Recipe *r, const Blocks *b, const RtTerm *term, int64_t step, int64_t index, bool is_last,
-                      Reduction *x, RtError *e)
-{
-    const RtRun *run = run_of(term, is_last);
-    int64_t rows = run_fill_pass(run, b->evaluate, EVALUATION_SEED, step, index);
+    const RtRun *run = runs_pass(&term->runs, index);
+    const RtStream *stream = runs_stream(&term->runs);
+    run_fill_pass(run, b->evaluate, EVALUATION_SEED, step, index);
     RtFault fault;
     if (rt_program_run(run->program, r->pool, b->evaluate, &fault) != 0) {
         rt_fault_text(run->program, &fault, e);
         return false;
     }
-    add_batch(x, term, b->evaluate, result_of(run->program), rows);
+    int64_t weight = stream ? stream->variants[rt_stream_pass_variant(stream, index)].weight : 1;
+    add_batch(x, term, b->evaluate, result_of(run->program), weight);
     return true;
 }
 
-/* Only what the programs read: the block may hold the optimizer's states too, which an evaluation never touches. */
-static void reset_state(const RtTerm *term, const Blocks *b)
+static RtOutcome run_term(const Recipe *r, const Blocks *b, const RtTerm *term, int64_t step, double *value, RtError *e)
 {
-    const Program *program = run_of(term, false)->program;
-    for (int32_t i = 0; i < program->input_count; i++) {
-        const RtValue *state = &program->inputs[i];
-        if (rt_block(state->place) != BLOCK_state) continue;
-        char *to = rt_at(b->evaluate, state->place);
-        if (term->state) memcpy(to, term->state + (to - b->evaluate[BLOCK_state]), (size_t)state->bytes);
-        else memset(to, 0, (size_t)state->bytes);
-    }
-}
-
-static bool run_term(const Recipe *r, const Blocks *b, const RtTerm *term, int64_t step, double *value, RtError *e)
-{
-    const RtRun *run = run_of(term, false);
-    const RtStream *stream = run->feed_count > 0 ? run->feeds[0].stream : NULL;
+    const RtStream *stream = runs_stream(&term->runs);
     int64_t batches = stream ? rt_stream_pass_batches(stream) : 1;
-    reset_state(term, b);
+    states_begin(&term->states, b->evaluate[BLOCK_state]);
     Reduction x = {0};
     for (int64_t i = 0; i < batches; i++) {
-        if (!run_batch(r, b, term, step, i, i == batches - 1, &x, e)) return false;
+        if (interrupt_asked()) return RT_INTERRUPTED;
+        if (!run_batch(r, b, term, step, i, &x, e)) return RT_FAILED;
     }
     *value = term->reduce == RT_MEAN ? x.sum / x.weight : x.sum;
-    return true;
+    return RT_DONE;
 }
 
 /* The program around the terms. */
@@ -101,27 +87,31 @@ static bool combine(const Recipe *r, const Blocks *b, const Program *post, const
     return true;
 }
 
-bool evaluate_one(const Recipe *r, const Blocks *b, const RtEvaluation *evaluation, int64_t step, double *value,
-                  RtError *e)
+RtOutcome evaluate_one(const Recipe *r, const Blocks *b, const RtEvaluation *evaluation, int64_t step, double *value,
+                       RtError *e)
 {
     double terms[MAX_TERMS];
-    if (evaluation->term_count > MAX_TERMS)
-        return rt_fail(e, "evaluate %s has more than %d terms", evaluation->name, MAX_TERMS);
-    for (int i = 0; i < evaluation->term_count; i++) {
-        if (!run_term(r, b, &evaluation->terms[i], step, &terms[i], e)) return false;
+    if (evaluation->term_count > MAX_TERMS) {
+        rt_fail(e, "evaluate %s has more than %d terms", evaluation->name, MAX_TERMS);
+        return RT_FAILED;
     }
-    if (evaluation->post) return combine(r, b, evaluation->post, terms, value, e);
+    for (int i = 0; i < evaluation->term_count; i++) {
+        RtOutcome outcome = run_term(r, b, &evaluation->terms[i], step, &terms[i], e);
+        if (outcome != RT_DONE) return outcome;
+    }
     *value = terms[0];
-    return true;
+    return !evaluation->post || combine(r, b, evaluation->post, terms, value, e) ? RT_DONE : RT_FAILED;
 }
 
 bool rt_evaluate(const Recipe *r, double *values, RtError *e)
 {
+    if (r->stage_count == 0) return true;
+    const RtStage *last = &r->stages[r->stage_count - 1];
     Blocks blocks;
     if (!blocks_new(r, &blocks, e)) return false;
     bool good = true;
-    for (int i = 0; i < r->evaluation_count && good; i++) {
-        good = evaluate_one(r, &blocks, &r->evaluations[i], r->steps, &values[i], e);
+    for (int i = 0; i < last->evaluation_count && good; i++) {
+        good = evaluate_one(r, &blocks, &last->evaluations[i], last->steps, &values[i], e) == RT_DONE;
     }
     blocks_free(&blocks);
     return good;

@@ -27,4 +27,5 @@ void interrupt_end(const Interrupt *i)
 {
     sigaction(SIGINT, &i->old_interrupt, NULL);
     sigaction(SIGTERM, &i->old_terminate, NULL);
+    asked = 0;
 }

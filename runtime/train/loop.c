@@ -1,118 +1,125 @@
-/* The training loop: fill, run, look, write. Whatever it needs is made before the first step. */
+/* The training loop: fill, run, look, write; stage after stage. Whatever it needs is made before the first step. */
 #include "runtime/train/recipe.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "runtime/core/random.h"
 #include "runtime/data/value.h"
 #include "runtime/train/checkpoint.h"
+#include "runtime/train/due.h"
 #include "runtime/train/interrupt.h"
 #include "runtime/train/metrics.h"
 #include "runtime/train/progress.h"
 #include "runtime/train/run.h"
 #include "runtime/train/rundir.h"
 
-enum { LOG_EVERY = 10, SAVES = 10, LINE_ROOM = 512, NUMBER_ROOM = 64 };
+enum { LINE_ROOM = 512, NUMBER_ROOM = 64 };
 
 typedef struct Session {
     const Recipe *recipe;
     RunDirectory  directory;
     Blocks        blocks;
+    Held          held;
     Saver        *saver;
     Metrics       metrics;
     Progress      progress;
     Position      position;
     int64_t       saved_step;            /* of the last checkpoint; -1: none */
+    bool          saved_pending;
     int64_t       logged_step;
     double        logged_training_s;     /* at the last line */
-    double        loss, lr, grad_norm;   /* of the last step; NaN: there is none */
 } Session;
 
-static int metrics_room(const Recipe *r)
-{
-    int room = LINE_ROOM;
-    for (int i = 0; i < r->evaluation_count; i++) room += (int)strlen(r->evaluations[i].name) + NUMBER_ROOM;
-    return room;
-}
+static const RtStage *stage_of(const Session *s) { return &s->recipe->stages[s->position.stage]; }
 
-static bool is_due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
+static int64_t stage_step(const Session *s) { return s->position.step - s->position.begin; }
 
-static bool evaluation_due(const Recipe *r, const RtEvaluation *evaluation, int64_t step)
-{
-    return step == r->steps || is_due(step, evaluation->every > 0 ? evaluation->every : r->epoch_steps);
-}
+static bool stage_is_over(const Session *s) { return stage_step(s) >= stage_of(s)->steps; }
 
-static bool any_evaluation_due(const Recipe *r, int64_t step)
-{
-    for (int i = 0; i < r->evaluation_count; i++) {
-        if (evaluation_due(r, &r->evaluations[i], step)) return true;
-    }
-    return false;
-}
+static bool is_last_stage(const Session *s) { return s->position.stage == s->recipe->stage_count - 1; }
 
-static bool log_due(const Recipe *r, int64_t step)
+static uint64_t stage_seed(const Session *s)
 {
-    return step == 1 || step == r->steps || is_due(step, r->log_every > 0 ? r->log_every : LOG_EVERY) ||
-           any_evaluation_due(r, step);
-}
-
-static bool save_due(const Recipe *r, int64_t step)
-{
-    if (step == r->steps || r->save_every > 0) return step == r->steps || is_due(step, r->save_every);
-    if (r->evaluation_count > 0) return evaluation_due(r, &r->evaluations[0], step);
-    return is_due(step, r->steps / SAVES > 0 ? r->steps / SAVES : 1);
-}
-
-static double output_of(const Session *s, const RtValue *output)
-{
-    return output ? value_element(s->blocks.train, output, 0) : NAN;
+    uint64_t seed = s->recipe->seed;
+    return s->position.stage > 0 ? rt_random_key(seed, (uint64_t)s->position.stage) : seed;
 }
 
 /* A run whose loss is no number any more has lost its parameters too; the last checkpoint still has good ones. */
 static bool check_loss(const Session *s, double before, RtError *e)
 {
-    if (isfinite(s->loss)) return true;
+    if (isfinite(s->position.loss)) return true;
     char kept[64] = "no checkpoint has been written";
     if (s->saved_step >= 0) snprintf(kept, sizeof kept, "the last checkpoint is of step %" PRId64, s->saved_step);
-    const char *what = isnan(s->loss) ? "not a number" : "infinite";
+    const char *what = isnan(s->position.loss) ? "not a number" : "infinite";
     if (isnan(before)) return rt_fail(e, "the loss is %s at step %" PRId64 "; %s", what, s->position.step, kept);
     return rt_fail(e, "the loss is %s at step %" PRId64 " (%.6g at the step before); %s. "
                    "A smaller learning rate, a longer warm-up or clip may help", what, s->position.step, before, kept);
 }
 
+/* Outputs of a step are by variant. */
+static double output_of(const Session *s, const RtValue *const *outputs, int64_t variant)
+{
+    return outputs && outputs[variant] ? value_element(s->blocks.train, outputs[variant], 0) : NAN;
+}
+
 static bool train_step(Session *s, RtError *e)
 {
-    const Recipe *r = s->recipe;
-    double start = clock_s(), before = s->loss;
-    run_fill_step(&r->train, s->blocks.train, r->seed, s->position.step);
+    const RtStage *stage = stage_of(s);
+    Position *p = &s->position;
+    double start = clock_s(), before = p->loss;
+    int64_t made = stage_step(s);
+    if (made > 0 && stage->epoch_steps > 0 && made % stage->epoch_steps == 0)
+        states_begin_pass(&stage->states, s->held.state);
+    const RtRun *run = runs_step(&stage->train, stage_seed(s), made);
+    run_fill_step(run, s->blocks.train, stage_seed(s), made);
+    history_fill(&s->held.histories[p->stage], run, s->blocks.train);
     RtFault fault;
-    if (rt_program_run(r->train.program, r->pool, s->blocks.train, &fault) != 0) {
-        rt_fault_text(r->train.program, &fault, e);
+    if (rt_program_run(run->program, s->recipe->pool, s->blocks.train, &fault) != 0) {
+        rt_fault_text(run->program, &fault, e);
         return false;
     }
-    s->position.step++;
-    s->loss = output_of(s, r->loss);
-    s->lr = output_of(s, r->lr);
-    s->grad_norm = output_of(s, r->grad_norm);
+    p->step++;
+    p->pending = true;
+    p->loss = output_of(s, stage->loss, run - stage->train.run);
+    p->lr = output_of(s, stage->lr, run - stage->train.run);
+    p->grad_norm = output_of(s, stage->grad_norm, run - stage->train.run);
     if (!check_loss(s, before, e)) return false;
-    progress_step(&s->progress, s->position.step, clock_s() - start, s->loss, s->lr);
+    progress_step(&s->progress, p->step, clock_s() - start, p->loss, p->lr);
     return true;
 }
 
-/* Digits from which the same number is read back. */
-static int exact_digits(const RtValue *value) { return value->dtype == RT_f64 ? 17 : 9; }
+/* An output of the step, of whichever variant has it; all of them are of one type. NULL: there is none. */
+static const RtValue *any_output(const RtStage *stage, const RtValue *const *outputs)
+{
+    for (int i = 0; outputs && i < stage->train.count; i++) {
+        if (outputs[i]) return outputs[i];
+    }
+    return NULL;
+}
+
+/* With digits from which the same number is read back. */
+static void log_output(Session *s, const char *name, const RtValue *const *outputs, double number)
+{
+    const RtValue *value = any_output(stage_of(s), outputs);
+    if (value) metrics_number(&s->metrics, "", name, number, value->dtype == RT_f64 ? 17 : 9);
+}
 
 static void log_step(Session *s)
 {
-    const Recipe *r = s->recipe;
+    const RtStage *stage = stage_of(s);
+    const Position *p = &s->position;
     Metrics *m = &s->metrics;
-    metrics_begin(m, s->position.step);
-    metrics_number(m, "", "epoch", r->epoch_steps > 0 ? (double)s->position.step / (double)r->epoch_steps : NAN, 6);
-    if (r->lr) metrics_number(m, "", "lr", s->lr, exact_digits(r->lr));
-    metrics_number(m, "", "loss", s->loss, exact_digits(r->loss));
-    if (r->grad_norm) metrics_number(m, "", "grad_norm", s->grad_norm, exact_digits(r->grad_norm));
+    double epoch = stage->epoch_steps > 0 ? (double)stage_step(s) / (double)stage->epoch_steps : NAN;
+    metrics_begin(m, p->step);
+    if (*stage->name) metrics_text(m, "stage", stage->name);
+    metrics_number(m, "", "epoch", epoch, 6);
+    log_output(s, "lr", stage->lr, p->lr);
+    log_output(s, "loss", stage->loss, p->loss);
+    log_output(s, "grad_norm", stage->grad_norm, p->grad_norm);
 }
 
 static void log_times(Session *s)
@@ -125,15 +132,6 @@ static void log_times(Session *s)
     s->logged_training_s = s->progress.training_s;
 }
 
-/* The first evaluation with a direction chooses the best weights. */
-static const RtEvaluation *chooser(const Recipe *r)
-{
-    for (int i = 0; i < r->evaluation_count; i++) {
-        if (r->evaluations[i].better != 0) return &r->evaluations[i];
-    }
-    return NULL;
-}
-
 static bool improves(const RtEvaluation *evaluation, double value, double best)
 {
     if (isnan(value) || isnan(best)) return !isnan(value);
@@ -142,65 +140,135 @@ static bool improves(const RtEvaluation *evaluation, double value, double best)
 
 static bool note_best(Session *s, const RtEvaluation *evaluation, double value, RtError *e)
 {
-    if (evaluation != chooser(s->recipe) || !improves(evaluation, value, s->position.best)) return true;
+    if (evaluation != due_chooser(s->recipe) || !improves(evaluation, value, s->position.best)) return true;
     s->position.best = value;
     s->position.best_step = s->position.step;
     return !s->saver || saver_write_weights(s->saver, s->directory.best, &s->position, e);
 }
 
-static bool evaluate_due(Session *s, RtError *e)
+static RtOutcome evaluate(Session *s, int number, RtError *e)
 {
-    const Recipe *r = s->recipe;
-    for (int i = 0; i < r->evaluation_count; i++) {
-        const RtEvaluation *evaluation = &r->evaluations[i];
-        if (!evaluation_due(r, evaluation, s->position.step)) continue;
-        double start = clock_s(), value;
-        if (!evaluate_one(r, &s->blocks, evaluation, s->position.step, &value, e)) return false;
-        metrics_number(&s->metrics, "valid_", evaluation->name, value, 17);
-        progress_line(&s->progress, "step %" PRId64 "  valid_%s %.6g  (%.2f s)", s->position.step, evaluation->name,
-                      value, clock_s() - start);
-        if (!note_best(s, evaluation, value, e)) return false;
+    const RtStage *stage = stage_of(s);
+    const RtEvaluation *evaluation = &stage->evaluations[number];
+    double start = clock_s(), value;
+    RtOutcome outcome = evaluate_one(s->recipe, &s->blocks, evaluation, stage_step(s), &value, e);
+    if (outcome != RT_DONE) return outcome;
+    metrics_number(&s->metrics, "valid_", evaluation->name, value, 17);
+    history_note(&s->held.histories[s->position.stage], number,
+                 due_evaluations(stage, evaluation, stage_step(s)) - 1, value);
+    progress_line(&s->progress, "step %" PRId64 "  valid_%s %.6g  (%.2f s)", s->position.step, evaluation->name, value,
+                  clock_s() - start);
+    return note_best(s, evaluation, value, e) ? RT_DONE : RT_FAILED;
+}
+
+static RtOutcome evaluate_due(Session *s, RtError *e)
+{
+    const RtStage *stage = stage_of(s);
+    for (int i = 0; i < stage->evaluation_count; i++) {
+        if (!due_evaluation(stage, &stage->evaluations[i], stage_step(s))) continue;
+        RtOutcome outcome = evaluate(s, i, e);
+        if (outcome != RT_DONE) return outcome;
     }
-    return true;
+    return RT_DONE;
 }
 
 /* A checkpoint on the disk has its lines of metrics there too: a resumed run does not write them again. */
 static bool save(Session *s, RtError *e)
 {
-    if (!s->saver || s->saved_step == s->position.step) return true;
+    const Position *p = &s->position;
+    if (!s->saver || (s->saved_step == p->step && s->saved_pending == p->pending)) return true;
     if (!metrics_flush(&s->metrics, e)) return false;
-    if (!saver_write_all(s->saver, s->directory.last, &s->position, e)) return false;
-    s->saved_step = s->position.step;
+    if (!saver_write_all(s->saver, s->directory.last, p, e)) return false;
+    s->saved_step = p->step;
+    s->saved_pending = p->pending;
     return true;
 }
 
 /* What follows a step: a line of metrics, evaluations, a checkpoint. */
-static bool look(Session *s, RtError *e)
+static RtOutcome look(Session *s, RtError *e)
 {
     const Recipe *r = s->recipe;
-    if (log_due(r, s->position.step)) {
+    if (due_log(r, stage_of(s), s->position.step, stage_step(s))) {
         log_step(s);
-        if (!evaluate_due(s, e)) return false;
+        RtOutcome outcome = evaluate_due(s, e);
+        if (outcome != RT_DONE) return outcome;
         log_times(s);
-        if (!metrics_end(&s->metrics, e)) return false;
+        if (!metrics_end(&s->metrics, e)) return RT_FAILED;
     }
-    return !save_due(r, s->position.step) || save(s, e);
+    s->position.pending = false;
+    return !due_save(r, stage_of(s), s->position.step, stage_step(s)) || save(s, e) ? RT_DONE : RT_FAILED;
+}
+
+static void begin_stage(Session *s, int64_t number)
+{
+    const RtStage *stage = &s->recipe->stages[number];
+    s->position.stage = number;
+    s->position.begin = s->position.step;
+    states_begin(&stage->states, s->held.state);
+    progress_stage(&s->progress, s->position.step, stage->tokens);
+    if (*stage->name) progress_line(&s->progress, "stage %s: %" PRId64 " steps", stage->name, stage->steps);
 }
 
 static RtOutcome stop_early(Session *s, RtError *e)
 {
     if (!save(s, e)) return RT_FAILED;
-    progress_line(&s->progress, "stopped after step %" PRId64 " of %" PRId64, s->position.step, s->recipe->steps);
+    progress_line(&s->progress, "stopped after step %" PRId64 " of %" PRId64, s->position.step, due_total(s->recipe));
     return RT_INTERRUPTED;
 }
 
+/* A run that went on may have stopped before it had looked. */
 static RtOutcome train(Session *s, RtError *e)
 {
-    while (s->position.step < s->recipe->steps) {
-        if (!train_step(s, e) || !look(s, e)) return RT_FAILED;
-        if (interrupt_asked() && s->position.step < s->recipe->steps) return stop_early(s, e);
+    for (;;) {
+        RtOutcome outcome = s->position.pending ? look(s, e) : RT_DONE;
+        if (outcome == RT_FAILED) return outcome;
+        if (outcome == RT_DONE && stage_is_over(s) && is_last_stage(s)) return RT_DONE;
+        if (interrupt_asked()) return stop_early(s, e);
+        if (stage_is_over(s)) begin_stage(s, s->position.stage + 1);
+        else if (!train_step(s, e)) return RT_FAILED;
     }
-    return RT_DONE;
+}
+
+/* Beginning and ending. */
+
+static int metrics_room(const Recipe *r)
+{
+    int most = 0;
+    for (int k = 0; k < r->stage_count; k++) {
+        const RtStage *stage = &r->stages[k];
+        int room = LINE_ROOM + 2 * (int)strlen(stage->name);
+        for (int i = 0; i < stage->evaluation_count; i++)
+            room += (int)strlen(stage->evaluations[i].name) + NUMBER_ROOM;
+        if (room > most) most = room;
+    }
+    return most;
+}
+
+/* A stage needs batches to train on. */
+static bool check_streams(const RtStage *stage, RtError *e)
+{
+    for (int v = 0; v < stage->train.count; v++) {
+        const RtRun *run = &stage->train.run[v];
+        for (int i = 0; run->program && i < run->feed_count; i++) {
+            if (rt_stream_steps(run->feeds[i].stream) > 0) continue;
+            return rt_fail(e, "there are fewer rows of %s than one batch needs", run->feeds[i].input->name);
+        }
+        if (run->program) return true;
+    }
+    return rt_fail(e, "there are fewer rows than one batch needs");
+}
+
+static bool hold(Session *s, RtError *e)
+{
+    const Recipe *r = s->recipe;
+    if (!blocks_new(r, &s->blocks, e)) return false;
+    s->held.state = s->blocks.train[BLOCK_state];
+    s->held.histories = calloc((size_t)r->stage_count, sizeof *s->held.histories);
+    if (!s->held.histories) return rt_fail(e, "out of memory");
+    for (int i = 0; i < r->stage_count; i++) {
+        if (!check_streams(&r->stages[i], e) || !history_new(&r->stages[i], &s->held.histories[i], e)) return false;
+    }
+    return true;
 }
 
 static bool open_directory(Session *s, RtError *e)
@@ -209,14 +277,28 @@ static bool open_directory(Session *s, RtError *e)
     if (!r->out) return true;
     if (!rundir_open(r, &s->directory, e)) return false;
     if (s->directory.has_checkpoint) {
-        if (!checkpoint_load(r, s->directory.last, &s->position, e)) return false;
+        if (!checkpoint_load(r, s->held, s->directory.last, &s->position, e)) return false;
         s->saved_step = s->position.step;
+        s->saved_pending = s->position.pending;
     }
     if (!rundir_describe(r, e)) return false;
-    int64_t keep = s->directory.has_checkpoint ? s->position.step : -1;
+    int64_t keep = s->directory.has_checkpoint ? s->position.step - s->position.pending : -1;
     if (!metrics_open(&s->metrics, s->directory.metrics, keep, metrics_room(r), e)) return false;
-    s->saver = saver_new(r, e);
+    s->saver = saver_new(r, s->held, e);
     return s->saver != NULL;
+}
+
+static void say_where(Session *s, int64_t steps)
+{
+    const Position *p = &s->position;
+    Progress *out = &s->progress;
+    if (s->recipe->resume && !s->directory.has_checkpoint) {
+        progress_line(out, "%s holds no checkpoint: beginning at step 0", s->recipe->out);
+    } else if (p->step >= steps && !p->pending) {
+        progress_line(out, "nothing to do: the run has made its %" PRId64 " steps", p->step);
+    } else if (p->step > 0) {
+        progress_line(out, "going on after step %" PRId64 " of %" PRId64, p->step, steps);
+    }
 }
 
 static bool session_begin(Session *s, const Recipe *r, RtError *e)
@@ -224,21 +306,15 @@ static bool session_begin(Session *s, const Recipe *r, RtError *e)
     *s = (Session){.recipe = r,
                    .metrics = {.fd = -1},
                    .progress = {.fd = -1},
-                   .position = {.best = NAN},
-                   .saved_step = -1,
-                   .loss = NAN};
-    for (int i = 0; i < r->train.feed_count; i++) {
-        if (rt_stream_steps(r->train.feeds[i].stream) > 0) continue;
-        return rt_fail(e, "there are fewer rows of %s than one batch needs", r->train.feeds[i].input->name);
-    }
-    if (!open_directory(s, e) || !blocks_new(r, &s->blocks, e)) return false;
+                   .position = {.best = NAN, .loss = NAN, .lr = NAN, .grad_norm = NAN},
+                   .saved_step = -1};
+    if (r->stage_count == 0) return rt_fail(e, "there is nothing to train");
+    if (!hold(s, e) || !open_directory(s, e)) return false;
+    int64_t steps = due_total(r);
     s->logged_step = s->position.step;
-    s->progress = progress_begin(r->progress, s->position.step, r->steps, r->tokens);
-    if (s->position.step >= r->steps) {
-        progress_line(&s->progress, "nothing to do: the run has made its %" PRId64 " steps", s->position.step);
-    } else if (s->position.step > 0) {
-        progress_line(&s->progress, "going on after step %" PRId64 " of %" PRId64, s->position.step, r->steps);
-    }
+    s->progress = progress_begin(r->progress, s->position.step, steps, stage_of(s)->tokens);
+    say_where(s, steps);
+    if (!s->directory.has_checkpoint) begin_stage(s, 0);
     return true;
 }
 
@@ -247,6 +323,8 @@ static void session_end(Session *s)
     progress_end(&s->progress);
     metrics_close(&s->metrics);
     saver_free(s->saver);
+    for (int i = 0; s->held.histories && i < s->recipe->stage_count; i++) history_free(&s->held.histories[i]);
+    free(s->held.histories);
     blocks_free(&s->blocks);
 }
 

@@ -95,6 +95,19 @@ void metrics_number(Metrics *m, const char *prefix, const char *name, double val
     assert(m->size < m->room - 2);
 }
 
+/* text: without control characters. */
+void metrics_text(Metrics *m, const char *name, const char *text)
+{
+    if (m->fd < 0) return;
+    m->size += snprintf(m->line + m->size, (size_t)(m->room - m->size), ", \"%s\": \"", name);
+    for (; *text; text++) {
+        assert(m->size < m->room - 5);
+        if (*text == '"' || *text == '\\') m->line[m->size++] = '\\';
+        m->line[m->size++] = *text;
+    }
+    m->line[m->size++] = '"';
+}
+
 bool metrics_end(Metrics *m, RtError *e)
 {
     if (m->fd < 0) return true;

@@ -18,9 +18,11 @@ typedef struct Metrics {
 bool metrics_open(Metrics *m, const char *path, int64_t keep_step, int room, RtError *e);
 void metrics_close(Metrics *m);
 
-/* A line: begin, numbers, end. digits: significant ones; what JSON cannot write (NaN, infinity) becomes null. */
+/* A line: begin, numbers and texts, end. digits: significant ones; what JSON cannot write (NaN, infinity) becomes
+ * null. */
 void metrics_begin(Metrics *m, int64_t step);
 void metrics_number(Metrics *m, const char *prefix, const char *name, double value, int digits);
+void metrics_text(Metrics *m, const char *name, const char *text);
 bool metrics_end(Metrics *m, RtError *e);
 
 bool metrics_flush(Metrics *m, RtError *e);                  /* to the disk */

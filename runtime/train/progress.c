@@ -78,10 +78,10 @@ static void add_rate(Line *line, double rate)
 
 static void add_speed(Line *line, const Progress *p, int64_t step, double now)
 {
-    double made = (double)(step - p->first);
-    if (p->training_s <= 0) return;
+    double made = (double)(step - p->first), timed = (double)(step - p->timed_from);
+    if (p->timed_s <= 0) return;
     add(line, "  ");
-    add_rate(line, made * (double)(p->tokens > 0 ? p->tokens : 1) / p->training_s);
+    add_rate(line, timed * (double)(p->tokens > 0 ? p->tokens : 1) / p->timed_s);
     add(line, p->tokens > 0 ? " tokens/s" : " steps/s");
     if (step == p->steps) {
         add(line, "  took ");
@@ -102,12 +102,20 @@ static int digits_of(int64_t number)
 Progress progress_begin(int fd, int64_t first, int64_t steps, int64_t tokens)
 {
     return (Progress){.fd = fd, .terminal = fd >= 0 && isatty(fd), .first = first, .steps = steps, .tokens = tokens,
-                      .start_s = clock_s()};
+                      .timed_from = first, .start_s = clock_s()};
+}
+
+void progress_stage(Progress *p, int64_t step, int64_t tokens)
+{
+    p->tokens = tokens;
+    p->timed_from = step;
+    p->timed_s = 0;
 }
 
 void progress_step(Progress *p, int64_t step, double seconds, double loss, double lr)
 {
     p->training_s += seconds;
+    p->timed_s += seconds;
     double now = clock_s();
     bool due = now - p->shown_s >= (p->terminal ? DRAW_EVERY_S : LINE_EVERY_S) || step == p->steps;
     if (p->fd < 0 || !due) return;

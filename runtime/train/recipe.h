@@ -25,14 +25,31 @@ typedef struct RtRun {
     int            feed_count;
 } RtRun;
 
-/* An entry over one pass of finite streams, its output "0" reduced in f64, in data order. mean: over all elements
- * of all batches; an entry that returns one number a batch has already averaged over its rows, so that number
- * counts once for each row. */
+/* The same entry compiled for each variant of its streams (RtVariant): run[v], whose program is NULL when no batch of
+ * it has that shape. All share one state block. */
+typedef struct RtRuns {
+    const RtRun *run;
+    int32_t      count;                  /* as many as its streams have variants; 1 without streams */
+} RtRuns;
+
+/* The states of a session: how large the block is, what it begins with, and the values in it. A session's states do not
+ * depend on the variant. */
+typedef struct RtStates {
+    int64_t        bytes;
+    const char    *initial;              /* the block as a session begins: copied, never changed; NULL when bytes is
+                                            0 */
+    const RtValue *values;               /* for checkpoints and resets */
+    int32_t        count, kept;          /* values[0 .. kept) are the optimizer's: a new pass leaves them alone, the
+                                            others are reset to their initial values */
+} RtStates;
+
+/* An entry over one pass of finite streams, its output "0" reduced in f64, in an order that follows from the data.
+ * mean: over all elements of all batches; an entry that returns one number a batch has already averaged over the batch,
+ * so that number counts as much as the batch does (RtVariant.weight). Its states begin afresh with each pass. */
 typedef struct RtTerm {
-    RtRun full, rest;                    /* a program is NULL when the pass has no such batch; rest: the short last
-                                            one */
+    RtRuns   runs;
+    RtStates states;
     enum { RT_MEAN, RT_SUM } reduce;
-    const char *state;                   /* initial bytes of the state block, set before each pass; NULL: zeros */
 } RtTerm;
 
 /* A number of the field, computed from the terms. */
@@ -42,10 +59,27 @@ typedef struct RtEvaluation {
     int           term_count;
     const Program *post;                 /* f64 scalars: inputs "0", "1" .. are the terms, output "0"; NULL: the first
                                             term */
-    int64_t       every;                 /* steps; 0: at the end of every epoch. Always at the end */
+    int64_t       every;                 /* steps; 0: at the end of every epoch. Always at the end of the stage */
     int           better;                /* -1: a smaller value is better, 1: a larger one, 0: does not choose the best
-                                            weights. The first evaluation that is not 0 chooses */
+                                            weights. The first evaluation of the last stage that is not 0 chooses */
 } RtEvaluation;
+
+/* A stage of training: what is minimized, with what, for how long. The ambient "step" counts from its begin. */
+typedef struct RtStage {
+    const char    *name;                 /* "pretrain"; "" for a train block without stages */
+    RtRuns         train;                /* the step with its optimizer */
+    /* Outputs by variant: f32 or f64 scalars; lr and grad_norm may be NULL: there is none. */
+    const RtValue *const *loss, *const *lr, *const *grad_norm;
+    RtStates       states;               /* hidden states and the optimizer's: both begin afresh with the stage */
+    int64_t        steps;                /* of this stage, those before a resume included */
+    int64_t        epoch_steps;          /* in one pass of its streams. The states behind `kept` are reset at each
+                                            pass */
+    int64_t        tokens;               /* per step, for the progress line; 0: not shown */
+    const RtEvaluation *evaluations;
+    int            evaluation_count;
+} RtStage;
+/* An input "history.NAME" (f32[K]) of the step that no feed names is ambient too: the values so far of the stage's
+ * evaluation NAME, first one first, and NaN for those to come. Checkpoints hold them. */
 
 /* A file of the run directory, written when the run begins or goes on: the model, run.json, tokenizers. */
 typedef struct RtFile {
@@ -55,32 +89,27 @@ typedef struct RtFile {
 
 typedef struct Recipe {
     Pool *pool;                          /* scratch for the neediest of the programs */
-    char *param, *state, *constants;     /* blocks shared by all programs (evaluations have states of their own); params
-                                            and states hold their initial values, and the result afterwards. Work blocks
-                                            are made here */
-    const RtValue *params, *states, *tables;     /* what a checkpoint holds, at places in these three blocks. Tables are
-                                                    written as "const.NAME" and must be the same on resume */
-    int           param_count, state_count, table_count;
+    char *param, *constants;             /* blocks shared by all programs; params holds the initial values, and the
+                                            result afterwards. Work and state blocks are made here */
+    const RtValue *params, *tables;      /* what a checkpoint holds beside the states of its stage, at places in these
+                                            two blocks. Tables are written as "const.NAME" and must be the same on
+                                            resume */
+    int           param_count, table_count;
     const RtMeta *metadata;              /* further texts for the checkpoint, the same on resume */
     int           metadata_count;
 
-    RtRun          train;
-    const RtValue *loss;                 /* among the train program's outputs: f32 or f64 scalars */
-    const RtValue *lr, *grad_norm;       /* NULL: there is none */
-    int64_t        steps;                /* in all, those before a resume included */
-    int64_t        epoch_steps;          /* in one pass of the stream */
-    int64_t        tokens;               /* per step, for the progress line; 0: not shown */
-    uint64_t       seed;
-    const RtEvaluation *evaluations;
-    int            evaluation_count;
+    const RtStage *stages;               /* run in order. rt_evaluate evaluates those of the last one */
+    int            stage_count;
+    uint64_t       seed;                 /* of the first stage; a later one draws from rt_random_key(seed, its
+                                            number) */
 
     const char   *out;                   /* run directory; NULL: nothing is written */
     bool          resume;                /* go on from out/last.safetensors; otherwise out must not hold a run */
     const RtFile *files;
     int           file_count;
     int64_t       log_every;             /* steps between lines of metrics.jsonl; 0: 10 */
-    int64_t       save_every;            /* steps between checkpoints; 0: at evaluations of the first one and at the
-                                            end */
+    int64_t       save_every;            /* steps between checkpoints; 0: at evaluations of the stage's first one and
+                                            at the end of a stage */
     int           progress;              /* file descriptor for progress; -1: silent */
 } Recipe;
 
@@ -99,7 +128,7 @@ bool rt_evaluate(const Recipe *recipe, double *values, RtError *error);
 /* Bytes that a verb takes beside the blocks of its recipe. step and evaluation share one work block. */
 typedef struct RtMemory {
     int64_t step, evaluation;            /* work of a training step, and of the neediest evaluation */
-    int64_t states;                      /* of evaluations */
+    int64_t states;                      /* of the neediest stage and the neediest evaluation together */
 } RtMemory;
 RtMemory rt_recipe_memory(const Recipe *recipe);
 

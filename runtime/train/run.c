@@ -1,4 +1,4 @@
-/* Filling inputs and reading results. */
+/* Filling inputs, beginning states, reading results. */
 #include "runtime/train/run.h"
 
 #include <assert.h>
@@ -13,7 +13,7 @@ double value_element(char *const *block, const RtValue *value, int64_t index)
     return rt_element(rt_at(block, value->place), value->dtype, index);
 }
 
-static const RtFeed *find_feed(const RtRun *run, const RtValue *input)
+const RtFeed *run_feed(const RtRun *run, const RtValue *input)
 {
     for (int i = 0; i < run->feed_count; i++) {
         if (run->feeds[i].input == input) return &run->feeds[i];
@@ -21,12 +21,38 @@ static const RtFeed *find_feed(const RtRun *run, const RtValue *input)
     return NULL;
 }
 
+const RtStream *runs_stream(const RtRuns *runs)
+{
+    for (int i = 0; i < runs->count; i++) {
+        if (runs->run[i].program && runs->run[i].feed_count > 0) return runs->run[i].feeds[0].stream;
+    }
+    return NULL;
+}
+
+static const RtRun *run_of_variant(const RtRuns *runs, int32_t variant)
+{
+    assert(variant >= 0 && variant < runs->count && runs->run[variant].program);
+    return &runs->run[variant];
+}
+
+const RtRun *runs_step(const RtRuns *runs, uint64_t seed, int64_t step)
+{
+    const RtStream *stream = runs_stream(runs);
+    return run_of_variant(runs, stream ? rt_stream_variant(stream, seed, step) : 0);
+}
+
+const RtRun *runs_pass(const RtRuns *runs, int64_t index)
+{
+    const RtStream *stream = runs_stream(runs);
+    return run_of_variant(runs, stream ? rt_stream_pass_variant(stream, index) : 0);
+}
+
 static void fill_ambient(const RtRun *run, char *const *block, uint64_t seed, int64_t step)
 {
     for (int32_t i = 0; i < run->program->input_count; i++) {
         const RtValue *input = &run->program->inputs[i];
         bool is_seed = strcmp(input->name, "seed") == 0, is_step = strcmp(input->name, "step") == 0;
-        if ((!is_seed && !is_step) || find_feed(run, input) || rt_block(input->place) != BLOCK_work) continue;
+        if ((!is_seed && !is_step) || run_feed(run, input) || rt_block(input->place) != BLOCK_work) continue;
         int64_t number = is_seed ? (int64_t)seed : step;
         assert(input->dtype == RT_i64);
         memcpy(rt_at(block, input->place), &number, sizeof number);
@@ -37,74 +63,98 @@ void run_fill_step(const RtRun *run, char *const *block, uint64_t seed, int64_t 
 {
     fill_ambient(run, block, seed, step);
     for (int i = 0; i < run->feed_count; i++) {
-        const RtFeed *feed = &run->feeds[i];
-        assert(feed->input->bytes == rt_stream_bytes(feed->stream));
-        rt_stream_batch(feed->stream, seed, step, rt_at(block, feed->input->place));
+        const RtStream *stream = run->feeds[i].stream;
+        const RtValue *input = run->feeds[i].input;
+        assert(input->bytes == rt_stream_variant_bytes(stream, rt_stream_variant(stream, seed, step)));
+        rt_stream_batch(stream, seed, step, rt_at(block, input->place));
     }
 }
 
-int64_t run_fill_pass(const RtRun *run, char *const *block, uint64_t seed, int64_t step, int64_t index)
+void run_fill_pass(const RtRun *run, char *const *block, uint64_t seed, int64_t step, int64_t index)
 {
     fill_ambient(run, block, seed, step);
-    int64_t rows = 1;
     for (int i = 0; i < run->feed_count; i++) {
-        const RtFeed *feed = &run->feeds[i];
-        rows = rt_stream_pass_batch(feed->stream, index, rt_at(block, feed->input->place));
-        assert(rows * feed->stream->row_bytes == feed->input->bytes);
+        const RtStream *stream = run->feeds[i].stream;
+        const RtValue *input = run->feeds[i].input;
+        assert(input->bytes == rt_stream_variant_bytes(stream, rt_stream_pass_variant(stream, index)));
+        rt_stream_pass_batch(stream, index, rt_at(block, input->place));
     }
-    return rows;
 }
+
+void states_begin(const RtStates *states, char *block)
+{
+    if (states->bytes > 0) memcpy(block, states->initial, (size_t)states->bytes);
+}
+
+void states_begin_pass(const RtStates *states, char *block)
+{
+    for (int i = states->kept; i < states->count; i++) {
+        int64_t offset = rt_offset(states->values[i].place);
+        memcpy(block + offset, states->initial + offset, (size_t)states->values[i].bytes);
+    }
+}
+
+/* What the programs of a recipe need. */
+typedef struct Needs {
+    int64_t step, evaluation, train_states, evaluation_states;
+} Needs;
 
 static void raise_to(int64_t *most, int64_t bytes)
 {
     if (bytes > *most) *most = bytes;
 }
 
-/* The bytes up to the end of the last state that a program reads; what lies behind is the optimizer's and not
- * touched. */
-static int64_t state_bytes(const Program *program)
+static void raise_to_work(int64_t *most, const RtRuns *runs)
 {
-    int64_t most = 0;
-    for (int32_t i = 0; i < program->input_count; i++) {
-        const RtValue *input = &program->inputs[i];
-        if (rt_block(input->place) == BLOCK_state) raise_to(&most, rt_offset(input->place) + input->bytes);
+    for (int i = 0; i < runs->count; i++) {
+        if (runs->run[i].program) raise_to(most, runs->run[i].program->block_bytes[BLOCK_work]);
     }
-    return most;
 }
 
-static void add_evaluation(RtMemory *m, const Program *program)
+static Needs needs_of(const Recipe *r)
 {
-    if (!program) return;
-    raise_to(&m->evaluation, program->block_bytes[BLOCK_work]);
-    raise_to(&m->states, state_bytes(program));
+    Needs n = {0};
+    for (int i = 0; i < r->stage_count; i++) {
+        const RtStage *stage = &r->stages[i];
+        raise_to_work(&n.step, &stage->train);
+        raise_to(&n.train_states, stage->states.bytes);
+        for (int k = 0; k < stage->evaluation_count; k++) {
+            const RtEvaluation *evaluation = &stage->evaluations[k];
+            for (int t = 0; t < evaluation->term_count; t++) {
+                raise_to_work(&n.evaluation, &evaluation->terms[t].runs);
+                raise_to(&n.evaluation_states, evaluation->terms[t].states.bytes);
+            }
+            if (evaluation->post) raise_to(&n.evaluation, evaluation->post->block_bytes[BLOCK_work]);
+        }
+    }
+    return n;
 }
 
 RtMemory rt_recipe_memory(const Recipe *r)
 {
-    RtMemory m = {.step = r->train.program ? r->train.program->block_bytes[BLOCK_work] : 0};
-    for (int i = 0; i < r->evaluation_count; i++) {
-        for (int k = 0; k < r->evaluations[i].term_count; k++) {
-            add_evaluation(&m, r->evaluations[i].terms[k].full.program);
-            add_evaluation(&m, r->evaluations[i].terms[k].rest.program);
-        }
-        add_evaluation(&m, r->evaluations[i].post);
-    }
-    return m;
+    Needs n = needs_of(r);
+    return (RtMemory){.step = n.step, .evaluation = n.evaluation, .states = n.train_states + n.evaluation_states};
+}
+
+static void point(const Recipe *r, char **block, char *state, char *work)
+{
+    block[BLOCK_param] = r->param;
+    block[BLOCK_state] = state;
+    block[BLOCK_const] = r->constants;
+    block[BLOCK_work] = work;
 }
 
 bool blocks_new(const Recipe *r, Blocks *b, RtError *e)
 {
-    RtMemory m = rt_recipe_memory(r);
-    *b = (Blocks){.work_bytes = m.step > m.evaluation ? m.step : m.evaluation, .state_bytes = m.states};
-    char *work = rt_memory_new(b->work_bytes), *state = rt_memory_new(b->state_bytes);
-    char *train[BLOCK_COUNT] = {
-        [BLOCK_param] = r->param, [BLOCK_state] = r->state, [BLOCK_const] = r->constants, [BLOCK_work] = work};
-    char *evaluate[BLOCK_COUNT] = {
-        [BLOCK_param] = r->param, [BLOCK_state] = state, [BLOCK_const] = r->constants, [BLOCK_work] = work};
-    memcpy(b->train, train, sizeof train);
-    memcpy(b->evaluate, evaluate, sizeof evaluate);
-    if (work && state) return true;
-    int64_t bytes = b->work_bytes + b->state_bytes;
+    Needs n = needs_of(r);
+    *b = (Blocks){.work_bytes = n.step > n.evaluation ? n.step : n.evaluation,
+                  .train_bytes = n.train_states,
+                  .evaluate_bytes = n.evaluation_states};
+    char *work = rt_memory_new(b->work_bytes);
+    point(r, b->train, rt_memory_new(b->train_bytes), work);
+    point(r, b->evaluate, rt_memory_new(b->evaluate_bytes), work);
+    if (work && b->train[BLOCK_state] && b->evaluate[BLOCK_state]) return true;
+    int64_t bytes = b->work_bytes + b->train_bytes + b->evaluate_bytes;
     blocks_free(b);
     return rt_fail(e, "the system has no %" PRId64 " bytes of memory left", bytes);
 }
@@ -112,7 +162,8 @@ bool blocks_new(const Recipe *r, Blocks *b, RtError *e)
 void blocks_free(Blocks *b)
 {
     rt_memory_free(b->train[BLOCK_work], b->work_bytes);
-    rt_memory_free(b->evaluate[BLOCK_state], b->state_bytes);
+    rt_memory_free(b->train[BLOCK_state], b->train_bytes);
+    rt_memory_free(b->evaluate[BLOCK_state], b->evaluate_bytes);
     *b = (Blocks){0};
 }
 

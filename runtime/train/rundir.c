@@ -63,10 +63,18 @@ bool rundir_describe(const Recipe *r, RtError *e)
     return true;
 }
 
-static bool begin(const Recipe *r, const RunDirectory *d, RtError *e)
+static bool name_files(const char *out, RunDirectory *d, RtError *e)
 {
-    if (!exists(d->metrics) && !exists(d->last)) return true;
-    return rt_fail(e, "%s holds a run already: go on with --resume, or choose another directory", r->out);
+    return path_in(d->metrics, out, "metrics.jsonl", e) && path_in(d->last, out, "last.safetensors", e) &&
+           path_in(d->best, out, "best.safetensors", e);
+}
+
+bool rundir_is_free(const char *out, RtError *e)
+{
+    RunDirectory d;
+    if (!name_files(out, &d, e)) return false;
+    if (!exists(d.metrics) && !exists(d.last)) return true;
+    return rt_fail(e, "%s holds a run already: go on with --resume, or choose another directory", out);
 }
 
 /* A run that was killed before its first checkpoint has metrics alone; it begins again from its initial values. */
@@ -78,11 +86,8 @@ static bool go_on(const Recipe *r, const RunDirectory *d, RtError *e)
 
 bool rundir_open(const Recipe *r, RunDirectory *d, RtError *e)
 {
-    if (!path_in(d->metrics, r->out, "metrics.jsonl", e) || !path_in(d->last, r->out, "last.safetensors", e) ||
-        !path_in(d->best, r->out, "best.safetensors", e)) {
-        return false;
-    }
+    if (!name_files(r->out, d, e)) return false;
     d->has_checkpoint = r->resume && exists(d->last);
     if (r->resume) return go_on(r, d, e);
-    return make_directories(r->out, e) && begin(r, d, e);
+    return make_directories(r->out, e) && rundir_is_free(r->out, e);
 }

@@ -11,6 +11,9 @@ typedef struct RunDirectory {
     bool has_checkpoint;                 /* on opening: `last` is there to go on from */
 } RunDirectory;
 
+/* Whether no run is in the directory yet, which need not be there: for a command that asks before it compiles. */
+bool rundir_is_free(const char *out, RtError *e);
+
 /* Makes the directory (and those above it), or, to resume, finds it as a run left it. */
 bool rundir_open(const Recipe *recipe, RunDirectory *d, RtError *e);
 

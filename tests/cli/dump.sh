@@ -17,6 +17,13 @@ says "digraph"
 status 1 "$PTM" dump "$model" --stage graph --entry logit
 says "did you mean logits?"
 status 2 "$PTM" dump "$model" --stage grad --after fuse
+status 0 "$PTM" dump "$model" --before fuse --dot
+says "digraph"
+for place in "--stage ast" "--stage fuse" "--before plan" "--stage llvm"; do
+    # shellcheck disable=SC2086
+    status 2 "$PTM" dump "$model" $place --dot
+    says "--dot draws graphs, and $place shows none"
+done
 
 # A graph's text reads back in, and the passes do with it what they do with the model.
 for model in "$TESTS/../models/bow.ptm" "$TESTS/../models/gpt.ptm"; do
@@ -45,6 +52,9 @@ status 1 "$PTM" dump f.graph --stage simplify
 says "this stage needs values: give --dim N=N"
 status 0 "$PTM" dump f.graph --stage plan --dim N=7
 says "28 bytes"
+printf 'graph g\ndim N, M, K\n%%0 = input "x" data : f32[N, M]\nresult "0" %%0\n' >g.graph
+status 1 "$PTM" dump g.graph --stage plan --dim K=2
+says "this stage needs values: give --dim N=N --dim M=N"
 status 1 "$PTM" dump f.graph --stage grad --training --dim N=7
 says "is no loss"
 printf 'graph f\n%%0 = input "x" data : f32[3\n' >f.graph

@@ -6,6 +6,8 @@ status 0 "$PTM" train "$model" --steps 30 --out whole --threads 1
 says "memory of training"
 status 1 "$PTM" train "$model" --steps 30 --out whole
 says "--resume"
+status 1 "$PTM" train missing.ptm --out whole
+says "whole holds a run already"
 status 0 "$PTM" train "$model" --steps 30 --out threads --threads 3
 cmp whole/last.safetensors threads/last.safetensors
 status 0 "$PTM" train "$model" --steps 30 --out seed --threads 1 --seed 7

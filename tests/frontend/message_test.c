@@ -100,7 +100,7 @@ static void test_reserved(void **state)
     check_says("fn f(x: f32[T]) { return argsort(x) }\n", "argsort is reserved: not built yet");
     check_says("fn f(x: f32[T], n: i32) { return x[:n] }\n", "reserved: not built yet");
     check_says("weights hf { }\n", "the block weights is reserved: not built yet");
-    check_says("train { freeze \"a\" }\n", "the setting freeze is reserved: not built yet");
+    check_says("train { average a }\n", "the setting average is reserved: not built yet");
 }
 
 /* Independent errors are all reported, and what follows from one stays silent. */

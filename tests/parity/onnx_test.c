@@ -190,7 +190,7 @@ static const char *run_optimizer(Arena *arena, const OnnxCase *test, const OnnxP
     if (!m || !model_entry(m, "f", NULL, 0, true, d) || diag_error_count(d)) return compiled_messages(arena, d);
     const char *why = NULL;
     for (int k = 0; k < p->bindings.count && !why; k++) {
-        Graph *g = model_update(m, model_find_param(m, p->bindings.at[k].path), 1, 1, d);
+        Graph *g = model_update(m, model_train(m)->stages, model_find_param(m, p->bindings.at[k].path), 1, 1, d);
         why = g ? run_update(arena, test, g, k, p->bindings.count, error) : compiled_messages(arena, d);
     }
     return why;

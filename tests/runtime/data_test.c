@@ -1,89 +1,9 @@
 /* Host functions of the data phase, called by name as a model's data block does. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "call.h"
 
-#include <cmocka.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "runtime/data/data.h"
-
-/* One call: its results, or the message. */
-typedef struct Reply {
-    bool      good;
-    DataValue values[DATA_MAX_RESULTS];
-    int       count;
-    RtError   error;
-} Reply;
-
-#define CALL(d, name, ...)                                                                                             \
-    call(d, name, (DataValue[]){ __VA_ARGS__ }, sizeof((DataValue[]){ __VA_ARGS__ }) / sizeof(DataValue))
-
-static Reply call(RtData *d, const char *name, const DataValue *args, size_t count)
-{
-    Reply r = { .error = { "" } };
-    r.good = rt_data_call(d, name, args, (int)count, r.values, &r.count, &r.error);
-    if (r.good) assert_string_equal(r.error.text, "");
-    return r;
-}
-
-static DataValue one(Reply r)
-{
-    if (!r.good) print_message("%s\n", r.error.text);
-    assert_true(r.good);
-    assert_int_equal(r.count, 1);
-    return r.values[0];
-}
-
-static void assert_error(Reply r, const char *wanted)
-{
-    assert_false(r.good);
-    if (!strstr(r.error.text, wanted)) print_message("got: %s\n", r.error.text);
-    assert_non_null(strstr(r.error.text, wanted));
-}
-
-static DataValue text(const char *s) { return data_text((RtText){ s, (int64_t)strlen(s) }); }
-static DataValue number(double x) { return data_number(x); }
-static DataValue truth(bool b) { return (DataValue){ .kind = DATA_bool, .truth = b }; }
-static DataValue none(void) { return (DataValue){ .kind = DATA_none }; }
-
-static DataValue named(const char *name, DataValue v)
-{
-    v.name = name;
-    return v;
-}
-
-static DataValue list(const DataValue *items, int count)
-{
-    return (DataValue){ .kind = DATA_list, .list = { items, count } };
-}
-
-static void assert_text(RtText t, const char *wanted)
-{
-    assert_int_equal(t.size, strlen(wanted));
-    assert_memory_equal(t.bytes, wanted, (size_t)t.size);
-}
-
-static void assert_ids(const int32_t *ids, int64_t count, const char *wanted)
-{
-    char out[500] = "";
-    for (int64_t i = 0; i < count; i++)
-        snprintf(out + strlen(out), sizeof out - strlen(out), "%s%d", i ? " " : "", ids[i]);
-    assert_string_equal(out, wanted);
-}
-
-static void assert_array(DataValue v, const char *wanted)
-{
-    assert_int_equal(v.kind, DATA_array);
-    assert_int_equal(v.array.dtype, RT_i32);
-    assert_ids(v.array.data, data_array_count(&v.array), wanted);
-}
 
 /* A data set with a file behind each name. */
 static RtData *data_with(const char *name, const void *bytes, size_t size)
@@ -110,11 +30,6 @@ static void drop(RtData *d, const char *name)
 static RtData *with_text(const char *s)
 {
     return data_with("text", s, strlen(s));
-}
-
-static DataValue column_of(RtData *d, const char *lines)
-{
-    return one(CALL(d, "lines", text(lines)));
 }
 
 /* Texts. */
@@ -303,13 +218,6 @@ static void test_wrap_and_pad(void **state)
     rt_data_free(d);
 }
 
-static DataValue range(RtData *d, int32_t count)
-{
-    int32_t *ids = rt_data_alloc(d, count, sizeof *ids);
-    for (int32_t i = 0; i < count; i++) ids[i] = i;
-    return data_ids(ids, count, NULL);
-}
-
 static void test_holdout_takes_the_tail(void **state)
 {
     (void)state;
@@ -399,6 +307,141 @@ static void test_batches_advance_together(void **state)
     rt_data_free(d);
 }
 
+/* Whole rows lie one behind the other, so the tail of a pass is what it should be when its ids are. */
+static void check_parallel(const RtStream *s, int64_t batch, int64_t length, int64_t overlap, int64_t count)
+{
+    int64_t part = count / batch, advance = length - overlap, steps = 0, batches = 0;
+    int32_t *out = malloc((size_t)rt_stream_bytes(s));
+    for (int64_t at = 0; at + overlap < part; at += advance) {
+        int64_t width = part - at < length ? part - at : length, shape[RT_MAX_RANK];
+        int32_t variant = rt_stream_pass_variant(s, batches);
+        rt_stream_shape(s, variant, shape);
+        assert_int_equal(shape[0], batch);
+        assert_int_equal(shape[1], width);
+        assert_int_equal(rt_stream_variant_bytes(s, variant), batch * width * 4);
+        assert_int_equal(s->variants[variant].weight, batch * (width - overlap));
+        assert_true(s->variants[variant].passes && s->variants[variant].trains == (width == length));
+        assert_int_equal(rt_stream_pass_batch(s, batches, out), batch);
+        for (int64_t row = 0; row < batch; row++) {
+            for (int64_t i = 0; i < width; i++) assert_int_equal(out[row * width + i], row * part + at + i);
+        }
+        steps += width == length;
+        batches++;
+    }
+    assert_int_equal(rt_stream_pass_batches(s), batches);
+    assert_int_equal(rt_stream_steps(s), steps);
+    free(out);
+}
+
+static void test_parallel_streams(void **state)
+{
+    (void)state;
+    RtData *d = rt_data_new();
+    for (int count = 5; count < 60; count += 3) {
+        for (int batch = 1; batch < 5; batch++) {
+            for (int length = 2; length < 9; length++) {
+                for (int overlap = 0; overlap < 2; overlap++) {
+                    if (count / batch <= overlap) continue;
+                    DataValue s = one(CALL(d, "streams", range(d, count), named("batch", number(batch)),
+                                           named("length", number(length)), named("overlap", number(overlap))));
+                    assert_true(s.stream->carries);
+                    check_parallel(s.stream, batch, length, overlap, count);
+                }
+            }
+        }
+    }
+    rt_data_free(d);
+}
+
+/* Each row goes on where it ended, the overlap said again; a new pass begins at the front. */
+static void test_parallel_streams_go_on(void **state)
+{
+    (void)state;
+    RtData *d = rt_data_new();
+    DataValue s = one(CALL(d, "streams", range(d, 47), named("batch", number(2)), named("length", number(6)),
+                           named("overlap", number(1))));
+    int32_t out[12], before[12];
+    assert_int_equal(rt_stream_steps(s.stream), 4);
+    for (int64_t step = 0; step < 9; step++) {
+        rt_stream_batch(s.stream, 5, step, out);
+        assert_int_equal(rt_stream_variant(s.stream, 5, step), 0);
+        for (int row = 0; row < 2; row++) {
+            assert_int_equal(out[6 * row], step % 4 ? before[6 * row + 5] : 23 * row);
+        }
+        memcpy(before, out, sizeof out);
+    }
+    /* Alone, one stream covers everything: all but the first element are predicted. */
+    s = one(CALL(d, "streams", range(d, 47), named("batch", number(1)), named("length", number(6)),
+                     named("overlap", number(1))));
+    int64_t predicted = 0;
+    for (int64_t i = 0; i < rt_stream_pass_batches(s.stream); i++)
+        predicted += s.stream->variants[rt_stream_pass_variant(s.stream, i)].weight;
+    assert_int_equal(predicted, 46);
+    rt_data_free(d);
+}
+
+static void test_parallel_columns(void **state)
+{
+    (void)state;
+    RtData *d = rt_data_new();
+    static float pairs[26];
+    for (int i = 0; i < 26; i++) pairs[i] = (float)i;
+    DataValue vectors = { .kind = DATA_array,
+                          .array = { .data = pairs, .dtype = RT_f32, .rank = 2, .shape = { 13, 2 } } };
+    Reply r = CALL(d, "streams", range(d, 13), vectors, named("batch", number(2)), named("length", number(4)));
+    assert_int_equal(r.count, 2);
+    const RtStream *x = r.values[0].stream, *y = r.values[1].stream;
+    assert_true(x->key == y->key && x->variant_count == y->variant_count);
+    assert_int_equal(y->rank, 3);
+    assert_int_equal(y->shape[2], 2);
+    int32_t ids[8];
+    float rows[16];
+    int64_t shape[RT_MAX_RANK];
+    assert_int_equal(rt_stream_pass_batches(y), 2);
+    rt_stream_pass_batch(x, 1, ids);
+    rt_stream_pass_batch(y, 1, rows);
+    rt_stream_shape(y, rt_stream_pass_variant(y, 1), shape);
+    assert_true(shape[0] == 2 && shape[1] == 2 && shape[2] == 2);
+    for (int i = 0; i < 4; i++) assert_true(rows[2 * i] == (float)(2 * ids[i]));
+    assert_ids(ids, 4, "4 5 10 11");
+#define STREAMS(n, batch, length, overlap)                                                                             \
+    CALL(d, "streams", range(d, n), named("batch", number(batch)), named("length", number(length)),                    \
+         named("overlap", number(overlap)))
+    assert_error(STREAMS(9, 2, 4, 4), "'overlap' is 4; it must be a whole number from 0, below 'length', which is 4");
+    assert_error(STREAMS(9, 2, 4, 0.5), "'overlap' is 0.5");
+    assert_error(STREAMS(9, 2, 4, -1), "'overlap' is -1");
+    assert_error(STREAMS(9, 2, 4, NAN), "'overlap' is ");
+    assert_error(STREAMS(9, 9, 4, 1), "9 elements are too few for 9 streams that overlap");
+    assert_error(STREAMS(9, 10, 4, 0), "9 elements are too few for 10 streams");
+    assert_error(STREAMS(9, 2, 0x1p60, 0), "'length' is");
+    static float wide[9 * 100];
+    vectors.array = (DataArray){ .data = wide, .dtype = RT_f32, .rank = 2, .shape = { 9, 100 } };
+    assert_error(CALL(d, "streams", vectors, named("batch", number(9)), named("length", number(0x1p53))),
+                 "a batch of 9 streams of 9007199254740992 is too large");
+    assert_error(CALL(d, "streams", range(d, 9), range(d, 8), named("batch", number(2)), named("length", number(2))),
+                 "argument 2 has 8 rows, the first has 9");
+    rt_data_free(d);
+}
+
+/* Lines of text as running ids with a mark after each, as language models of sentences are trained. */
+static void test_flat(void **state)
+{
+    (void)state;
+    RtData *d = rt_data_new();
+    DataValue mark = text("</s>"), all = text(" a b \n\n c a\n");
+    DataValue tok = one(CALL(d, "words", all, named("marks", list(&mark, 1))));
+    DataValue end = one(CALL(d, "[]", tok, mark)), rows = one(CALL(d, "()", tok, one(CALL(d, "lines", all))));
+    Reply r = CALL(d, "flat", one(CALL(d, "wrap", rows, none(), end)));
+    assert_true(r.good);
+    assert_int_equal(r.count, 2);
+    assert_array(r.values[0], "1 2 0 0 3 1 0");
+    assert_array(r.values[1], "0 3 4 7");
+    assert_ptr_equal(r.values[0].array.tokenizer, tok.tokenizer);
+    assert_text(one(CALL(d, "decode", tok, r.values[0])).text, "a b </s> </s> c a </s>");
+    assert_array(CALL(d, "flat", rows).values[0], "1 2 3 1");
+    rt_data_free(d);
+}
+
 /* Arguments. */
 
 static void test_arguments_are_checked_against_the_signature(void **state)
@@ -470,6 +513,10 @@ int main(void)
         cmocka_unit_test(test_holdout_takes_the_tail),
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_batches_advance_together),
+        cmocka_unit_test(test_parallel_streams),
+        cmocka_unit_test(test_parallel_streams_go_on),
+        cmocka_unit_test(test_parallel_columns),
+        cmocka_unit_test(test_flat),
         cmocka_unit_test(test_arguments_are_checked_against_the_signature),
         cmocka_unit_test(test_elements_of_every_type),
         cmocka_unit_test(test_every_reader_is_documented),

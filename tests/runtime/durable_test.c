@@ -112,10 +112,8 @@ static void files_are_replaced_whole(void **state)
 }
 
 /* Between two checkpoints the metrics are flushed; a resumed run would otherwise miss lines that it does not repeat. */
-static void metrics_are_flushed_before_the_checkpoint(void **state)
+static int check_flushes(void)
 {
-    (void)state;
-    train_here(false);
     int checkpoints = 0, last = -1;
     for (int i = 0; i < call_count; i++) {
         if (!is_call(&calls[i], RENAME, "last.safetensors")) continue;
@@ -123,7 +121,31 @@ static void metrics_are_flushed_before_the_checkpoint(void **state)
         checkpoints++;
         last = i;
     }
-    assert_true(checkpoints > 2);
+    return checkpoints;
+}
+
+static void metrics_are_flushed_before_the_checkpoint(void **state)
+{
+    (void)state;
+    train_here(false);
+    assert_true(check_flushes() > 2);
+}
+
+/* Stopped by the user: after a step, and in an evaluation, whose line is then still to be written. */
+static void metrics_are_flushed_before_stopping(void **state)
+{
+    (void)state;
+    for (int64_t at = 16; at < 20; at += 3) {
+        call_count = 0;
+        Bench *b = bench_new(1, directory);
+        RtError e;
+        event = (Event){INTERRUPT, at};
+        b->recipe.resume = at > 16;
+        assert_int_equal(rt_train(&b->recipe, &e), RT_INTERRUPTED);
+        bench_free(b);
+        assert_int_equal(check_flushes(), at > 16 ? 1 : 2);
+    }
+    event = (Event){0};
 }
 
 /* A run directory that lost its description gets it back. */
@@ -144,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(files_are_replaced_whole),
         TEST(metrics_are_flushed_before_the_checkpoint),
+        TEST(metrics_are_flushed_before_stopping),
         TEST(resuming_describes_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,14 +17,12 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "allocations.h"
 #include "runtime/core/random.h"
 #include "runtime/data/value.h"
 #include "runtime/train/recipe.h"
 
 enum { ROWS = 10, BATCH = 4, REST = ROWS % BATCH, COLUMNS = 3, STEPS = 40 };
-
-/* From the second step on, until a test takes it back. */
-static atomic_bool counting;
 
 /* What lies where. */
 typedef struct Param { float w[2]; } Param;
@@ -164,15 +162,19 @@ static const Program full_count = JUDGE(full, count_output), rest_count = JUDGE(
 typedef struct Bench {
     float      rows[ROWS * COLUMNS];
     Param      param;
-    State      state;
+    State      state;                    /* as training begins */
     JudgeState judge_state;
     int32_t    table[3];
     RtStream   fit, held;
     RtFeed     train_feed, full_feed, rest_feed;
+    RtRun      train[2];                 /* of full batches; training has no short ones */
+    const RtValue *loss[2], *lr[2];
+    RtRun      runs[3][2];               /* of the terms: full batches and the short last one */
     RtTerm     mean_term, all_term, count_term;
     RtEvaluation evaluations[4];
     RtValue    params[1], states[1], tables[1];
     RtFile     files[1];
+    RtStage    stage;
     Recipe     recipe;
 } Bench;
 
@@ -186,15 +188,18 @@ static void make_streams(Bench *b)
     b->held = (RtStream){.dtype = RT_f32, .rank = 2, .shape = {BATCH, COLUMNS}, .base = (const char *)b->rows,
                          .row_bytes = COLUMNS * 4, .rows = ROWS, .row_stride = COLUMNS * 4, .places = ROWS,
                          .place_stride = COLUMNS * 4};
+    rt_stream_set_variants(&b->held);
     b->fit = b->held;
     b->fit.shuffle = true;
     b->fit.key = 1;
 }
 
-static RtTerm make_term(Bench *b, const Program *full, const Program *rest, int reduce)
+static RtTerm make_term(Bench *b, RtRun *runs, const Program *full, const Program *rest, int reduce)
 {
-    return (RtTerm){.full = {full, &b->full_feed, 1}, .rest = {rest, &b->rest_feed, 1}, .reduce = reduce,
-                    .state = (const char *)&b->judge_state};
+    runs[0] = (RtRun){full, &b->full_feed, 1};
+    runs[1] = (RtRun){rest, &b->rest_feed, 1};
+    return (RtTerm){.runs = {runs, 2}, .reduce = reduce,
+                    .states = {.bytes = sizeof(JudgeState), .initial = (const char *)&b->judge_state}};
 }
 
 static Bench *bench_new(int threads, const char *out)
@@ -205,9 +210,9 @@ static Bench *bench_new(int threads, const char *out)
     b->train_feed = (RtFeed){&train_inputs[0], &b->fit};
     b->full_feed = (RtFeed){&full_inputs[0], &b->held};
     b->rest_feed = (RtFeed){&rest_inputs[0], &b->held};
-    b->mean_term = make_term(b, &full_mean, &rest_mean, RT_MEAN);
-    b->all_term = make_term(b, &full_all, &rest_all, RT_SUM);
-    b->count_term = make_term(b, &full_count, &rest_count, RT_SUM);
+    b->mean_term = make_term(b, b->runs[0], &full_mean, &rest_mean, RT_MEAN);
+    b->all_term = make_term(b, b->runs[1], &full_all, &rest_all, RT_SUM);
+    b->count_term = make_term(b, b->runs[2], &full_count, &rest_count, RT_SUM);
     b->evaluations[0] =
         (RtEvaluation){.name = "loss", .terms = &b->mean_term, .term_count = 1, .every = 10, .better = -1};
     b->evaluations[1] = (RtEvaluation){.name = "sum", .terms = &b->all_term, .term_count = 1, .every = 20};
@@ -218,26 +223,33 @@ static Bench *bench_new(int threads, const char *out)
     b->tables[0] = (RtValue){
         .name = "tree", .dtype = RT_i32, .rank = 1, .shape = {3}, .place = RT_PLACE(BLOCK_const, 0), .bytes = 12};
     b->files[0] = (RtFile){"model.ptm", "a model", 7};
-    b->recipe = (Recipe){
-        .pool = rt_pool_new(threads, 0),
-        .param = (char *)&b->param,
-        .state = (char *)&b->state,
-        .constants = (char *)b->table,
-        .params = b->params,
-        .states = b->states,
-        .tables = b->tables,
-        .param_count = 1,
-        .state_count = 1,
-        .table_count = 1,
-        .train = {&train_program, &b->train_feed, 1},
-        .loss = &train_outputs[0],
-        .lr = &train_outputs[1],
+    b->train[0] = (RtRun){&train_program, &b->train_feed, 1};
+    b->loss[0] = &train_outputs[0];
+    b->lr[0] = &train_outputs[1];
+    b->stage = (RtStage){
+        .name = "",
+        .train = {b->train, 2},
+        .loss = b->loss,
+        .lr = b->lr,
+        .states = {.bytes = sizeof(State), .initial = (const char *)&b->state, .values = b->states, .count = 1,
+                   .kept = 1},
         .steps = STEPS,
         .epoch_steps = rt_stream_steps(&b->fit),
         .tokens = BATCH,
-        .seed = 3,
         .evaluations = b->evaluations,
         .evaluation_count = 2,
+    };
+    b->recipe = (Recipe){
+        .pool = rt_pool_new(threads, 0),
+        .param = (char *)&b->param,
+        .constants = (char *)b->table,
+        .params = b->params,
+        .tables = b->tables,
+        .param_count = 1,
+        .table_count = 1,
+        .stages = &b->stage,
+        .stage_count = 1,
+        .seed = 3,
         .out = out,
         .files = b->files,
         .file_count = 1,

@@ -1,108 +1,15 @@
 /* The training loop: what it writes, the same bits from any number of threads and across stop and resume, and how it
  * ends when something goes wrong. */
 #include "line.h"
+#include "runs.h"
 
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-/* Allocations while `counting`: the law says there are none. Sanitizers bring an allocator of their own. */
-static atomic_int allocations;
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define COUNTS_ALLOCATIONS 1
-extern void *__libc_malloc(size_t size), *__libc_calloc(size_t count, size_t size),
-    *__libc_realloc(void *old, size_t size);
-extern void *__libc_memalign(size_t alignment, size_t size);
-
-static void count_allocation(void)
+static int begin(void **state)
 {
-    if (atomic_load(&counting)) atomic_fetch_add(&allocations, 1);
-}
-
-void *malloc(size_t size) { count_allocation(); return __libc_malloc(size); }
-void *calloc(size_t count, size_t size) { count_allocation(); return __libc_calloc(count, size); }
-void *realloc(void *old, size_t size) { count_allocation(); return __libc_realloc(old, size); }
-void *aligned_alloc(size_t alignment, size_t size) { count_allocation(); return __libc_memalign(alignment, size); }
-#endif
-
-static char directory[64];
-
-static void path_of(char *path, size_t size, const char *run, const char *name)
-{
-    snprintf(path, size, "%s/%s%s%s", directory, run, *name ? "/" : "", name);
-}
-
-static int make_directory(void **state)
-{
-    (void)state;
     event = (Event){0};
-    strcpy(directory, "/tmp/ptm-loop-XXXXXX");
-    return mkdtemp(directory) ? 0 : -1;
-}
-
-static int remove_directory(void **state)
-{
-    (void)state;
-    static const char *const names[] = {"model.ptm", "metrics.jsonl", "last.safetensors", "best.safetensors"};
-    static const char *const runs[] = {"a", "b", "deep/er"};
-    char path[200];
-    for (size_t r = 0; r < sizeof runs / sizeof *runs; r++) {
-        for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
-            path_of(path, sizeof path, runs[r], names[n]);
-            unlink(path);
-        }
-        path_of(path, sizeof path, runs[r], "");
-        rmdir(path);
-    }
-    path_of(path, sizeof path, "deep", "");
-    rmdir(path);
-    return rmdir(directory);
-}
-
-static size_t slurp(const char *run, const char *name, char *text, size_t room)
-{
-    char path[200];
-    path_of(path, sizeof path, run, name);
-    FILE *in = fopen(path, "rb");
-    if (!in) fail_msg("%s is missing", path);
-    size_t size = fread(text, 1, room - 1, in);
-    text[size] = '\0';
-    fclose(in);
-    return size;
-}
-
-/* Cuts off what depends on the clock: fields from the first that ends in _s on. */
-static void strip_times(char *text)
-{
-    char *to = text;
-    for (char *line = text; *line; ) {
-        char *end = strchr(line, '\n'), *time = strstr(line, ", \"step_s\"");
-        assert_non_null(end);
-        assert_non_null(time);
-        assert_true(time < end);
-        memmove(to, line, (size_t)(time - line));
-        to += time - line;
-        *to++ = '\n';
-        line = end + 1;
-    }
-    *to = '\0';
-}
-
-static void check_equal_runs(const char *one, const char *other)
-{
-    static const char *const names[] = {"last.safetensors", "best.safetensors", "metrics.jsonl"};
-    static char x[20000], y[20000];
-    for (int i = 0; i < 3; i++) {
-        size_t x_size = slurp(one, names[i], x, sizeof x), y_size = slurp(other, names[i], y, sizeof y);
-        if (i == 2) {
-            strip_times(x);
-            strip_times(y);
-            assert_string_equal(x, y);
-            continue;
-        }
-        assert_int_equal(x_size, y_size);
-        assert_memory_equal(x, y, x_size);
-    }
+    return make_directory(state);
 }
 
 /* Trains in run directory `run`; the outcome, with the error in e. Frees the bench. */
@@ -112,7 +19,7 @@ static RtOutcome train_in(const char *run, bool resume, int64_t steps, int64_t s
     path_of(path, sizeof path, run, "");
     Bench *b = bench_new(threads, path);
     b->recipe.resume = resume;
-    b->recipe.steps = steps;
+    b->stage.steps = steps;
     b->recipe.save_every = save_every;
     *e = (RtError){{0}};
     RtOutcome outcome = rt_train(&b->recipe, e);
@@ -184,12 +91,7 @@ static void killed_and_resumed_is_the_same(void **state)
         assert_true(WIFSIGNALED(status));
         must_train("b", true, 7, 2);
         check_equal_runs("a", "b");
-        char path[200];
-        static const char *const names[] = {"model.ptm", "metrics.jsonl", "last.safetensors", "best.safetensors"};
-        for (int i = 0; i < 4; i++) {
-            path_of(path, sizeof path, "b", names[i]);
-            assert_int_equal(unlink(path), 0);
-        }
+        remove_run("b");
     }
 }
 
@@ -204,6 +106,43 @@ static void interrupted_and_resumed_is_the_same(void **state)
     char text[20000];
     slurp("b", "last.safetensors", text, sizeof text);
     assert_non_null(strstr(text + 8, "\"step\":\"17\""));
+    must_train("b", true, 0, 1);
+    check_equal_runs("a", "b");
+}
+
+/* Writes the checkpoint of run `b` again with the metadata alone that files once had. */
+static void age_checkpoint(void)
+{
+    static const char *const keys[] = {"step", "seed", "best", "best_step"};
+    char path[200], data[4][64], header[4000];
+    RtTensor tensors[4];
+    RtMeta metadata[4];
+    RtError e;
+    path_of(path, sizeof path, "b", "last.safetensors");
+    RtTensors *t = rt_tensors_open(path, &e);
+    assert_non_null(t);
+    int count = rt_tensors_count(t);
+    assert_true(count <= 4);
+    for (int i = 0; i < count; i++) {
+        tensors[i] = *rt_tensors_at(t, i);
+        assert_true(tensors[i].bytes <= 64 && rt_tensors_read(t, &tensors[i], data[i], &e));
+        tensors[i].data = data[i];
+    }
+    for (int i = 0; i < 4; i++) metadata[i] = (RtMeta){keys[i], rt_tensors_metadata(t, keys[i])};
+    assert_true(rt_tensors_header_bytes(tensors, count, metadata, 4) <= (int64_t)sizeof header);
+    assert_true(rt_tensors_write(path, tensors, count, metadata, 4, header, &e));
+    rt_tensors_close(t);
+}
+
+static void older_checkpoints_go_on(void **state)
+{
+    (void)state;
+    RtError e;
+    must_train("a", false, 0, 1);
+    event = (Event){INTERRUPT, 16};
+    assert_int_equal(train_in("b", false, STEPS, 0, 1, &e), RT_INTERRUPTED);
+    event = (Event){0};
+    age_checkpoint();
     must_train("b", true, 0, 1);
     check_equal_runs("a", "b");
 }
@@ -229,7 +168,7 @@ static void resume_refuses_what_differs(void **state)
     RtError e;
     Bench *b = bench_new(1, path);
     b->recipe.resume = true;
-    b->recipe.steps = 2 * STEPS;
+    b->stage.steps = 2 * STEPS;
     b->recipe.seed = 4;
     assert_int_equal(rt_train(&b->recipe, &e), RT_FAILED);
     assert_non_null(strstr(e.text, "started with seed 3, it cannot go on with seed 4"));
@@ -238,7 +177,7 @@ static void resume_refuses_what_differs(void **state)
     assert_int_equal(rt_train(&b->recipe, &e), RT_FAILED);
     assert_non_null(strstr(e.text, "started with other data"));
     b->table[1] = 0;
-    b->recipe.state_count = 0;
+    b->stage.states.count = b->stage.states.kept = 0;
     assert_int_equal(rt_train(&b->recipe, &e), RT_FAILED);
     assert_non_null(strstr(e.text, "the model has changed"));
     bench_free(b);
@@ -299,10 +238,10 @@ static void evaluations_reduce(void **state)
     b->evaluations[2] =
         (RtEvaluation){.name = "root", .terms = terms, .term_count = 2, .post = &root};
     b->evaluations[3] = (RtEvaluation){.name = "all", .terms = &all, .term_count = 1};
-    b->recipe.evaluation_count = 4;
+    b->stage.evaluation_count = 4;
     RtMemory memory = rt_recipe_memory(&b->recipe);
     assert_int_equal(memory.evaluation, sizeof(Work));
-    assert_int_equal(memory.states, sizeof(JudgeState));     /* up to the last state that is read */
+    assert_int_equal(memory.states, sizeof(State) + sizeof(JudgeState));
     double sum = 0, values[4];
     for (int i = 0; i < ROWS; i++) sum += pow(error_of(&b->param, b->rows + i * COLUMNS), 2);
     RtError e;
@@ -341,9 +280,10 @@ static void plain_progress(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, remove_directory)
     const struct CMUnitTest tests[] = {
         TEST(trains_and_writes),      TEST(same_for_any_threads),        TEST(killed_and_resumed_is_the_same),
+        TEST(older_checkpoints_go_on),
         TEST(runs_are_not_overwritten), TEST(interrupted_and_resumed_is_the_same), TEST(resume_refuses_what_differs),
         TEST(a_loss_that_is_no_number_stops), TEST(a_bad_id_is_named),   TEST(evaluations_reduce),
         TEST(plain_progress),

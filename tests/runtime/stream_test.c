@@ -16,8 +16,10 @@ enum { ROWS = 103, BATCH = 10 };
 static RtStream rows_stream(int32_t *data, bool shuffle)
 {
     for (int32_t i = 0; i < 2 * ROWS; i++) data[i] = i;
-    return (RtStream){ .dtype = 5, .rank = 2, .shape = { BATCH, 2 }, .base = (const char *)data, .row_bytes = 8,
-                       .rows = ROWS, .row_stride = 8, .places = ROWS, .place_stride = 8, .shuffle = shuffle, .key = 7 };
+    RtStream s = { .dtype = 5, .rank = 2, .shape = { BATCH, 2 }, .base = (const char *)data, .row_bytes = 8,
+                   .rows = ROWS, .row_stride = 8, .places = ROWS, .place_stride = 8, .shuffle = shuffle, .key = 7 };
+    rt_stream_set_variants(&s);
+    return s;
 }
 
 static void test_permute_is_a_permutation(void **state)

@@ -1,0 +1,212 @@
+/* States are placed once a job: a checkpoint of one stage knows nothing of another's, and an evaluation never touches
+ * those of training. */
+#include "frontend/cli/job.h"
+#include "frontend/cli/host.h"
+#include "runtime/core/memory.h"
+
+#include <math.h>
+#include <string.h>
+
+/* which states there are */
+
+static bool same_values(const Type *a, const Type *b)
+{
+    bool same = a->dtype == b->dtype && a->rank == b->rank;
+    for (int k = 0; same && k < a->rank; k++) same = dim_value(a->dim[k]) == dim_value(b->dim[k]);
+    return same;
+}
+
+/* "f32[20, 200]": with the values of its dimensions. */
+static const char *valued_text(Session *s, Type type)
+{
+    for (int k = 0; k < type.rank; k++) type.dim[k] = dim_int(model_dims(s->model), dim_value(type.dim[k]));
+    return type_text(s->arena, &type);
+}
+
+/* The states of a graph into `all`, a graph of nothing but states. */
+static bool collect(Session *s, const char *title, Graph *all, const Graph *graph)
+{
+    for (int i = 0; i < graph->inputs.count; i++) {
+        const Node *input = graph->inputs.at[i];
+        if (input->attr.storage != STORE_state) continue;
+        const Node *known = graph_find_input(all, input->attr.text);
+        if (!known) {
+            make_input(all, STORE_state, input->attr.text, input->type);
+        } else if (!same_values(&known->type, &input->type)) {
+            session_fail(s, "%s: the state %s is %s for one shape of batches and %s for another, so it cannot go from "
+                         "one to the other", title, input->attr.text, valued_text(s, known->type),
+                         valued_text(s, input->type));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* where they lie */
+
+static RtValue value_of(const Node *input, int64_t offset)
+{
+    RtValue v = { .name = input->attr.text, .dtype = (int32_t)input->type.dtype, .rank = input->type.rank,
+                  .place = RT_PLACE(BLOCK_state, offset), .bytes = type_value_bytes(&input->type) };
+    for (int k = 0; k < input->type.rank; k++) v.shape[k] = dim_value(input->type.dim[k]);
+    return v;
+}
+
+static bool place(Session *s, Job *job, const Graph *all, const Layout *shared)
+{
+    Layout *own = layout_new(s->arena, (const Graph *const *)&all, 1);
+    RtValue *values = arena_array(s->arena, RtValue, all->inputs.count + 1);
+    for (int i = 0; i < all->inputs.count; i++) {
+        const char *name = all->inputs.at[i]->attr.text;
+        if (map_get(shared->offset, name))
+            return session_fail(s, "%s: %s is a state here and a parameter elsewhere", job->title, name) && false;
+        values[i] = value_of(all->inputs.at[i], *(const int64_t *)map_get(own->offset, name));
+    }
+    for (int i = 0; i < map_count(shared->offset); i++)
+        map_set(own->offset, map_key(shared->offset, i), map_value(shared->offset, i));
+    own->param_bytes = shared->param_bytes;
+    own->const_bytes = shared->const_bytes;
+    job->layout = own;
+    job->states.bytes = own->state_bytes;
+    job->states.values = values;
+    job->states.count = all->inputs.count;
+    return true;
+}
+
+/* what they begin with */
+
+/* Is the initial value zero all over? Memory from the system is that already. */
+static bool is_zero(const Graph *initial)
+{
+    const Node *n = initial->outputs.at[0].node;
+    while (n->op == OP_expand || n->op == OP_reshape) n = n->args[0];
+    return n->op == OP_const && n->attr.f == 0 && !signbit(n->attr.f) && n->attr.i == 0;
+}
+
+/* The graph of what is not zero. */
+static bool find_drawn(Session *s, Job *job, const Graph *all)
+{
+    Graph *graph = graph_new(s->arena, model_dims(s->model), "states");
+    for (int i = 0; i < all->inputs.count; i++) {
+        const Node *input = all->inputs.at[i];
+        const Graph *code = model_state_initial(s->model, input);
+        if (!code) return session_fail(s, "%s: no initial value for %s", job->title, input->attr.text) && false;
+        if (!is_zero(code)) build_initial_value(graph, STORE_state, input->attr.text, input->type, code);
+    }
+    if (graph->outputs.count) job->drawn = graph;
+    return true;
+}
+
+bool job_open(Session *s, const char *title, Graph *const *graphs, int count, const Graphs *kept,
+              const Layout *shared, Job *out)
+{
+    *out = (Job){ .title = title, .graphs = graphs, .count = count };
+    Graph *all = graph_new(s->arena, model_dims(s->model), "states");
+    for (int i = 0; kept && i < kept->count; i++)
+        if (!collect(s, title, all, kept->at[i])) return false;
+    out->states.kept = all->inputs.count;
+    for (int i = 0; i < count; i++)
+        if (graphs[i] && !collect(s, title, all, graphs[i])) return false;
+    return place(s, out, all, shared) && find_drawn(s, out, all);
+}
+
+bool job_build(Session *s, PassOptions *passes, Job *job)
+{
+    job->builds = arena_array(s->arena, Build, job->count);
+    job->run = arena_array(s->arena, RtRun, job->count);
+    for (int v = 0; v < job->count; v++) {
+        PassOptions options = passes ? passes[v] : (PassOptions){ 0 };
+        options.layout = job->layout;
+        if (!job->graphs[v]) continue;
+        if (!build_graph(s, job->graphs[v], &options, &job->builds[v])) return false;
+        job->run[v].program = job->builds[v].program;
+    }
+    PassOptions options = { .layout = job->layout };
+    return !job->drawn || build_graph(s, job->drawn, &options, &job->drawing);
+}
+
+/* feeding */
+
+static const RtValue *find_input(const Program *program, const char *name)
+{
+    for (int i = 0; i < program->input_count; i++)
+        if (!strcmp(program->inputs[i].name, name)) return &program->inputs[i];
+    return NULL;
+}
+
+static void add_feed(RtRun *run, RtFeed *feeds, const StreamUse *use, const char *name)
+{
+    const RtValue *input = find_input(run->program, name);
+    if (input) feeds[run->feed_count++] = (RtFeed){ input, host_stream(&use->stream) };
+}
+
+void job_feed(Session *s, Job *job, const Variants *variants, const char *const *names)
+{
+    int leader = variants->leader;
+    for (int v = 0; v < job->count; v++) {
+        RtRun *run = &job->run[v];
+        if (!run->program) continue;
+        RtFeed *feeds = arena_array(s->arena, RtFeed, variants->use_count + 1);
+        run->feeds = feeds;
+        if (leader >= 0) add_feed(run, feeds, &variants->uses[leader], names[leader]);
+        for (int k = 0; k < variants->use_count; k++)
+            if (k != leader) add_feed(run, feeds, &variants->uses[k], names[k]);
+    }
+}
+
+RtRuns job_runs(const Job *job) { return (RtRuns){ job->run, job->count }; }
+
+/* beginning */
+
+bool job_draw(Session *s, const Program *p, Pool *pool, char *const *block, uint64_t seed)
+{
+    int64_t bytes = p->block_bytes[BLOCK_work];
+    char *all[BLOCK_COUNT];
+    memcpy(all, block, sizeof all);
+    if (!(all[BLOCK_work] = rt_memory_new(bytes)))
+        return session_fail(s, "not enough memory for the initial values") && false;
+    const RtValue *seed_input = find_input(p, "seed"), *step_input = find_input(p, "step");
+    if (seed_input) *(int64_t *)rt_at(all, seed_input->place) = (int64_t)seed;
+    if (step_input) *(int64_t *)rt_at(all, step_input->place) = 0;
+    RtFault fault = { 0 };
+    int failed = rt_program_run(p, pool, all, &fault);
+    rt_memory_free(all[BLOCK_work], bytes);
+    if (!failed) return true;
+    RtError error;
+    rt_fault_text(p, &fault, &error);
+    return session_fail(s, "%s", error.text) && false;
+}
+
+bool job_initial(Session *s, Job *job, Pool *pool, char *const *block, uint64_t seed)
+{
+    if (!job->states.bytes) return true;
+    job->initial = rt_memory_new(job->states.bytes);
+    job->states.initial = job->initial;
+    if (!job->initial)
+        return session_fail(s, "not enough memory: the states of %s need %lld bytes", job->title,
+                            (long long)job->states.bytes) && false;
+    char *all[BLOCK_COUNT];
+    memcpy(all, block, sizeof all);
+    all[BLOCK_state] = job->initial;
+    return !job->drawing.program || job_draw(s, job->drawing.program, pool, all, seed);
+}
+
+static void raise_to(int64_t *most, const Build *build)
+{
+    if (build->program && build->program->scratch_bytes > *most) *most = build->program->scratch_bytes;
+}
+
+int64_t job_scratch(const Job *job)
+{
+    int64_t most = 0;
+    raise_to(&most, &job->drawing);
+    for (int v = 0; job->builds && v < job->count; v++) raise_to(&most, &job->builds[v]);
+    return most;
+}
+
+void job_close(Job *job)
+{
+    for (int v = 0; job->builds && v < job->count; v++) build_free(&job->builds[v]);
+    build_free(&job->drawing);
+    if (job->initial) rt_memory_free(job->initial, job->states.bytes);
+}

@@ -1,0 +1,45 @@
+/* A job: an entry at work over streams, compiled for each variant of its batches, with the states that it carries from
+ * batch to batch. Parameters and tables lie where everybody's do; the states are the job's own. */
+#ifndef PTM_CLI_JOB_H
+#define PTM_CLI_JOB_H
+
+#include "frontend/cli/build.h"
+#include "frontend/cli/variants.h"
+#include "runtime/core/pool.h"
+#include "runtime/train/recipe.h"
+
+typedef struct Job {
+    const char  *title;                  /* for messages: "training", "evaluate loss" */
+    Graph *const *graphs;                /* by variant; NULL: no batch has it */
+    int          count;
+    Layout      *layout;
+    const Graph *drawn;                  /* the initial values that are not zero; NULL: there are none */
+    Build       *builds;                 /* by variant; owned */
+    Build        drawing;                /* the program of `drawn`; owned */
+    RtRun       *run;                    /* by variant */
+    RtStates     states;
+    char        *initial;                /* owned; states.bytes of them */
+} Job;
+
+/* Gives the states their places: those of `kept` (the optimizer's code) first. False after saying which state has
+ * another shape in another variant. */
+bool job_open(Session *s, const char *title, Graph *const *graphs, int count, const Graphs *kept,
+              const Layout *shared, Job *out);
+
+/* Compiles. passes: by variant, without layout; NULL: nothing is trained. The runs have no feeds yet. */
+bool job_build(Session *s, PassOptions *passes, Job *job);
+
+/* Stream k feeds the input names[k] in every variant that reads it; the leader comes first among the feeds. */
+void job_feed(Session *s, Job *job, const Variants *variants, const char *const *names);
+
+/* Makes job->states.initial; `block` has the tables. */
+bool job_initial(Session *s, Job *job, Pool *pool, char *const *block, uint64_t seed);
+
+int64_t job_scratch(const Job *job);     /* of the neediest program, for the pool */
+RtRuns  job_runs(const Job *job);
+void    job_close(Job *job);
+
+/* Runs a program of initial values: inputs "seed" and "step" (0) and what the blocks hold. work is made for it. */
+bool job_draw(Session *s, const Program *program, Pool *pool, char *const *block, uint64_t seed);
+
+#endif

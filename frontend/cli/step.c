@@ -1,0 +1,102 @@
+/* Training steps from the train block. */
+#include "frontend/cli/step.h"
+#include "frontend/cli/host.h"
+
+#include <string.h>
+
+const StageSpec *step_first_stage(const Session *s)
+{
+    const TrainSpec *train = model_train(s->model);
+    for (int i = 0; i < train->stage_count; i++)
+        if (train->stages[i].minimize) return &train->stages[i];
+    return NULL;
+}
+
+bool step_length(Session *s, const StageSpec *stage, int64_t *epoch_steps, int64_t *steps)
+{
+    const StreamUse *first = stage->stream_count ? &stage->streams[0] : NULL;
+    *epoch_steps = first ? host_stream_batches(&first->stream) : 0;
+    *steps = stage->steps ? stage->steps : stage->epochs * *epoch_steps;
+    if (first && *epoch_steps < 1)
+        return session_fail(s, "%s is too short for one batch of %s", first->name,
+                            type_text(s->arena, &first->stream.type)) && false;
+    if (!first && stage->epochs)
+        return session_fail(s, "%s takes no stream, so there are no epochs: give steps", stage->minimize) && false;
+    return true;
+}
+
+static Graph *variant_graph(Session *s, const StepSource *step, int variant)
+{
+    const StageSpec *stage = step->stage;
+    EntryArg *args = arena_array(s->arena, EntryArg, stage->stream_count + 1);
+    for (int i = 0; i < stage->stream_count; i++)
+        args[i] = (EntryArg){ variants_type(&step->variants, model_dims(s->model), i, variant),
+                              model_entry_parameter(s->model, stage->minimize, i) };
+    return model_entry(s->model, stage->minimize, args, stage->stream_count, true, s->diagnostics);
+}
+
+bool step_graphs(Session *s, const StageSpec *stage, StepSource *out)
+{
+    *out = (StepSource){ .stage = stage };
+    if (!step_length(s, stage, &out->epoch_steps, &out->steps)) return false;
+    if (!variants_open(s, stage->streams, stage->stream_count, true, &out->variants)) return false;
+    out->graphs = arena_array(s->arena, Graph *, out->variants.count);
+    out->passes = arena_array(s->arena, PassOptions, out->variants.count);
+    for (int v = 0; v < out->variants.count; v++) {
+        if (!variants_has(&out->variants, v)) continue;
+        if (!(out->graphs[v] = variant_graph(s, out, v))) return session_report(s) && false;
+    }
+    return true;
+}
+
+static bool reads(const StepSource *step, const char *param)
+{
+    for (int v = 0; v < step->variants.count; v++)
+        if (step->graphs[v] && graph_find_input(step->graphs[v], param)) return true;
+    return false;
+}
+
+/* The optimizer's code for each parameter that the stage reaches and may train. */
+static bool read_updates(Session *s, StepSource *out)
+{
+    int count = model_param_count(s->model), frozen = 0;
+    ParamUpdate *updates = arena_array(s->arena, ParamUpdate, count + 1);
+    for (int i = 0; i < count; i++) {
+        const Param *param = model_param(s->model, i);
+        if (!param->trained || !reads(out, param->path)) continue;
+        if (model_frozen(s->model, out->stage, param)) {
+            frozen++;
+            continue;
+        }
+        Graph *code = model_update(s->model, out->stage, param, out->steps, out->epoch_steps, s->diagnostics);
+        if (!code) return false;
+        updates[out->update_count++] = (ParamUpdate){ param->path, code };
+    }
+    out->updates = updates;
+    if (frozen && !out->update_count)
+        diag_error(s->diagnostics, out->stage->place, "every parameter that this stage reaches is frozen");
+    return diag_error_count(s->diagnostics) == 0;
+}
+
+static PassOptions pass_options(Session *s, const StepSource *step, const Graph *graph)
+{
+    const char **names = arena_array(s->arena, const char *, step->update_count + 1);
+    ParamUpdate *updates = arena_array(s->arena, ParamUpdate, step->update_count + 1);
+    int count = 0;
+    for (int i = 0; i < step->update_count; i++) {
+        if (!graph_find_input(graph, step->updates[i].param)) continue;
+        names[count] = step->updates[i].param;
+        updates[count++] = step->updates[i];
+    }
+    return (PassOptions){ .loss = graph->outputs.at[0].name, .clip = step->stage->clip, .trained = names,
+                          .trained_count = count, .updates = updates };
+}
+
+bool step_optimizer(Session *s, StepSource *out)
+{
+    bool matched = model_check_patterns(s->model, s->diagnostics);
+    if (!read_updates(s, out) || !matched) return session_report(s) && false;
+    for (int v = 0; v < out->variants.count; v++)
+        if (out->graphs[v]) out->passes[v] = pass_options(s, out, out->graphs[v]);
+    return true;
+}

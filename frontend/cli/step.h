@@ -1,0 +1,31 @@
+/* The training step of a stage: its entry for every variant of its streams, and the optimizer's code. */
+#ifndef PTM_CLI_STEP_H
+#define PTM_CLI_STEP_H
+
+#include "frontend/cli/build.h"
+#include "frontend/cli/variants.h"
+
+typedef struct StepSource {
+    const StageSpec   *stage;
+    Variants           variants;
+    Graph            **graphs;           /* by variant; NULL: no step has it */
+    PassOptions       *passes;           /* by variant, for all but the layout */
+    const ParamUpdate *updates;          /* of every parameter that the stage trains */
+    int                update_count;
+    int64_t            steps, epoch_steps;
+} StepSource;
+
+/* The steps of a pass over the stage's streams, 0 without streams, and of the whole stage as `steps` or `epochs` says.
+ * False after saying why there are none. */
+bool step_length(Session *s, const StageSpec *stage, int64_t *epoch_steps, int64_t *steps);
+
+/* Elaborates the entry. False after printing what is wrong. */
+bool step_graphs(Session *s, const StageSpec *stage, StepSource *out);
+
+/* The optimizer's code for a stage of out->steps steps, once the graphs of all stages are made. */
+bool step_optimizer(Session *s, StepSource *out);
+
+/* Is there anything to minimize? */
+const StageSpec *step_first_stage(const Session *s);
+
+#endif
