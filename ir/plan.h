@@ -29,9 +29,9 @@ typedef enum MemoryBlock {
  *            results of the reductions stand here and nowhere else;
  *     other  asked at an index that movement or gather computes. Nothing that this kernel writes, and none of its
  *            reductions, stands here.
- *   Parts: a map may write an output that is a concat of n >= 2 parts of A elements each, n*A in all: every part stands
- *   full, and is written where it stands in the concat (kernel_parts). The concat itself stands nowhere, and is no value
- *   that this kernel reads.
+ *   Parts: a map may write an output that is a concat of n >= 2 parts of A elements each, n*A in all: every part
+ *   stands full, and is written where it stands in the concat (kernel_parts). The concat itself stands nowhere, and is
+ *   no value that this kernel reads.
  *   Places go by position, not by axis: an output or argument may have other axes than `space` with the same number of
  *   elements ([B, T, 1] beside [B, T], [B*T, D] beside [B, T, D]); element operators, casts and reshapes keep the
  *   position.
@@ -49,13 +49,13 @@ typedef enum MemoryBlock {
  *   element work may be inside. Spread over the columns behind the indexed axes, so order never depends on threads.
  * SCAN: one scan node, whose body is a plan of its own (Kernel.body, scheduled and placed before the plan around it);
  *   body->graph is the node's region, so that scan_carry, scan_output and the like name nodes of the body's plan.
- *   inputs: the scan's arguments, dense, from memory; outputs: its picks and, last, the scan itself, whose buffer is the
- *   loop's own memory (Kernel.home). space: the iterations.
- *   In the body's plan the inputs of storage each, carry and outer, and every output, lie in no block (MEMORY_bound): the
- *   loop gives them their places. An output of a body has a node of its own that is no input and no reshape (fuse wraps
- *   others in `stop`, which costs a copy of the element). The new value of a carry may take over the carry's own buffer
- *   (in place: nothing reads the old value afterwards); else old and new lie in two places that change roles with every
- *   iteration. "index" is a batch of the body's work block, filled before each iteration.
+ *   inputs: the scan's arguments, dense, from memory; outputs: its picks and, last, the scan itself, whose buffer is
+ *   the loop's own memory (Kernel.home). space: the iterations.
+ *   In the body's plan the inputs of storage each, carry and outer, and every output, lie in no block (MEMORY_bound):
+ *   the loop gives them their places. An output of a body has a node of its own that is no input and no reshape (fuse
+ *   wraps others in `stop`, which costs a copy of the element). The new value of a carry may take over the carry's own
+ *   buffer (in place: nothing reads the old value afterwards); else old and new lie in two places that change roles
+ *   with every iteration. "index" is a batch of the body's work block, filled before each iteration.
  * COPY: inputs[0] is a stored value, outputs[0] the OP_input (parameter or state) whose place receives it: a new value
  *   that could not be written in place. No nodes. Same bytes on both sides. */
 typedef enum KernelKind { KERNEL_loop, KERNEL_contract, KERNEL_scatter, KERNEL_copy, KERNEL_scan } KernelKind;
@@ -93,17 +93,17 @@ typedef struct Kernel {
                                             in A */
     const char *reason;                  /* why it ends here: the refusal to fuse on, for --explain */
     struct Plan *body;                   /* scan: the plan of its body */
-    /* scan, from `schedule` on: where the loop keeps what no pick holds, as 64-byte aligned offsets in the buffer of the
-     * scan node, behind the body's work block at 0. By number of the result (scan_result_count of them).
+    /* scan, from `schedule` on: where the loop keeps what no pick holds, as 64-byte aligned offsets in the buffer of
+     * the scan node, behind the body's work block at 0. By number of the result (scan_result_count of them).
      * home[k]: -1 when a pick of result k is asked for: then its buffer is the home. Else room for the carry's final
      * value, or for one element of a stacked result, which every iteration overwrites.
      * spare[k]: a carry's second place; -1 for one in place, and for stacked results.
-     * A carry in place lies in its home before, in and after the loop; there it begins as a copy of the argument, unless
-     * the home's buffer took over the argument's. One with a spare is written, in n iterations, to its home in the last,
-     * to the spare in the one before, and so on by turns, and read where the iteration before wrote it, in the first one
-     * at the argument's own place; with n = 0 the home gets a copy of the argument. With `until` n is not known: the
-     * argument is copied to the home before the loop, each iteration reads the home and writes the spare, and the spare
-     * is copied home after it. */
+     * A carry in place lies in its home before, in and after the loop; there it begins as a copy of the argument,
+     * unless the home's buffer took over the argument's. One with a spare is written, in n iterations, to its home in
+     * the last, to the spare in the one before, and so on by turns, and read where the iteration before wrote it, in
+     * the first one at the argument's own place; with n = 0 the home gets a copy of the argument. With `until` n is not
+     * known: the argument is copied to the home before the loop, each iteration reads the home and writes the spare,
+     * and the spare is copied home after it. */
     int64_t     *home, *spare;
 } Kernel;
 

@@ -149,7 +149,8 @@ static const char *check_loop_memory(const Proof *v, const Kernel *k, const Node
         for (int j = 0; j < 2; j++) {
             if (!wanted[j] && places[j] != -1) return say_node(v, k, scan, "has room for a result that needs none");
             if (!wanted[j]) continue;
-            if (places[j] < end || places[j] % 64) return say_node(v, k, scan, "has results that overlap in its memory");
+            if (places[j] < end || places[j] % 64)
+                return say_node(v, k, scan, "has results that overlap in its memory");
             end = places[j] + type_value_bytes(&scan_output(scan, i)->node->type);
         }
     }
@@ -272,7 +273,8 @@ static bool is_bound(const Proof *v, const Buffer *b)
 static const char *check_block(const Proof *v, const Buffer *b)
 {
     if (b->offset < 0 || b->offset % 64) return say_buffer(v, b, "has no place, or one that is not aligned");
-    if (is_bound(v, b) != (b->block == MEMORY_bound)) return say_buffer(v, b, "lies where a loop would place it, or not");
+    if (is_bound(v, b) != (b->block == MEMORY_bound))
+        return say_buffer(v, b, "lies where a loop would place it, or not");
     if (b->block == MEMORY_bound) return b->offset ? say_buffer(v, b, "does not begin where the loop says") : NULL;
     if ((unsigned)b->block >= MEMORY_COUNT || b->offset + b->bytes > v->p->block_bytes[b->block])
         return say_buffer(v, b, "reaches past its block");

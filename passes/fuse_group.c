@@ -1,7 +1,7 @@
 /* Anchors join units, in the order of the graph: the latest unit that makes one of the values an anchor reads, else
- * one that reads the same large value, in a loop's body else any other over the same space, if both fit one space, every
- * value the unit makes is asked where it stands, and no cycle closes. Units carry the length of the longest path before them, so that most questions about cycles
- * need no search. */
+ * one that reads the same large value, in a loop's body else any other over the same space, if both fit one space,
+ * every value the unit makes is asked where it stands, and no cycle closes. Units carry the length of the longest path
+ * before them, so that most questions about cycles need no search. */
 #include "passes/fuse.h"
 
 enum {

@@ -1,6 +1,6 @@
-/* Values that are put together from parts. A sum of pads that have no element in common, as the gradient of a split is,
- * becomes a concat; and a stored concat of parts of one size is written part by part, by a map over one of them, so that
- * no part is computed for the elements of the others. */
+/* Values that are put together from parts. A sum of pads that have no element in common, as the gradient of a split
+ * is, becomes a concat; and a stored concat of parts of one size is written part by part, by a map over one of them, so
+ * that no part is computed for the elements of the others. */
 #include "passes/fuse.h"
 
 enum {

@@ -1,8 +1,9 @@
 /* What fusion cannot cut into kernels as it stands becomes operators that it can: every einsum a product of dense
  * operands (or multiplications and a sum), every reduction over adjacent axes, running sums as masked sums, a
- * scatter that writes one place a row as a comparison with the index, a sum of pads side by side as a concat, a scatter into zeros that is added to
- * something as a scatter into that something, exponentials asked for after their softmax. Values may differ in the
- * order of additions, and as fuse_softmax.c says. */
+ * scatter that writes one place a row as a comparison with the index, a sum of pads side by side as a concat, a
+ * scatter into zeros that is added to something as a scatter into that something, exponentials asked for after their
+ * softmax. Values may differ in the order of additions, in the sign of a zero that is a sum, and as fuse_softmax.c
+ * says. */
 #include "passes/build.h"
 #include "passes/fuse.h"
 #include "ir/contraction.h"

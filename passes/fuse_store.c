@@ -1,7 +1,7 @@
-/* Which values are stored. Products, scatters and loops read and write memory; what leaves the graph is stored; the rest is
- * computed where it is asked for, again in every kernel when that is cheap: activations that the backward pass needs
- * come from values that are stored anyway. Where recomputing would read more values than storing does, or cost too
- * much, the value becomes a wish: stored if kernels other than its own ask for it. */
+/* Which values are stored. Products, scatters and loops read and write memory; what leaves the graph is stored; the
+ * rest is computed where it is asked for, again in every kernel when that is cheap: activations that the backward pass
+ * needs come from values that are stored anyway. Where recomputing would read more values than storing does, or cost
+ * too much, the value becomes a wish: stored if kernels other than its own ask for it. */
 #include "passes/fuse.h"
 #include "ir/contraction.h"
 
@@ -239,7 +239,8 @@ static bool is_dense_slice(const Node *node)
     return dense;
 }
 
-/* Asked for by slices that have no element in common: however many kernels compute it, each element is computed once. */
+/* Asked for by slices that have no element in common: however many kernels compute it, each element is computed
+ * once. */
 static bool is_shared_out(const Fusion *f, const Node *node)
 {
     int count = f->user_count[node->id];

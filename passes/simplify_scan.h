@@ -52,7 +52,7 @@ typedef struct Loop {
 
 /* simplify_hoist.c: paces; the new body, which asks for `whole` and `every` where that pays. */
 void  loop_find_paces(Loop *l);
-bool  loop_can_lift(const Loop *l, const Node *node);        /* whether `every` can be built from that of the arguments */
+bool  loop_can_lift(const Loop *l, const Node *node);        /* `every` can be built from that of the arguments */
 Node *loop_add_input(Loop *l, Storage storage, const char *name, Type type, Node *arg);
 Node *loop_inside(Loop *l, const Node *node);
 

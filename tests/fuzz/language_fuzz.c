@@ -1,5 +1,5 @@
-/* Fuzzes the language: any bytes end in a tree or in errors, a tree that was printed reads back, and checking a model
- * ends in messages only. Imports are cut off, so that no other file is opened; there is no host, so that no data is
+/* Fuzzes the language: any bytes end in a tree or in errors, a tree that was printed reads back, checking a model ends
+ * in messages only, and the verifier has nothing against the graph of an entry. Imports are cut off, so that no other file is opened; there is no host, so that no data is
  * read. */
 #include "frontend/ast.h"
 
@@ -33,6 +33,16 @@ static const char *printed(Arena *arena, const Ast *ast)
     return copy;
 }
 
+static void verify_entries(Model *m, const Ast *ast, Arena *arena, Diagnostics *d)
+{
+    for (const FnDecl *fn = ast->fns; fn; fn = fn->next) {
+        const Graph *g = fn->module ? NULL : model_entry(m, fn->name, NULL, -1, true, d);
+        const char *why = g ? graph_verify(g, arena) : NULL;
+        if (why) fprintf(stderr, "%s: %s\n", fn->name, why);
+        if (why) abort();
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     Arena *arena = arena_new();
@@ -43,7 +53,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (ast) {
         ModelOptions options = { .real = DT_f32 };
         Diagnostics *d = diag_new(arena);
-        model_check(model_new(arena, ast, &options, d), d);
+        Model *m = model_new(arena, ast, &options, d);
+        model_check(m, d);
+        verify_entries(m, ast, arena, d);
         const char *once = printed(arena, ast);
         Ast *again = parsed(arena, once, strlen(once));
         if (!again || strcmp(once, printed(arena, again)) != 0)

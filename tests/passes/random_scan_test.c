@@ -1,7 +1,7 @@
 /* Random loops keep their values when work leaves them: bodies over a few small dimensions with products, sums,
- * indexing, draws, movement and loops inside; carries that are added to, that stay, that end the loop; and the gradients
- * of those that have one. Everything is f64 and continuous in its inputs, so that another order of additions shows in
- * the last places only. */
+ * indexing, draws, movement and loops inside; carries that are added to, that stay, that end the loop; and the
+ * gradients of those that have one. Everything is f64 and continuous in its inputs, so that another order of additions
+ * shows in the last places only. */
 #include "passes/build.h"
 #include "tests/passes/samples.h"
 
@@ -242,7 +242,8 @@ static void random_loop(Pool *around)
     for (int k = below(&p, 4); k > 0; k--)
         graph_output(p.g, OUTPUT_result, arena_print(p.g->arena, "%d", k), pick(&p));
     if (until) {
-        Node *ends = body_input(&p, STORE_carry, make_whole(around->g, DT_bool, below(&p, 6) == 0), type_scalar(DT_bool));
+        Node *first = make_whole(around->g, DT_bool, below(&p, 6) == 0);
+        Node *ends = body_input(&p, STORE_carry, first, type_scalar(DT_bool));
         Node *late = make_binary(p.g, OP_lt, make_whole(p.g, DT_i64, 0), p.index);
         graph_output(p.g, OUTPUT_update, ends->attr.text, late);
     }
@@ -293,7 +294,8 @@ static void compare(Arena *arena, const Graph *g, uint64_t seed)
     const char *reason = graph_verify(simple, arena);
     if (reason) fail_msg("seed %llu: %s", (unsigned long long)seed, reason);
     Tensor **inputs = random_inputs(arena, g, -1, 1, seed);
-    Tensor **before = evaluate(arena, g, inputs), **after = evaluate(arena, simple, same_inputs(arena, simple, g, inputs));
+    Tensor **before = evaluate(arena, g, inputs);
+    Tensor **after = evaluate(arena, simple, same_inputs(arena, simple, g, inputs));
     for (int k = 0; k < g->outputs.count; k++)
         for (int64_t j = 0; j < before[k]->count; j++) {
             if (close_enough(before[k]->f[j], after[k]->f[j])) continue;
