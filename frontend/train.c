@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+enum { MOST_STAGES = 1000 };
+
 typedef struct Train {
     Elab         *e;
     Model        *m;
@@ -11,6 +13,7 @@ typedef struct Train {
     int           turn;                  /* see Line */
     int           finished;              /* stages read to their end */
     Vec(const Stmt *) waiting, used;     /* lines that no stage has yet, and those that one has */
+    Map          *names;                 /* of finished stages -> Stage */
 } Train;
 
 /* inheritance */
@@ -36,17 +39,10 @@ static const char *stage_path(const Train *t, const char *name)
     return *above ? arena_print(t->m->arena, "%s.%s", above, name) : name;
 }
 
-static bool is_taken(const Model *m, const char *name)
-{
-    for (int i = 0; i < m->stages.count; i++)
-        if (!strcmp(m->stages.at[i]->spec.name, name)) return true;
-    return false;
-}
-
-static const char *unique_name(const Model *m, const char *name)
+static const char *unique_name(const Train *t, const char *name)
 {
     const char *spelling = name;
-    for (int n = 2; is_taken(m, spelling); n++) spelling = arena_print(m->arena, "%s_%d", name, n);
+    for (int n = 2; map_get(t->names, spelling); n++) spelling = arena_print(t->m->arena, "%s_%d", name, n);
     return spelling;
 }
 
@@ -58,9 +54,8 @@ static const char *title(const Train *t, const Stage *s)
     return *s->spec.name ? arena_print(t->m->arena, "stage %s", s->spec.name) : "train";
 }
 
-static bool is_complete(Train *t, const Stage *s, Place place)
+static void check_complete(Train *t, const Stage *s, Place place)
 {
-    int errors = diag_error_count(t->e->d);
     const char *name = title(t, s);
     bool trains = s->minimize.stmt != NULL;
     if (!trains && (s->length.stmt || *s->spec.name))
@@ -68,7 +63,6 @@ static bool is_complete(Train *t, const Stage *s, Place place)
     if (trains && !s->using.stmt) elab_error(t->e, place, "%s has no optimizer: `using adamw(lr = 1e-3)`", name);
     if (trains && !s->length.stmt && s->spec.minimize)
         elab_error(t->e, place, "%s does not say how long: `steps 2000` or `epochs 3`", name);
-    return diag_error_count(t->e->d) == errors;
 }
 
 static void use_lines(Train *t)
@@ -84,8 +78,14 @@ static void finish(Train *t, Stage *s, Place place)
     t->finished++;
     use_lines(t);
     if (!*s->spec.name && says_nothing) return;
-    is_complete(t, s, place);
-    s->spec.name = unique_name(m, s->spec.name);
+    if (m->stages.count == MOST_STAGES) {
+        elab_error(t->e, place, "more than %d stages", MOST_STAGES);
+        t->e->stopped = true;
+        return;
+    }
+    check_complete(t, s, place);
+    s->spec.name = unique_name(t, s->spec.name);
+    map_set(t->names, s->spec.name, s);
     s->spec.frozen = s->frozen.at;
     s->spec.frozen_count = s->frozen.count;
     s->spec.evaluations = s->evaluations.at;
@@ -186,6 +186,7 @@ static void read_train(Model *m, const Stmt *block, Diagnostics *d)
     Train t = { .e = elab_new(m, MODE_settings, NULL, d), .m = m, .stage = arena_new_of(m->arena, Stage) };
     elab_push(t.e, NULL, m->root, "", (Place){0});
     t.stage->spec.name = "";
+    t.names = map_new(m->arena);
     m->train.present = true;
     m->train.place = block->place;
     read_stage(&t, block->body, block->place);

@@ -59,15 +59,20 @@ static bool is_graph(const char *stage, bool after)
 /* The step of the first stage that trains, with the widest batches. */
 static bool step_source(Session *s, DumpSource *out)
 {
-    const StageSpec *stage = step_first_stage(s);
-    StepSource step;
-    if (!stage)
+    const TrainSpec *train = model_train(s->model);
+    StepSource *steps = arena_array(s->arena, StepSource, train->stage_count + 1), *first = NULL;
+    for (int i = 0; i < train->stage_count; i++) {           /* the settings of one may name parameters of another */
+        if (!train->stages[i].minimize) continue;
+        if (!step_graphs(s, &train->stages[i], &steps[i])) return false;
+        if (!first) first = &steps[i];
+    }
+    if (!first)
         return session_fail(s, "%s has no `minimize` line; name an entry with --entry NAME", s->options->argument)
             && false;
-    if (!step_graphs(s, stage, &step) || !step_optimizer(s, &step)) return false;
+    if (!step_optimizer(s, first)) return false;
     int variant = 0;
-    while (!step.graphs[variant]) variant++;
-    *out = (DumpSource){ step.graphs[variant], step.passes[variant] };
+    while (!first->graphs[variant]) variant++;
+    *out = (DumpSource){ first->graphs[variant], first->passes[variant] };
     return true;
 }
 

@@ -27,9 +27,9 @@ static void help_sources(void)
 static void help_settings(void)
 {
     for (int i = 0; i < setting_count(); i++) printf("  %-12s %s\n", setting_name(i), setting_doc(i));
-    puts("\nThe first `evaluate` line chooses the weights that best.safetensors keeps. A smaller value is better, "
-         "but of these names\n"
-         "a larger one:");
+    puts("\nstage NAME { … } holds settings of its own and inherits the lines above it. Stages run one after the other."
+         "\n\nThe first `evaluate` line (of the last stage) chooses the weights that best.safetensors keeps. A smaller "
+         "value\nis better, but of these names a larger one:");
 #define LARGER(name, doc) printf("  %-12s %s\n", #name, doc);
 #include "frontend/cli/metrics.def"
 #undef LARGER

@@ -24,11 +24,13 @@ static int cut_lengths(Run *r, int count)
     return count;
 }
 
+static bool minimizes(const TrainSpec *train) { return train->stage_count && train->stages[0].minimize; }
+
 static bool open_steps(Run *r)
 {
     Session *s = r->s;
     const TrainSpec *train = model_train(s->model);
-    if (!step_first_stage(s))
+    if (!minimizes(train))
         return session_fail(s, "%s has no `train` block with a `minimize` line", s->options->argument) && false;
     r->steps = arena_array(s->arena, StepSource, train->stage_count);
     for (int i = 0; i < train->stage_count; i++)

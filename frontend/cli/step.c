@@ -4,20 +4,13 @@
 
 #include <string.h>
 
-const StageSpec *step_first_stage(const Session *s)
+static bool count_steps(Session *s, StepSource *out)
 {
-    const TrainSpec *train = model_train(s->model);
-    for (int i = 0; i < train->stage_count; i++)
-        if (train->stages[i].minimize) return &train->stages[i];
-    return NULL;
-}
-
-bool step_length(Session *s, const StageSpec *stage, int64_t *epoch_steps, int64_t *steps)
-{
+    const StageSpec *stage = out->stage;
     const StreamUse *first = stage->stream_count ? &stage->streams[0] : NULL;
-    *epoch_steps = first ? host_stream_batches(&first->stream) : 0;
-    *steps = stage->steps ? stage->steps : stage->epochs * *epoch_steps;
-    if (first && *epoch_steps < 1)
+    out->epoch_steps = first ? host_stream_batches(&first->stream) : 0;
+    out->steps = stage->steps ? stage->steps : stage->epochs * out->epoch_steps;
+    if (first && out->epoch_steps < 1)
         return session_fail(s, "%s is too short for one batch of %s", first->name,
                             type_text(s->arena, &first->stream.type)) && false;
     if (!first && stage->epochs)
@@ -38,7 +31,7 @@ static Graph *variant_graph(Session *s, const StepSource *step, int variant)
 bool step_graphs(Session *s, const StageSpec *stage, StepSource *out)
 {
     *out = (StepSource){ .stage = stage };
-    if (!step_length(s, stage, &out->epoch_steps, &out->steps)) return false;
+    if (!count_steps(s, out)) return false;
     if (!variants_open(s, stage->streams, stage->stream_count, true, &out->variants)) return false;
     out->graphs = arena_array(s->arena, Graph *, out->variants.count);
     out->passes = arena_array(s->arena, PassOptions, out->variants.count);

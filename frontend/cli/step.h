@@ -15,17 +15,11 @@ typedef struct StepSource {
     int64_t            steps, epoch_steps;
 } StepSource;
 
-/* The steps of a pass over the stage's streams, 0 without streams, and of the whole stage as `steps` or `epochs` says.
- * False after saying why there are none. */
-bool step_length(Session *s, const StageSpec *stage, int64_t *epoch_steps, int64_t *steps);
-
-/* Elaborates the entry. False after printing what is wrong. */
+/* Elaborates the entry, and counts the steps as `steps` or `epochs` says; a stage without streams has no passes. False
+ * after printing what is wrong. */
 bool step_graphs(Session *s, const StageSpec *stage, StepSource *out);
 
 /* The optimizer's code for a stage of out->steps steps, once the graphs of all stages are made. */
 bool step_optimizer(Session *s, StepSource *out);
-
-/* Is there anything to minimize? */
-const StageSpec *step_first_stage(const Session *s);
 
 #endif

@@ -1,5 +1,5 @@
-/* Streams of one call have the same variant, and rows that belong together, at every step. Those of another call go with
- * them as long as each takes its rows in its own order; rows that are grouped by width have none. */
+/* Streams of one call have the same variant, and rows that belong together, at every step. Those of another call go
+ * with them as long as each takes its rows in its own order; rows that are grouped by width have none. */
 #include "frontend/cli/variants.h"
 #include "frontend/cli/host.h"
 #include "runtime/data/groups.h"

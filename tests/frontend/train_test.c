@@ -348,6 +348,8 @@ static void test_mistakes_in_stages(void **state)
     train_says("minimize loss(batch); using sgd(); steps 1; freeze head", "freeze takes patterns of parameter paths");
     train_says("minimize loss(batch); using sgd(); steps 1; freeze \"head.*\", rate = 2",
                "freeze takes patterns alone");
+    train_says("minimize loss(batch); using sgd(); steps 1; for i in 0..2000 { stage s { clip 1.0 } }",
+               "more than 1000 stages");
     Program *p = trained("minimize loss(batch); using sgd()\nfor i in 0..2 { stage s { steps 1 }; clip 1.0 + i }");
     assert_clean(p);
     assert_true(stage_at(p, 0)->clip == 0 && stage_at(p, 1)->clip == 1);
