@@ -2,7 +2,7 @@
  * rules of simplify.def until none applies; rounds that take work out of loops, each with such a sweep behind it
  * (simplify_scan.c); then a sweep that cuts large reductions and one that leaves out what is dead.
  * Needs: nothing (any graph). Guarantees: the same inputs of storage data, the same outputs with the same values up
- * to the rounding that simplify.def states; no `stop`; `einsum` only with a summed letter. */
+ * to the rounding that simplify.def and simplify_scan.c state; no `stop`; `einsum` only with a summed letter. */
 #include "passes/simplify_scan.h"
 #include "passes/passes.h"
 

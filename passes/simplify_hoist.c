@@ -32,6 +32,7 @@ static Pace carry_pace(const Loop *l, const Node *input)
     for (int k = 0; k < l->carry_count; k++) {
         const Carry *c = &l->carries[k];
         if (c->input != input || c->ends) continue;
+        if (c->delays) return PACE_place;
         if (c->next == input) return splat_of(l->args[input->id]) ? PACE_constant : PACE_fixed;
         if (same_constant(c->next, l->args[input->id])) return PACE_constant;
     }
@@ -87,7 +88,7 @@ bool loop_can_lift(const Loop *l, const Node *node)
 /* An index out of range is an error of the iteration that meets it: where it may never come to that, it stays there. */
 static bool may_fail(const Node *node) { return node->op == OP_gather || node->op == OP_scatter; }
 
-void loop_find_paces(Loop *l)
+static void find_paces(Loop *l)
 {
     for (int k = 0; k < l->body->nodes.count; k++) {
         const Node *node = l->body->nodes.at[k];
@@ -98,6 +99,25 @@ void loop_find_paces(Loop *l)
         bool stays = (l->may_skip && may_fail(node)) || (pace == PACE_place && !loop_can_lift(l, node));
         if (stays) l->pace[k] = PACE_carried;
     }
+}
+
+/* A carry whose new value does not depend on carries is that value one iteration late. */
+static bool find_delays(Loop *l)
+{
+    bool more = false;
+    for (int k = 0; k < l->carry_count && !l->may_skip; k++) {
+        Carry *c = &l->carries[k];
+        bool carried = c->delays || c->ends || l->pace[c->input->id] != PACE_carried;
+        if (carried || l->pace[c->next->id] == PACE_carried || c->input->type.rank == MAX_RANK) continue;
+        c->delays = more = true;
+    }
+    return more;
+}
+
+void loop_find_paces(Loop *l)
+{
+    do find_paces(l);
+    while (find_delays(l));
 }
 
 /* ---- the new body ---- */
@@ -170,12 +190,20 @@ static Node *index_element(Loop *l, Type type)
     return make_broadcast(l->inner, make_cast(l->inner, index, type.dtype), type);
 }
 
+static Node *hoist(Loop *l, const Node *node)
+{
+    l->changed = true;
+    if (l->pace[node->id] < PACE_place) return outer_input(l, loop_whole(l, node), NULL);
+    return loop_add_input(l, STORE_each, NULL, node->type, loop_every(l, node));
+}
+
 static Node *inside_input(Loop *l, const Node *input)
 {
     Node *arg = l->args[input->id];
     const Node *scalar = arg ? splat_of(arg) : NULL;
     if (input->attr.storage == STORE_ambient)
         return loop_add_input(l, STORE_ambient, "index", input->type, NULL);
+    if (input->attr.storage == STORE_carry && l->pace[input->id] == PACE_place) return hoist(l, input);
     if (l->pace[input->id] == PACE_place && arg->op != OP_iota)
         return loop_add_input(l, STORE_each, input->attr.text, input->type, arg);
     if (input->attr.storage != STORE_outer || scalar) l->changed = true;
@@ -190,13 +218,6 @@ static Node *copy_inside(Loop *l, const Node *node)
     Node **args = arena_array(l->g->arena, Node *, node->arg_count + 1);
     for (int k = 0; k < node->arg_count; k++) args[k] = loop_inside(l, node->args[k]);
     return graph_rebuild(l->inner, node, args);
-}
-
-static Node *hoist(Loop *l, const Node *node)
-{
-    l->changed = true;
-    if (l->pace[node->id] < PACE_place) return outer_input(l, loop_whole(l, node), NULL);
-    return loop_add_input(l, STORE_each, NULL, node->type, loop_every(l, node));
 }
 
 static bool leaves(const Loop *l, const Node *node)

@@ -232,10 +232,37 @@ static Node *lift(Loop *l, const Node *node)
     }
 }
 
+/* What a carry that delays finds at every place: its start, and the new values but the last. */
+static Node *every_delayed(Loop *l, const Carry *c)
+{
+    const Dim *zero = dim_int(l->g->dims, 0), *one = dim_int(l->g->dims, 1);
+    const Dim *rest = dim_sub(l->g->dims, l->attr->count, one);
+    Node *first = l->args[c->input->id], *next = loop_every(l, c->next);
+    build_at(l->g, c->next);
+    Type type = stacked_type(l, &first->type);
+    type.dim[0] = one;
+    first = make_reshape(l->g, first, type);
+    if (dim_value(rest) == 0) return first;
+    next = build_part(l->g, next, 0, l->attr->i ? one : zero, rest);
+    return make_concat(l->g, l->attr->i ? (Node *[]){next, first} : (Node *[]){first, next}, 2, 0);
+}
+
+Node *loop_last(Loop *l, const Node *node)
+{
+    const Dim *zero = dim_int(l->g->dims, 0), *one = dim_int(l->g->dims, 1);
+    const Dim *place = l->attr->i ? zero : dim_sub(l->g->dims, l->attr->count, one);
+    Node *every = loop_every(l, node);
+    build_at(l->g, node);
+    return make_reshape(l->g, build_part(l->g, every, 0, place, one), node->type);
+}
+
 static Node *every_input(Loop *l, const Node *input)
 {
     Type index = type_of(DT_i64, 1, &l->attr->count);
-    return input->attr.storage == STORE_ambient ? make_iota(l->g, index, 0) : l->args[input->id];
+    if (input->attr.storage == STORE_ambient) return make_iota(l->g, index, 0);
+    for (int k = 0; k < l->carry_count; k++)
+        if (l->carries[k].input == input) return every_delayed(l, &l->carries[k]);
+    return l->args[input->id];
 }
 
 static Node *stacked_pick(Loop *l, const Node *node)

@@ -164,6 +164,7 @@ static Node *final_value(Loop *l, int k)
     const Carry *c = &l->carries[k];
     Node *first = l->args[c->input->id];
     int number = 0;
+    if (c->delays) return loop_last(l, c->next);
     if (l->pace[c->input->id] != PACE_carried) return loop_whole(l, c->input);
     for (int j = 0; j < k; j++) number += stays_carry(l, &l->carries[j]);
     if (!c->summed) {

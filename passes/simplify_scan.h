@@ -21,6 +21,7 @@ typedef enum Pace {
 typedef struct Carry {
     const Node *input, *next;            /* of the body: the old value and the new one */
     bool        ends;                    /* true ends the loop */
+    bool        delays;                  /* the new value depends on the place alone: the old one is that, late */
     bool        live;                    /* somebody needs it */
     bool        summed;                  /* not carried: a sum over the iterations, after the loop */
     Vec(const Node *) parts;             /* next = input + part + part .. when it may be such a sum */
@@ -59,6 +60,7 @@ Node *loop_inside(Loop *l, const Node *node);
 /* simplify_lift.c: values of the body in the graph around. */
 Node *loop_whole(Loop *l, const Node *node);                 /* of pace constant or fixed */
 Node *loop_every(Loop *l, const Node *node);
+Node *loop_last(Loop *l, const Node *node);                  /* its value in the last iteration */
 Node *loop_total(Loop *l, const Node *part);                 /* the sum of a part over all iterations */
 bool  loop_draw_index(const Loop *l, const Node *draw, const Node **outer);
 

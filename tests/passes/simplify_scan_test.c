@@ -516,6 +516,28 @@ static void test_arguments(void **state)
     close_graph(g);
 }
 
+/* What was there an iteration ago: products of it leave the loop too. */
+static void test_delays(void **state)
+{
+    (void)state;
+    for (int backwards = 0; backwards < 2; backwards++) {
+        Graph *g = open_graph(), *body = rnn_body(g, DT_f64);
+        Node *x = graph_find_input(body, "x"), *late = carry(body, "late", x->type);
+        Node *later = carry(body, "later", x->type);
+        Node *h = body->outputs.at[0].node, *v = outer(body, "v", SHAPE(g, DT_f64, I, H));
+        Node *y = add(body, h, make_einsum(body, "bi,ij->bj", late, v));
+        next(body, "h", make_unary(body, OP_tanh, add(body, y, make_einsum(body, "bi,ij->bj", later, v))));
+        next(body, "late", x);
+        next(body, "later", late);
+        ask_all(g, LOOP(g, body, .i = backwards));
+        Graph *simple = check(g->arena, g, "delays");
+        assert_int_equal(scan_carry_count(scan_at(simple, 0)), 1);
+        assert_int_equal(body_count(simple, 0, OP_einsum), 1);
+        check_gradient(g->arena, g, "delays gradient");
+        close_graph(g);
+    }
+}
+
 /* ---- loops that may end early, or never begin ---- */
 
 /* What does not depend on carries leaves, but results behind the end stay zero. */
@@ -608,7 +630,7 @@ int main(void)
         cmocka_unit_test(test_sums),         cmocka_unit_test(test_sum_inside),    cmocka_unit_test(test_dead),
         cmocka_unit_test(test_no_loop),      cmocka_unit_test(test_arguments),     cmocka_unit_test(test_until),
         cmocka_unit_test(test_lengths),      cmocka_unit_test(test_nested),
-        cmocka_unit_test(test_order_of_rows),
+        cmocka_unit_test(test_order_of_rows), cmocka_unit_test(test_delays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
