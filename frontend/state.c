@@ -198,11 +198,14 @@ void elab_reset(Elab *e, const Stmt *s)
 
 /* at the exit */
 
-/* A state whose incoming value nothing reads needs no place from one run to the next. */
+/* A state whose incoming value nothing reads needs no place from one run to the next; but what an optimizer keeps is
+ * kept. */
 void elab_output_updates(Elab *e, bool params)
 {
     for (int i = 0; i < map_count(e->sites); i++) {
-        const Site *site = map_value(e->sites, i);
+        Site *site = map_value(e->sites, i);
+        if (e->mode == MODE_optimizer && site->updated && !site->input)
+            site->input = make_input(e->graph, site->storage, site->path, site->type);
         bool wanted = site->updated && site->input && site->node != site->input;
         if (wanted && (params || site->storage == STORE_state))
             graph_output(e->graph, OUTPUT_update, site->path, site->node);

@@ -303,7 +303,7 @@ static void test_counts(void **state)
     assert_true(model_find_param(p->model, "w")->trained);
     const Dim *n = dim_int(model_dims(p->model), 4);
     Type batch = type_of(DT_i32, 1, &n);
-    Graph *term = model_eval_graph(p->model, &model_train(p->model)->evaluations[0], 0, &batch, p->d);
+    Graph *term = model_eval_graph(p->model, &model_train(p->model)->stages[0].evaluations[0], 0, &batch, p->d);
     assert_clean(p);
     assert_int_equal(term->outputs.count, 1);
     program_free(p);

@@ -10,11 +10,11 @@ static double rate_at(const char *rate, int64_t step)
              "fn loss(ids: i32[B]) -> f32 { return sum(w[ids]) }\n"
              "train { minimize loss(batch); epochs 8; using sgd(lr = %s) }\n", rate);
     Program *p = program_new(text);
-    const TrainSpec *train = model_train(p->model);
-    EntryArg arg = { train->streams[0].stream.type, "ids" };
+    const StageSpec *stage = &model_train(p->model)->stages[0];
+    EntryArg arg = { stage->streams[0].stream.type, "ids" };
     model_entry(p->model, "loss", &arg, 1, true, p->d);
     assert_clean(p);
-    Graph *g = model_update(p->model, model_find_param(p->model, "w"), 80, 10, p->d);
+    Graph *g = model_update(p->model, stage, model_find_param(p->model, "w"), 80, 10, p->d);
     assert_clean(p);
     Tensor *inputs[4], *results[4];
     for (int i = 0; i < g->inputs.count; i++) {

@@ -1,6 +1,6 @@
 /* Fuzzes the language: any bytes end in a tree or in errors, a tree that was printed reads back, checking a model ends
- * in messages only, and the verifier has nothing against the graph of an entry. Imports are cut off, so that no other file is opened; there is no host, so that no data is
- * read. */
+ * in messages only, and the verifier has nothing against the graph of an entry. Imports are cut off, so that no other
+ * file is opened; there is no host, so that no data is read. */
 #include "frontend/ast.h"
 
 #include <stdlib.h>
