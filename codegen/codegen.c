@@ -30,9 +30,8 @@ static const char *first_error(const Objects *objects)
     return NULL;
 }
 
-static void fill_statistics(Code *code, const Functions *functions, const Plan *plan)
+static void fill_statistics(Code *code, const Functions *functions)
 {
-    code->statistics.product_bytes = code->program.block_bytes[BLOCK_work] - plan->block_bytes[MEMORY_work];
     for (int k = 0; k < code->program.step_count; k++) code->statistics.kernels += !code->program.steps[k].loop;
     code->statistics.functions = functions->all.count;
     for (int k = 0; k < code->objects.count; k++) {
@@ -92,7 +91,7 @@ Code *code_compile(const Plan *plan, const char *entry, const CodeOptions *optio
         if (why) diag_error(d, (Place){0}, "entry %s cannot be compiled: %s", entry, why);
         done = !why;
     }
-    if (done) fill_statistics(code, &functions, plan);
+    if (done) fill_statistics(code, &functions);
     arena_free(scratch);
     if (done) return code;
     code_free(code);

@@ -24,7 +24,6 @@ typedef struct CodeStatistics {
     int    kernels, functions;           /* rows of the table (those of a loop once), distinct functions compiled */
     double llvm_seconds;                 /* building, optimizing and emitting, summed over threads */
     int64_t code_bytes;
-    int64_t product_bytes;               /* of the work block, behind what is planned: parts of products, to be added */
 } CodeStatistics;
 CodeStatistics code_statistics(const Code *code);
 

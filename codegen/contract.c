@@ -1,20 +1,10 @@
 /* Contractions: no code of their own, a row of arguments for the runtime's products. */
 #include "codegen/table.h"
 
-#include "ir/contraction.h"
-
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static bool is_input(void *context, const Node *node)
-{
-    const Kernel *kernel = context;
-    for (int k = 0; k < kernel->inputs.count; k++)
-        if (kernel->inputs.at[k] == node) return true;
-    return false;
-}
 
 static int64_t view_word(const Frame *f, const View *view)
 {
@@ -47,20 +37,20 @@ Product product_of(const Frame *f, const Kernel *kernel)
     const Node *einsum = kernel->nodes.at[kernel->nodes.count - 1];
     View a, b;
     Contraction c;
-    bool fits = view_find(einsum->args[0], is_input, (void *)kernel, &a) &&
-                view_find(einsum->args[1], is_input, (void *)kernel, &b) && contraction_find(einsum, &a, &b, &c);
-    if (!fits) {
+    if (!kernel_product(kernel, &a, &b, &c)) {
         fprintf(stderr, "ptm: internal error: plan: einsum %%%u \"%s\" is not a product\n", einsum->id,
                 einsum->attr.text);
         abort();
     }
-    Product p = {.args = arguments(&c, view_word(f, &a), view_word(f, &b), frame_word(f, einsum))};
+    Tiling t = contraction_tiling(&c);
     bool narrow = einsum->type.dtype == DT_f32;
-    assert(narrow || einsum->type.dtype == DT_f64);
-    int64_t partial_elements;
-    p.units = rt_product_grid(&p.args, &partial_elements, &p.sum_units);
-    p.partial_bytes = partial_elements * dtype_bytes(einsum->type.dtype);
-    p.run = narrow ? rt_product_f32 : rt_product_f64;
-    if (p.sum_units > 0) p.sum = narrow ? rt_product_sum_f32 : rt_product_sum_f64;
+    Product p = {.args = arguments(&c, view_word(f, &a), view_word(f, &b), frame_word(f, einsum)),
+                 .run = narrow ? rt_product_f32 : rt_product_f64, .units = t.units, .sum_units = t.sum_units};
+    p.args.tile_m = t.tile_m, p.args.tile_n = t.tile_n;
+    p.args.parts = t.parts;
+    if (t.parts == 1) return p;
+    p.args.partial = frame_place(f, f->plan->buffers.at[kernel->parts]);
+    p.args.sum_rows = t.sum_rows;
+    p.sum = narrow ? rt_product_sum_f32 : rt_product_sum_f64;
     return p;
 }

@@ -74,13 +74,18 @@ static int64_t bound_word(const Frame *f, const Buffer *buffer)
     return f->bound[buffer->id];
 }
 
+int64_t frame_place(const Frame *f, const Buffer *buffer)
+{
+    if (buffer->block == MEMORY_bound) return bound_word(f, buffer);
+    assert(buffer->offset >= 0);
+    return buffer->block == MEMORY_work ? f->work + buffer->offset : RT_PLACE(buffer->block, buffer->offset);
+}
+
 int64_t frame_word(const Frame *f, const Node *node)
 {
     const Buffer *buffer = f->plan->buffer_of[node->id];
     assert(buffer);
-    if (buffer->block == MEMORY_bound) return bound_word(f, buffer);
-    assert(buffer->offset >= 0);
-    return buffer->block == MEMORY_work ? f->work + buffer->offset : RT_PLACE(buffer->block, buffer->offset);
+    return frame_place(f, buffer);
 }
 
 static int64_t word_value(Table *t, const Frame *f, const Word *word)
@@ -121,9 +126,6 @@ static void add_product(Table *t, const Frame *f, const Kernel *kernel)
     Product p = product_of(f, kernel);
     RtProduct *args = arena_new_of(t->arena, RtProduct);
     *args = p.args;
-    if (p.sum) args->partial = RT_PLACE(BLOCK_work, t->partial);
-    int64_t *work = &t->out->block_bytes[BLOCK_work];
-    if (t->partial + p.partial_bytes > *work) *work = t->partial + p.partial_bytes;
     const char *name = kernel_name(t->arena, kernel);
     RtStep step = {.run = p.run, .args = (const int64_t *)args, .extent = p.units, .tile = 1};
     table_step(t, name, chief(kernel), step);
@@ -186,7 +188,6 @@ const char *table_build(Arena *arena, const Plan *plan, const char *entry, const
     Table t = {.arena = arena, .out = out};
     Frame frame = {.plan = plan, .work = RT_PLACE(BLOCK_work, 0), .cursors = BLOCK_COUNT};
     for (int k = 0; k < BLOCK_COUNT; k++) out->block_bytes[k] = plan->block_bytes[k];
-    t.partial = (plan->block_bytes[BLOCK_work] + 63) / 64 * 64;
     text_number(arena, &t.places, "");
     table_rows(&t, &frame, calls);
     add_values(&t, &frame);

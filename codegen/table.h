@@ -15,7 +15,6 @@ typedef struct Table {
     Program *out;
     Texts    names, places;
     Vec(RtStep) steps;
-    int64_t  partial;                    /* offset in the work block behind everything planned: parts of products */
     const char *why;                     /* what does not fit into a Program, or NULL */
 } Table;
 
@@ -28,16 +27,16 @@ typedef struct Frame {
 } Frame;
 
 int64_t frame_word(const Frame *f, const Node *node);        /* the place of a stored value */
+int64_t frame_place(const Frame *f, const Buffer *buffer);
 
 void table_step(Table *t, const char *name, const Node *node, RtStep step);  /* unless it has nothing to do */
 void table_rows(Table *t, const Frame *f, const Calls *calls);
 
 /* contract.c: a contraction as the arguments of the runtime's product, and what follows from its grid. */
 typedef struct Product {
-    RtProduct args;                      /* partial is set by the table, once it knows where */
+    RtProduct args;
     RtKernel *run, *sum;                 /* sum: the second step, or NULL */
     int64_t   units, sum_units;
-    int64_t   partial_bytes;
 } Product;
 Product product_of(const Frame *f, const Kernel *kernel);
 

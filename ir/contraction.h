@@ -36,4 +36,18 @@ typedef struct Contraction {
  * stores an operand in another order, or multiplies and sums. */
 bool contraction_find(const Node *einsum, const View *a, const View *b, Contraction *out);
 
+/* How a product is shared out: tiles of the result and parts of k. A unit of work is one tile of one batch element and
+ * one part; what the parts give is added in a fixed binary tree by a second step. */
+typedef struct Tiling {
+    int64_t tile_m, tile_n;
+    int64_t parts;                       /* 1: units write the result itself */
+    int64_t units;
+    int64_t partial_elements;            /* parts * batch * m * n; this and the rest are 0 when parts is 1 */
+    int64_t sum_rows, sum_units;         /* of the second step: rows of the result in a unit, and units */
+} Tiling;
+
+/* A function of the shape and of how the operands lie: the bits of a product follow from it. m, n and k are
+ * positive. */
+Tiling contraction_tiling(const Contraction *c);
+
 #endif

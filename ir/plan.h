@@ -3,7 +3,7 @@
 #ifndef PTM_PLAN_H
 #define PTM_PLAN_H
 
-#include "ir/graph.h"
+#include "ir/contraction.h"
 
 /* The memory blocks, in the runtime's own order. */
 typedef enum MemoryBlock {
@@ -93,6 +93,8 @@ typedef struct Kernel {
                                             in A */
     const char *reason;                  /* why it ends here: the refusal to fuse on, for --explain */
     struct Plan *body;                   /* scan: the plan of its body */
+    int         parts;                   /* contract, from `schedule` on: the buffer for what the parts of k give
+                                            (contraction_tiling), alive here only; -1: there is one part */
     /* scan, from `schedule` on: where the loop keeps what no pick holds, as 64-byte aligned offsets in the buffer of
      * the scan node, behind the body's work block at 0. By number of the result (scan_result_count of them).
      * home[k]: -1 when a pick of result k is asked for: then its buffer is the home. Else room for the carry's final
@@ -138,6 +140,8 @@ int64_t     kernel_extent(const Kernel *k, int first, int count);    /* product 
  * reads them at the element it writes, or not at all. */
 bool        kernel_may_take_over(const Plan *p, const Kernel *k, const Node *output, const Buffer *old);
 
+/* Of a contract kernel: its operands where they lie, and their product. False when it is none. */
+bool        kernel_product(const Kernel *k, View *a, View *b, Contraction *c);
 int         kernel_parts(const Kernel *k, const Node *output);           /* how many parts a map writes an output in;
                                                                             1: none but the value itself */
 /* Of a scan: the pick of result k among its outputs, or NULL; whether carry k is written in place. */

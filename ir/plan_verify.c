@@ -107,22 +107,26 @@ static bool holds(Node *const *at, int count, const Node *node)
     return false;
 }
 
-static bool is_read(void *context, const Node *node)
+/* The room for the parts of a product, from `schedule` on. */
+static const char *check_parts(Proof *v, const Kernel *k, int position, const Contraction *c)
 {
-    const Kernel *k = context;
-    return holds(k->inputs.at, k->inputs.count, node);
+    const Node *e = k->nodes.at[k->nodes.count - 1];
+    int64_t bytes = contraction_tiling(c).partial_elements * dtype_bytes(e->type.dtype);
+    if (k->parts < 0) return bytes ? say_node(v, k, e, "has no room for its parts") : NULL;
+    if (k->parts >= v->p->buffers.count || v->writer[k->parts] != -2 || v->p->buffers.at[k->parts]->node != e)
+        return say_node(v, k, e, "has its parts where another value lies");
+    v->writer[k->parts] = v->last_read[k->parts] = position;
+    return v->p->buffers.at[k->parts]->bytes == bytes ? NULL : say_node(v, k, e, "has room for other parts");
 }
 
-static const char *check_product(const Proof *v, const Kernel *k)
+static const char *check_product(Proof *v, const Kernel *k, int position)
 {
-    if (k->kind != KERNEL_contract) return NULL;
-    const Node *e = k->nodes.at[k->nodes.count - 1];
     View a, b;
     Contraction c;
-    bool fits = e->op == OP_einsum && (e->type.dtype == DT_f32 || e->type.dtype == DT_f64) &&
-                view_find(e->args[0], is_read, (void *)k, &a) && view_find(e->args[1], is_read, (void *)k, &b) &&
-                contraction_find(e, &a, &b, &c);
-    return fits ? NULL : say_node(v, k, e, "is no product of what its kernel reads");
+    if (k->kind != KERNEL_contract) return NULL;
+    if (!kernel_product(k, &a, &b, &c))
+        return say_node(v, k, k->nodes.at[k->nodes.count - 1], "is no product of what its kernel reads");
+    return v->p->order ? check_parts(v, k, position, &c) : NULL;
 }
 
 /* A product that is rounded with its sum has no value that could be stored or kept. */
@@ -181,7 +185,7 @@ static const char *check_kernels(Proof *v)
         const char *wrong = check_inputs(v, k, position);
         if (!wrong) wrong = check_nodes(v, k, position);
         if (!wrong) wrong = check_outputs(v, k, position);
-        if (!wrong) wrong = check_product(v, k);
+        if (!wrong) wrong = check_product(v, k, position);
         if (!wrong) wrong = check_loop(v, k);
         if (!wrong) wrong = check_contracted(v, k);
         if (wrong) return wrong;
@@ -261,10 +265,14 @@ static const char *check_copies(const Proof *v)
     return NULL;
 }
 
+/* Room that a kernel has for itself, beside the value of its node. */
+static bool is_room(const Proof *v, const Buffer *b) { return buffer_at(v, b->node) != b || b->node->op == OP_scan; }
+
 /* An input or output of a body, which the loop places. */
 static bool is_bound(const Proof *v, const Buffer *b)
 {
     const Graph *g = v->p->graph;
+    if (is_room(v, b)) return false;
     bool bound = v->loop && b->node->op == OP_input && b->node->attr.storage != STORE_ambient;
     for (int k = 0; v->loop && k < g->outputs.count; k++) bound = bound || g->outputs.at[k].node == b->node;
     return bound;
@@ -285,7 +293,7 @@ static const char *check_place(const Proof *v, const Buffer *b)
 {
     const char *wrong = check_block(v, b);
     if (wrong) return wrong;
-    bool sized = b->node->op == OP_scan || b->bytes == type_value_bytes(&b->node->type);
+    bool sized = is_room(v, b) || b->bytes == type_value_bytes(&b->node->type);
     if (!sized) return say_buffer(v, b, "has not the size of its value");
     int writer = v->writer[b->id], end = v->p->kernels.count;
     if (b->first > writer || b->last < writer || b->last < v->last_read[b->id])

@@ -163,6 +163,7 @@ static void set_body(Fusion *f, Kernel *k)
 static Kernel *build_kernel(Fusion *f, const Unit *u)
 {
     Kernel *k = arena_new_of(f->arena, Kernel);
+    k->parts = -1;
     Build b = {.f = f, .kernel = k};
     Walk w = {f, u, u->space, &b, build_leaf, build_inner};
     k->kind = kind_of(u->anchors.at[0]);

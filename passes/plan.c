@@ -23,6 +23,10 @@ static void find_lifetimes(Placing *w)
             b->first = b->last = k;
         }
     }
+    for (int k = 0; k < end; k++) {
+        int parts = p->kernels.at[k]->parts;
+        if (parts >= 0) p->buffers.at[parts]->first = p->buffers.at[parts]->last = k;
+    }
     for (int b = 0; b < p->buffers.count; b++)
         if (graph_input_stays(p->buffers.at[b]->node)) p->buffers.at[b]->last = end;
     for (int k = 0; k < p->graph->outputs.count; k++) {
@@ -133,11 +137,24 @@ static void find_chains(Placing *w)
 
 /* ---- the certificate ---- */
 
+/* What the memory of loops has beyond the lower bounds of their bodies is not counted: change[k + 1] and [k + 2] are the
+ * bytes that come at kernel k and that are gone behind it. */
+static void leave_out_slack(const Plan *p, int64_t *change)
+{
+    for (int k = 0; k < p->kernels.count; k++) {
+        const Plan *body = p->kernels.at[k]->body;
+        int64_t slack = body ? body->block_bytes[MEMORY_work] - body->lower_bound : 0;
+        change[k + 1] -= slack;
+        change[k + 2] += slack;
+    }
+}
+
 /* The largest sum of bytes of chains alive at one kernel; before the first and after the last count too. */
 static int64_t find_lower_bound(const Placing *w)
 {
     int end = w->p->kernels.count;
     int64_t *change = arena_array(w->arena, int64_t, end + 4), live = 0, most = 0;
+    leave_out_slack(w->p, change);
     for (int k = 0; k < w->chains.count; k++) {
         change[w->chains.at[k].first + 1] += w->chains.at[k].bytes;
         change[w->chains.at[k].last + 2] -= w->chains.at[k].bytes;

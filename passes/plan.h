@@ -25,8 +25,8 @@ int64_t plan_place(Placing *w, int64_t enough);
 /* plan.c: places the body of a scan; its outputs lie in no block. */
 Plan *plan_body(Arena *arena, Plan *body);
 
-/* plan_loop.c: orders and places the bodies of the plan's scans, and gives the scans their memory. */
-void plan_loops(Arena *arena, Plan *p, Diagnostics *d);
+/* plan_room.c: orders and places the bodies of the plan's scans, and gives scans and products their own memory. */
+void plan_rooms(Arena *arena, Plan *p, Diagnostics *d);
 bool plan_is_carry(const Graph *graph, const Output *o);     /* in the body of a scan: a carry's new value */
 
 #endif

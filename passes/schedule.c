@@ -127,6 +127,7 @@ static Kernel *new_copy(Schedule *s, Node *value, Node *place)
 {
     Kernel *k = arena_new_of(s->arena, Kernel);
     k->kind = KERNEL_copy;
+    k->parts = -1;
     vec_push(s->arena, &k->inputs, value);
     vec_push(s->arena, &k->aligned, value);
     vec_push(s->arena, &k->outputs, place);
@@ -218,7 +219,7 @@ static int64_t written_bytes(const Schedule *s, const Kernel *k)
         const Buffer *b = buffer_at(s, k->outputs.at[i]);
         if (!b->takes_over) n += b->bytes;
     }
-    return n;
+    return n + (k->parts >= 0 ? s->p->buffers.at[k->parts]->bytes : 0);
 }
 
 /* Bytes of the values that nobody reads after this kernel. Reshapes of one value count once: they are neighbours by
@@ -236,9 +237,10 @@ static int64_t freed_bytes(const List *l, const Kernel *k)
     return n;
 }
 
-/* The memory of a loop is free again behind it. */
+/* The memory that a kernel has for itself is free again behind it: a loop's, the parts of a product. */
 static int64_t passing_bytes(const Schedule *s, const Kernel *k)
 {
+    if (k->parts >= 0) return s->p->buffers.at[k->parts]->bytes;
     return k->kind == KERNEL_scan ? buffer_at(s, k->outputs.at[k->outputs.count - 1])->bytes : 0;
 }
 
@@ -356,7 +358,7 @@ Plan *pass_schedule(Arena *arena, Plan *plan, const PassOptions *options, Diagno
 {
     (void)options;
     Plan *p = copy_plan(arena, plan);
-    plan_loops(arena, p, d);
+    plan_rooms(arena, p, d);
     Schedule s = schedule_new(arena, p);
     find_readers(&s);
     find_dependences(&s);

@@ -192,8 +192,6 @@ static int64_t print_work(FILE *out, Arena *arena, const Run *r, const Neediest 
             *name ? ")" : "");
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         fprintf(out, "      %-18s %12s  at the peak\n", parts[i], amount(arena, category_bytes(plan, parts[i])));
-    int64_t products = code_statistics(n->build->code).product_bytes;
-    if (products) fprintf(out, "      %-18s %12s  behind the plan\n", "product parts", amount(arena, products));
     fprintf(out, "      %-18s %12s  (efficiency %.1f %%, order: %s)\n", "lower bound", amount(arena, plan->lower_bound),
             memory->step ? 100.0 * (double)plan->lower_bound / (double)memory->step : 100.0,
             plan->order ? plan->order : "as built");

@@ -100,8 +100,8 @@ RtKernel rt_copy, rt_zero;
 
 /* Products served by OpenBLAS, called like any kernel (runtime/core/product.c):
  * C[batch](m, n) = sum over k of A[batch](m, k) * B[batch](k, n), f32 (rt_product_f32) or f64 (rt_product_f64).
- * A unit of the grid is one tile of one batch element and one part of k; rt_product_grid gives the grid for a shape,
- * and it depends on the shape alone. */
+ * A unit of the grid is one tile of one batch element and one part of k. The grid is the compiler's, and depends on the
+ * shape alone. */
 typedef struct RtProduct {
     int64_t a, b, c;                     /* offset words */
     int64_t m, n, k;
@@ -110,14 +110,11 @@ typedef struct RtProduct {
     int64_t c_row;                       /* stride of rows of C; its columns are adjacent */
     int64_t batch_rank;                  /* 0 to 4 batch axes, outermost first */
     int64_t batch[4], a_batch[4], b_batch[4], c_batch[4];    /* extents, and strides in elements */
-    int64_t tile_m, tile_n;              /* filled by rt_product_grid */
+    int64_t tile_m, tile_n;
     int64_t parts;                       /* of k, added in a fixed tree by the second step; 1: written directly */
     int64_t partial;                     /* offset word of parts * batch * m * n elements, when parts > 1 */
+    int64_t sum_rows;                    /* rows of C in a unit of the second step, rt_product_sum_*, when parts > 1 */
 } RtProduct;
-
-/* Fills tile_m, tile_n and parts; returns the number of units of rt_product_*; *partial_elements and *sum_units (0 when
- * parts is 1) describe the second step, rt_product_sum_*. */
-int64_t rt_product_grid(RtProduct *p, int64_t *partial_elements, int64_t *sum_units);
 RtKernel rt_product_f32, rt_product_f64, rt_product_sum_f32, rt_product_sum_f64;
 
 /* Runs every step on the pool. 0, or 1 when *fault says what went wrong (outputs are then not to be used). Allocates

@@ -123,9 +123,44 @@ static void data_dies_after_its_last_use(void **state)
     arena_free(l.arena);
 }
 
+/* What the parts of a product need lives in its kernel only, where something else lay before. */
+static void parts_of_products_share_memory(void **state)
+{
+    (void)state;
+    Lab l = lab_new();
+    Type wide = type_of(DT_f32, 2, (const Dim *[]){dim_int(l.g->dims, 8192), dim_int(l.g->dims, 16)});
+    Node *x = make_input(l.g, STORE_data, "x", wide), *y = mul(&l, x, x);
+    Node *small = make_einsum(l.g, "ki,kj->ij", un(&l, OP_exp, y), x);
+    result(&l, "first", small);
+    result(&l, "then", make_einsum(l.g, "ki,ij->kj", make_einsum(l.g, "ki,ij->kj", un(&l, OP_tanh, x), small), small));
+    lower(&l);
+    int parts = 0;
+    for (int k = 0; k < l.p->kernels.count; k++) {
+        const Kernel *kernel = l.p->kernels.at[k];
+        if (kernel->parts < 0) continue;
+        const Buffer *b = l.p->buffers.at[kernel->parts];
+        assert_true(b->first == k && b->last == k && b->block == MEMORY_work && b->bytes % (16 * 16 * 4) == 0);
+        parts++;
+    }
+    assert_int_equal(parts, 1);
+    assert_int_equal(l.p->block_bytes[MEMORY_work], l.p->lower_bound);
+    compare_with_graph(l.arena, l.p, l.g);
+    arena_free(l.arena);
+}
+
 /* ---- tampering ---- */
 
 typedef void Tamper(Lab *l);
+
+static void expect_refusal(Lab *l, const char *name, Tamper *tamper, const char *reason)
+{
+    lower(l);
+    tamper(l);
+    const char *wrong = plan_verify(l->p, l->arena);
+    if (!wrong) fail_msg("%s: the plan still verifies", name);
+    if (!strstr(wrong, reason)) fail_msg("%s: %s", name, wrong);
+    arena_free(l->arena);
+}
 
 static Buffer *work_buffer(Lab *l, int skip)
 {
@@ -174,6 +209,22 @@ static void take_over_what_is_read_later(Lab *l)
     b->offset = b->takes_over->offset;
 }
 
+static Kernel *split_product(Lab *l)
+{
+    for (int k = 0; k < l->p->kernels.count; k++)
+        if (l->p->kernels.at[k]->parts >= 0) return l->p->kernels.at[k];
+    fail();
+    return NULL;
+}
+
+static void forget_parts(Lab *l) { split_product(l)->parts = -1; }
+static void shrink_parts(Lab *l) { l->p->buffers.at[split_product(l)->parts]->bytes -= 64; }
+static void put_parts_on_an_operand(Lab *l)
+{
+    const Kernel *k = split_product(l);
+    l->p->buffers.at[k->parts]->offset = l->p->buffer_of[k->inputs.at[0]->id]->offset;
+}
+
 static void tampered_plans_do_not_verify(void **state)
 {
     (void)state;
@@ -198,12 +249,24 @@ static void tampered_plans_do_not_verify(void **state)
         Node *r = add(&l, h, softmax(&l, h));
         make_input(l.g, STORE_ambient, "seed", type_scalar(DT_i64));
         result(&l, "z", add(&l, h, make_einsum(l.g, "btd,de->bte", r, w)));
-        lower(&l);
-        cases[k].tamper(&l);
-        const char *wrong = plan_verify(l.p, l.arena);
-        if (!wrong) fail_msg("%s: the plan still verifies", cases[k].name);
-        if (!strstr(wrong, cases[k].reason)) fail_msg("%s: %s", cases[k].name, wrong);
-        arena_free(l.arena);
+        expect_refusal(&l, cases[k].name, cases[k].tamper, cases[k].reason);
+    }
+}
+
+static void tampered_parts_do_not_verify(void **state)
+{
+    (void)state;
+    static const struct { const char *name; Tamper *tamper; const char *reason; } cases[] = {
+        {"forget", forget_parts, "no room for its parts"},
+        {"shrink", shrink_parts, "room for other parts"},
+        {"astray", put_parts_on_an_operand, "overlap"},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        Lab l = lab_new();
+        Type wide = type_of(DT_f32, 2, (const Dim *[]){dim_int(l.g->dims, 8192), dim_int(l.g->dims, 16)});
+        Node *x = make_input(l.g, STORE_data, "x", wide);
+        result(&l, "z", make_einsum(l.g, "ki,kj->ij", x, x));
+        expect_refusal(&l, cases[k].name, cases[k].tamper, cases[k].reason);
     }
 }
 
@@ -263,7 +326,9 @@ int main(void)
         cmocka_unit_test(a_turned_state_is_copied),
         cmocka_unit_test(a_reader_after_the_writer_forces_a_copy),
         cmocka_unit_test(data_dies_after_its_last_use),
+        cmocka_unit_test(parts_of_products_share_memory),
         cmocka_unit_test(tampered_plans_do_not_verify),
+        cmocka_unit_test(tampered_parts_do_not_verify),
         cmocka_unit_test(values_have_categories),
         cmocka_unit_test(attention_saves_one_matrix),
     };
