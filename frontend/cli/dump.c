@@ -1,6 +1,5 @@
 /* ptm dump: the program after any stage or pass. */
-#include "frontend/cli/dump.h"
-#include "frontend/cli/step.h"
+#include "frontend/cli/subject.h"
 
 #include <string.h>
 
@@ -56,37 +55,7 @@ static bool is_graph(const char *stage, bool after)
     return !strcmp(stage, "graph");
 }
 
-/* The step of the first stage that trains, with the widest batches. */
-static bool step_source(Session *s, DumpSource *out)
-{
-    const TrainSpec *train = model_train(s->model);
-    StepSource *steps = arena_array(s->arena, StepSource, train->stage_count + 1), *first = NULL;
-    for (int i = 0; i < train->stage_count; i++) {           /* the settings of one may name parameters of another */
-        if (!train->stages[i].minimize) continue;
-        if (!step_graphs(s, &train->stages[i], &steps[i])) return false;
-        if (!first) first = &steps[i];
-    }
-    if (!first)
-        return session_fail(s, "%s has no `minimize` line; name an entry with --entry NAME", s->options->argument)
-            && false;
-    if (!step_optimizer(s, first)) return false;
-    int variant = 0;
-    while (!first->graphs[variant]) variant++;
-    *out = (DumpSource){ first->graphs[variant], first->passes[variant] };
-    return true;
-}
-
-/* The graph and pass options of --entry, or of the training step. */
-static bool source_of(Session *s, DumpSource *out)
-{
-    const Options *o = s->options;
-    if (!o->entry) return step_source(s, out);
-    *out = (DumpSource){ 0 };
-    out->graph = model_entry(s->model, o->entry, NULL, -1, o->training, s->diagnostics);
-    return out->graph != NULL || session_report(s);
-}
-
-static int compile_and_show(Session *s, DumpSource *source, bool assembly)
+static int compile_and_show(Session *s, Subject *source, bool assembly)
 {
     Plan *plan = passes_run(s->arena, source->graph, &source->passes, s->diagnostics);
     if (!plan) return session_report(s), EXIT_BAD_INPUT;
@@ -99,37 +68,15 @@ static int compile_and_show(Session *s, DumpSource *source, bool assembly)
     return EXIT_GOOD;
 }
 
-/* Names every dimension that lacks its value. */
-static int unvalued(Session *s, const Graph *graph)
-{
-    const char *flags = "";
-    for (int i = 0; i < dims_symbol_count(graph->dims); i++)
-        if (dims_symbol_value(graph->dims, i) < 0)
-            flags = arena_print(s->arena, "%s --dim %s=N", flags, dims_symbol_name(graph->dims, i));
-    return *flags ? session_fail(s, "this stage needs values: give%s", flags) : EXIT_GOOD;
-}
-
-/* Places for all that the entry, or the step with its optimizer, keeps. */
-static Layout *layout_of(Session *s, const DumpSource *source)
-{
-    const ParamUpdate *updates = source->passes.updates;
-    int count = updates ? source->passes.trained_count : 0, n = 0;
-    const Graph **graphs = arena_array(s->arena, const Graph *, count + 2);
-    graphs[n++] = build_tables(s);
-    graphs[n++] = source->graph;
-    for (int i = 0; i < count; i++) graphs[n++] = updates[i].code;
-    return layout_new(s->arena, graphs, n);
-}
-
-static int dump_source(Session *s, DumpSource *source, const char *stage, bool after)
+static int dump_source(Session *s, Subject *source, const char *stage, bool after)
 {
     if (!strcmp(stage, "graph")) {
         if (s->options->dot) graph_print_dot(source->graph, stdout);
         else graph_print(source->graph, stdout);
         return EXIT_GOOD;
     }
-    if (unvalued(s, source->graph)) return EXIT_BAD_INPUT;
-    if (s->model) source->passes.layout = layout_of(s, source);
+    if (!subject_is_valued(s, source->graph)) return EXIT_BAD_INPUT;
+    if (s->model) source->passes.layout = subject_layout(s, source);
     source->passes.verify = true;
     if (!strcmp(stage, "llvm") || !strcmp(stage, "asm")) return compile_and_show(s, source, stage[0] == 'a');
 
@@ -153,14 +100,14 @@ static int dump_ast(Session *s, const Options *options)
 
 static int dump_model(Session *s, const Options *options, const char *stage, bool after)
 {
-    DumpSource source;
-    if (!session_open(s, options) || !source_of(s, &source)) return EXIT_BAD_INPUT;
+    Subject source;
+    if (!session_open(s, options) || !subject_open(s, &source)) return EXIT_BAD_INPUT;
     return dump_source(s, &source, stage, after);
 }
 
 static int dump_text(Session *s, const Options *options, const char *stage, bool after)
 {
-    DumpSource source;
+    Subject source;
     if (!graph_text_open(s, options, &source)) return EXIT_BAD_INPUT;
     if (!strcmp(stage, "ast")) return session_fail(s, "%s is a graph's text, which has no ast", options->argument);
     return dump_source(s, &source, stage, after);

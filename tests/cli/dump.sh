@@ -49,12 +49,12 @@ status 1 "$PTM" dump loss.graph --stage simplify --dim B=5
 says "B comes from loss.graph (12)"
 printf '# of a hand\n\ngraph f\ndim N\n%%0 = input "x" data : f32[N]\nresult "0" %%0\n' >f.graph
 status 1 "$PTM" dump f.graph --stage simplify
-says "this stage needs values: give --dim N=N"
+says "this needs values: give --dim N=N"
 status 0 "$PTM" dump f.graph --stage plan --dim N=7
 says "28 bytes"
 printf 'graph g\ndim N, M, K\n%%0 = input "x" data : f32[N, M]\nresult "0" %%0\n' >g.graph
 status 1 "$PTM" dump g.graph --stage plan --dim K=2
-says "this stage needs values: give --dim N=N --dim M=N"
+says "this needs values: give --dim N=N --dim M=N"
 status 1 "$PTM" dump f.graph --stage grad --training --dim N=7
 says "is no loss"
 printf 'graph f\n%%0 = input "x" data : f32[3\n' >f.graph

@@ -1,5 +1,5 @@
 /* Reading graphs back. */
-#include "frontend/cli/dump.h"
+#include "frontend/cli/subject.h"
 #include "runtime/data/parts.h"
 
 #include <stdlib.h>
@@ -37,7 +37,7 @@ static const Source *read_source(Session *s, const char *path)
     return source;
 }
 
-static bool train_all(Session *s, DumpSource *out)
+static bool train_all(Session *s, Subject *out)
 {
     const Graph *graph = out->graph;
     const Output *loss = graph->outputs.count ? &graph->outputs.at[0] : NULL;
@@ -55,10 +55,10 @@ static bool train_all(Session *s, DumpSource *out)
     return true;
 }
 
-bool graph_text_open(Session *s, const Options *options, DumpSource *out)
+bool graph_text_open(Session *s, const Options *options, Subject *out)
 {
     *s = (Session){ .arena = arena_new(), .options = options };
-    *out = (DumpSource){ 0 };
+    *out = (Subject){ 0 };
     s->diagnostics = diag_new(s->arena);
     const Source *source = read_source(s, options->argument);
     if (!source) return false;
