@@ -10,6 +10,7 @@
 struct Code {
     Arena   *arena;                      /* of the table and everything it points to */
     Program  program;
+    const CodeRow *rows;
     Objects  objects;
     Linked  *linked;
     CodeStatistics statistics;
@@ -87,7 +88,7 @@ Code *code_compile(const Plan *plan, const char *entry, const CodeOptions *optio
     const Calls *calls = find_calls(scratch, &functions, plan);
     bool done = compile_and_link(code, &functions, entry, options, d);
     if (done) {
-        const char *why = table_build(arena, plan, entry, calls, &code->program);
+        const char *why = table_build(arena, plan, entry, calls, &code->program, &code->rows);
         if (why) diag_error(d, (Place){0}, "entry %s cannot be compiled: %s", entry, why);
         done = !why;
     }
@@ -99,6 +100,8 @@ Code *code_compile(const Plan *plan, const char *entry, const CodeOptions *optio
 }
 
 const Program *code_program(const Code *code) { return &code->program; }
+
+const CodeRow *code_rows(const Code *code) { return code->rows; }
 
 CodeStatistics code_statistics(const Code *code) { return code->statistics; }
 

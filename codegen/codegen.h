@@ -18,6 +18,15 @@ typedef struct Code Code;                /* machine code in memory, and the Prog
  * support). */
 Code          *code_compile(const Plan *plan, const char *entry, const CodeOptions *options, Diagnostics *d);
 const Program *code_program(const Code *code);
+
+/* What a row of the program's table computes, for looking into a run (RtWatch). It names nodes of the plan that was
+ * compiled, which must still be there. */
+typedef struct CodeRow {
+    const Kernel  *kernel;               /* NULL: the row moves bytes, begins a loop, or makes parts that the next row
+                                            adds */
+    const int64_t *inputs, *outputs;     /* places of the kernel's inputs and outputs, in their order */
+} CodeRow;
+const CodeRow *code_rows(const Code *code);                  /* as many as the program has steps */
 void           code_free(Code *code);
 
 typedef struct CodeStatistics {

@@ -56,7 +56,8 @@ struct Calls {
     Calls     **body;
 };
 
-/* table.c: the Program. NULL, or why the table cannot hold it. */
-const char *table_build(Arena *arena, const Plan *plan, const char *entry, const Calls *calls, Program *out);
+/* table.c: the Program, and what its rows compute. NULL, or why the table cannot hold it. */
+const char *table_build(Arena *arena, const Plan *plan, const char *entry, const Calls *calls, Program *out,
+                        const CodeRow **rows);
 
 #endif

@@ -104,6 +104,21 @@ void table_step(Table *t, const char *name, const Node *node, RtStep step)
     step.name = text_number(t->arena, &t->names, name);
     step.place = place_number(t, node);
     vec_push(t->arena, &t->steps, step);
+    vec_push(t->arena, &t->rows, (CodeRow){0});
+}
+
+static int64_t *place_words(Table *t, const Frame *f, Node *const *at, int count)
+{
+    int64_t *words = arena_array(t->arena, int64_t, count + 1);
+    for (int k = 0; k < count; k++) words[k] = frame_word(f, at[k]);
+    return words;
+}
+
+/* The step made last ends a kernel. */
+static void describe(Table *t, const Frame *f, const Kernel *kernel)
+{
+    t->rows.at[t->rows.count - 1] = (CodeRow){kernel, place_words(t, f, kernel->inputs.at, kernel->inputs.count),
+                                              place_words(t, f, kernel->outputs.at, kernel->outputs.count)};
 }
 
 static int64_t *argument_words(Table *t, const Frame *f, const Signature *s)
@@ -131,6 +146,7 @@ static void add_product(Table *t, const Frame *f, const Kernel *kernel)
     table_step(t, name, chief(kernel), step);
     step.run = p.sum, step.extent = p.sum_units;
     if (p.sum) table_step(t, name, chief(kernel), step);
+    if (p.units > 0) describe(t, f, kernel);
 }
 
 static void add_call(Table *t, const Frame *f, const Function *function, const Signature *s)
@@ -140,6 +156,7 @@ static void add_call(Table *t, const Frame *f, const Function *function, const S
     RtStep step = {.run = function->address, .args = argument_words(t, f, s), .tile = function->grid.tile};
     step.extent = step_extent(function, s);
     table_step(t, kernel_name(t->arena, s->kernel), chief(s->kernel), step);
+    if (step.extent > 0) describe(t, f, s->kernel);
 }
 
 void table_rows(Table *t, const Frame *f, const Calls *calls)
@@ -182,7 +199,8 @@ static void add_values(Table *t, const Frame *f)
     t->out->output_count = count;
 }
 
-const char *table_build(Arena *arena, const Plan *plan, const char *entry, const Calls *calls, Program *out)
+const char *table_build(Arena *arena, const Plan *plan, const char *entry, const Calls *calls, Program *out,
+                        const CodeRow **rows)
 {
     *out = (Program){.entry = arena_print(arena, "%s", entry)};
     Table t = {.arena = arena, .out = out};
@@ -197,5 +215,6 @@ const char *table_build(Arena *arena, const Plan *plan, const char *entry, const
     out->name_count = t.names.at.count;
     out->places = t.places.at.at;
     out->place_count = t.places.at.count;
+    *rows = t.rows.at;
     return t.why;
 }

@@ -15,6 +15,7 @@ typedef struct Table {
     Program *out;
     Texts    names, places;
     Vec(RtStep) steps;
+    Vec(CodeRow) rows;                   /* one for each step */
     const char *why;                     /* what does not fit into a Program, or NULL */
 } Table;
 

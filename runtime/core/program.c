@@ -10,24 +10,27 @@ typedef struct Run {
     const RtStep *steps;
     Pool    *pool;
     RtFault *fault;
+    const RtWatch *watch;                /* or NULL */
     char    *block[BLOCK_COUNT + RT_MAX_CURSORS];
 } Run;
 
-static bool run_loop(Run *run, const RtLoop *loop, int32_t body);
+static bool run_loop(Run *run, const RtLoop *loop, int32_t body, const RtIteration *around);
 
 /* Rows [from, to). False when one met a bad index: what follows would only spread numbers that mean nothing, and
  * parameters are updated last, so they keep their values. */
-static bool run_rows(Run *run, int32_t from, int32_t to)
+static bool run_rows(Run *run, int32_t from, int32_t to, const RtIteration *in)
 {
     for (int32_t row = from; row < to; row++) {
         const RtStep *step = &run->steps[row];
         if (step->loop) {
-            if (!run_loop(run, step->loop, row + 1)) return false;
+            if (!run_loop(run, step->loop, row + 1, in)) return false;
             row += step->loop->steps;
             continue;
         }
+        if (run->watch) run->watch->before(run->watch->context, row, run->block, in);
         rt_pool_run(run->pool, step, run->block, run->fault);
         if (run->fault->place != 0) return false;        /* plain read: every thread has finished */
+        if (run->watch) run->watch->after(run->watch->context, row, run->block, in);
     }
     return true;
 }
@@ -48,22 +51,31 @@ static void set_cursors(Run *run, const RtLoop *loop, int64_t i, int64_t t)
     }
 }
 
-static bool run_loop(Run *run, const RtLoop *loop, int32_t body)
+static bool run_loop(Run *run, const RtLoop *loop, int32_t body, const RtIteration *around)
 {
     for (int64_t i = 0; i < loop->count && !has_ended(run, loop); i++) {
         int64_t t = loop->backwards ? loop->count - 1 - i : i;
         set_cursors(run, loop, i, t);
         if (loop->index >= 0) memcpy(rt_at(run->block, loop->index), &t, sizeof t);
-        if (!run_rows(run, body, body + loop->steps)) return false;
+        RtIteration in = {t, around};
+        if (!run_rows(run, body, body + loop->steps, &in)) return false;
     }
     return true;
 }
 
-int rt_program_run(const Program *program, Pool *pool, char *const *block, RtFault *fault)
+int rt_program_watch(const Program *program, Pool *pool, char *const *block, const RtWatch *watch, RtFault *fault)
 {
-    Run run = {.steps = program->steps, .pool = pool, .fault = fault};
+    Run run = {.steps = program->steps, .pool = pool, .fault = fault, .watch = watch};
     assert(program->cursor_count <= RT_MAX_CURSORS);
     memcpy(run.block, block, BLOCK_COUNT * sizeof *block);
     *fault = (RtFault){0};
-    return run_rows(&run, 0, program->step_count) ? 0 : 1;
+    if (watch) watch->begin(watch->context, program, run.block);
+    if (!run_rows(&run, 0, program->step_count, NULL)) return 1;
+    if (watch) watch->end(watch->context, run.block);
+    return 0;
+}
+
+int rt_program_run(const Program *program, Pool *pool, char *const *block, RtFault *fault)
+{
+    return rt_program_watch(program, pool, block, NULL, fault);
 }

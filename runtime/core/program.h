@@ -122,4 +122,24 @@ RtKernel rt_product_f32, rt_product_f64, rt_product_sum_f32, rt_product_sum_f64;
 typedef struct Pool Pool;
 int rt_program_run(const Program *program, Pool *pool, char *const *block, RtFault *fault);
 
+/* Where a run is in the loops around a row: the place t along the axis, of the innermost loop first. */
+typedef struct RtIteration RtIteration;
+struct RtIteration {
+    int64_t t;
+    const RtIteration *around;           /* NULL: no further loop */
+};
+
+/* Looks into a run from between its rows; for finding faults. `row`: of the table, never the head of a loop. block: the
+ * caller's and the cursors, as the row has them. begin and end: around the run; a fault leaves end out. */
+typedef struct RtWatch {
+    void *context;
+    void (*begin)(void *context, const Program *program, char *const *block);
+    void (*before)(void *context, int32_t row, char *const *block, const RtIteration *in);
+    void (*after)(void *context, int32_t row, char *const *block, const RtIteration *in);
+    void (*end)(void *context, char *const *block);
+} RtWatch;
+
+/* rt_program_run with a watch, which may be NULL. */
+int rt_program_watch(const Program *program, Pool *pool, char *const *block, const RtWatch *watch, RtFault *fault);
+
 #endif
