@@ -46,7 +46,7 @@ static bool run_batch(const Recipe *r, const Blocks *b, const RtTerm *term, int6
     const RtStream *stream = runs_stream(&term->runs);
     run_fill_pass(run, b->evaluate, EVALUATION_SEED, step, index);
     RtFault fault;
-    if (rt_program_run(run->program, r->pool, b->evaluate, &fault) != 0) {
+    if (rt_program_watch(run->program, r->pool, b->evaluate, r->watch, &fault) != 0) {
         rt_fault_text(run->program, &fault, e);
         return false;
     }
@@ -79,7 +79,7 @@ static bool combine(const Recipe *r, const Blocks *b, const Program *post, const
         memcpy(rt_at(b->evaluate, input->place), &terms[atoi(input->name)], sizeof *terms);
     }
     RtFault fault = {0};
-    if (rt_program_run(post, r->pool, b->evaluate, &fault) != 0) {
+    if (rt_program_watch(post, r->pool, b->evaluate, r->watch, &fault) != 0) {
         rt_fault_text(post, &fault, e);
         return false;
     }

@@ -48,16 +48,43 @@ static uint64_t stage_seed(const Session *s)
     return s->position.stage > 0 ? rt_random_key(seed, (uint64_t)s->position.stage) : seed;
 }
 
-/* A run whose loss is no number any more has lost its parameters too; the last checkpoint still has good ones. */
-static bool check_loss(const Session *s, double before, RtError *e)
+/* An output of the step, of whichever variant has it; all of them are of one type. NULL: there is none. */
+static const RtValue *any_output(const RtStage *stage, const RtValue *const *outputs)
 {
-    if (isfinite(s->position.loss)) return true;
+    for (int i = 0; outputs && i < stage->train.count; i++) {
+        if (outputs[i]) return outputs[i];
+    }
+    return NULL;
+}
+
+/* The number of a step that is not finite: its loss; in a strict run also what else it reports. */
+static const char *find_lost(const Session *s, double *value)
+{
+    const Position *p = &s->position;
+    const RtStage *stage = stage_of(s);
+    *value = p->loss;
+    if (!isfinite(p->loss)) return "loss";
+    if (!s->recipe->strict) return NULL;
+    *value = p->grad_norm;
+    if (any_output(stage, stage->grad_norm) && !isfinite(p->grad_norm)) return "norm of the gradient";
+    *value = p->lr;
+    return any_output(stage, stage->lr) && !isfinite(p->lr) ? "learning rate" : NULL;
+}
+
+/* A run whose loss is no number any more has lost its parameters too; the last checkpoint still has good ones. */
+static bool check_step(const Session *s, double before, RtError *e)
+{
+    double value;
+    const char *lost = find_lost(s, &value);
+    if (!lost) return true;
     char kept[64] = "no checkpoint has been written";
     if (s->saved_step >= 0) snprintf(kept, sizeof kept, "the last checkpoint is of step %" PRId64, s->saved_step);
-    const char *what = isnan(s->position.loss) ? "not a number" : "infinite";
-    if (isnan(before)) return rt_fail(e, "the loss is %s at step %" PRId64 "; %s", what, s->position.step, kept);
-    return rt_fail(e, "the loss is %s at step %" PRId64 " (%.6g at the step before); %s. "
-                   "A smaller learning rate, a longer warm-up or clip may help", what, s->position.step, before, kept);
+    const char *what = isnan(value) ? "not a number" : "infinite";
+    if (isnan(before) || isfinite(s->position.loss))
+        return rt_fail(e, "the %s is %s at step %" PRId64 "; %s", lost, what, s->position.step, kept);
+    return rt_fail(e, "the %s is %s at step %" PRId64 " (%.6g at the step before); %s. "
+                   "A smaller learning rate, a longer warm-up or clip may help", lost, what, s->position.step, before,
+                   kept);
 }
 
 /* Outputs of a step are by variant. */
@@ -66,7 +93,7 @@ static double output_of(const Session *s, const RtValue *const *outputs, int64_t
     return outputs && outputs[variant] ? value_element(s->blocks.train, outputs[variant], 0) : NAN;
 }
 
-static bool train_step(Session *s, RtError *e)
+static RtOutcome train_step(Session *s, RtError *e)
 {
     const RtStage *stage = stage_of(s);
     Position *p = &s->position;
@@ -78,27 +105,19 @@ static bool train_step(Session *s, RtError *e)
     run_fill_step(run, s->blocks.train, stage_seed(s), made);
     history_fill(&s->held.histories[p->stage], run, s->blocks.train);
     RtFault fault;
-    if (rt_program_run(run->program, s->recipe->pool, s->blocks.train, &fault) != 0) {
+    if (s->recipe->step) *s->recipe->step = p->step + 1;
+    if (rt_program_watch(run->program, s->recipe->pool, s->blocks.train, s->recipe->watch, &fault) != 0) {
         rt_fault_text(run->program, &fault, e);
-        return false;
+        return RT_FAILED;
     }
     p->step++;
     p->pending = true;
     p->loss = output_of(s, stage->loss, run - stage->train.run);
     p->lr = output_of(s, stage->lr, run - stage->train.run);
     p->grad_norm = output_of(s, stage->grad_norm, run - stage->train.run);
-    if (!check_loss(s, before, e)) return false;
+    if (!check_step(s, before, e)) return RT_DIVERGED;
     progress_step(&s->progress, p->step, clock_s() - start, p->loss, p->lr);
-    return true;
-}
-
-/* An output of the step, of whichever variant has it; all of them are of one type. NULL: there is none. */
-static const RtValue *any_output(const RtStage *stage, const RtValue *const *outputs)
-{
-    for (int i = 0; outputs && i < stage->train.count; i++) {
-        if (outputs[i]) return outputs[i];
-    }
-    return NULL;
+    return RT_DONE;
 }
 
 /* With digits from which the same number is read back. */
@@ -224,8 +243,10 @@ static RtOutcome train(Session *s, RtError *e)
         if (outcome == RT_FAILED) return outcome;
         if (outcome == RT_DONE && stage_is_over(s) && is_last_stage(s)) return RT_DONE;
         if (interrupt_asked()) return stop_early(s, e);
+        outcome = RT_DONE;
         if (stage_is_over(s)) begin_stage(s, s->position.stage + 1);
-        else if (!train_step(s, e)) return RT_FAILED;
+        else outcome = train_step(s, e);
+        if (outcome != RT_DONE) return outcome;
     }
 }
 
@@ -271,16 +292,20 @@ static bool hold(Session *s, RtError *e)
     return true;
 }
 
+static bool load(Session *s, const char *path, RtError *e)
+{
+    if (!checkpoint_load(s->recipe, s->held, path, &s->position, e)) return false;
+    s->saved_step = s->position.step;
+    s->saved_pending = s->position.pending;
+    return true;
+}
+
 static bool open_directory(Session *s, RtError *e)
 {
     const Recipe *r = s->recipe;
-    if (!r->out) return true;
+    if (!r->out) return !r->from || load(s, r->from, e);
     if (!rundir_open(r, &s->directory, e)) return false;
-    if (s->directory.has_checkpoint) {
-        if (!checkpoint_load(r, s->held, s->directory.last, &s->position, e)) return false;
-        s->saved_step = s->position.step;
-        s->saved_pending = s->position.pending;
-    }
+    if (s->directory.has_checkpoint && !load(s, s->directory.last, e)) return false;
     if (!rundir_describe(r, e)) return false;
     int64_t keep = s->directory.has_checkpoint ? s->position.step - s->position.pending : -1;
     if (!metrics_open(&s->metrics, s->directory.metrics, keep, metrics_room(r), e)) return false;
@@ -314,7 +339,7 @@ static bool session_begin(Session *s, const Recipe *r, RtError *e)
     s->logged_step = s->position.step;
     s->progress = progress_begin(r->progress, s->position.step, steps, stage_of(s)->tokens);
     say_where(s, steps);
-    if (!s->directory.has_checkpoint) begin_stage(s, 0);
+    if (s->saved_step < 0) begin_stage(s, 0);
     return true;
 }
 

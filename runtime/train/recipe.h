@@ -111,11 +111,18 @@ typedef struct Recipe {
     int64_t       save_every;            /* steps between checkpoints; 0: at evaluations of the stage's first one and
                                             at the end of a stage */
     int           progress;              /* file descriptor for progress; -1: silent */
+
+    /* For finding out where a number that is not finite came from. */
+    bool          strict;                /* every number that a step reports must be finite, not the loss alone */
+    const RtWatch *watch;                /* of training steps, and of the evaluations of rt_evaluate; or NULL */
+    const char   *from;                  /* without `out`: a checkpoint to begin from; NULL: step 0 */
+    int64_t      *step;                  /* is kept at the number of the step being made; or NULL */
 } Recipe;
 
 typedef enum RtOutcome {
     RT_DONE,
     RT_INTERRUPTED,                      /* by the user; saved when there is a run directory */
+    RT_DIVERGED,                         /* failed, because the loss is no finite number any more */
     RT_FAILED                            /* the error says why; the last checkpoint is as it was */
 } RtOutcome;
 
