@@ -1,7 +1,7 @@
 /* Gives every stored value its place. Needs: a plan from `schedule`, and a layout of parameters, states and tables
  * (without one, the graph's own inputs in order). Guarantees what plan_verify proves. Values that take each other's
- * place form a chain, which is placed as one; chains are placed first-fit in several orders, and the placement that
- * needs the fewest bytes stays. */
+ * place form a chain, which is placed as one; chains are placed in several ways, and the placement that needs the
+ * fewest bytes stays. */
 #include "passes/plan.h"
 
 #include <assert.h>

@@ -1,9 +1,14 @@
-/* Offsets for chains, first-fit: each takes the lowest gap that no chain alive at the same time touches. The order
- * of placing decides how well this packs, so several are tried. */
+/* Offsets for chains: each takes a gap that no chain alive at the same time touches, the lowest (first fit) or the
+ * narrowest (best fit). The order of placing decides how well this packs, so several are tried with both. */
 #include "passes/plan.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+    ROUNDS = 64,                         /* of improvement, for each fit */
+    EFFORT = 30000000                    /* but no more comparisons of chains than this */
+};
 
 typedef struct Item {
     const Chain *chain;
@@ -51,46 +56,111 @@ static int by_area(const void *x, const void *y)
 
 static bool meet(const Chain *a, const Chain *b) { return a->first <= b->last && b->first <= a->last; }
 
-/* The lowest offset for `item` among those placed, which lie in the order of their offsets; inserts it there. */
-static int64_t insert_item(Item *placed, int count, Item item)
+typedef enum Fit { FIT_first, FIT_best, FIT_COUNT } Fit;
+
+/* The offset for a chain among those placed, which lie in the order of their offsets. */
+static int64_t find_gap(const Item *placed, int count, const Chain *chain, Fit fit)
 {
-    int64_t top = 0;                     /* end of what is alive together with the item, so far */
+    int64_t top = 0, best = -1, best_room = INT64_MAX;       /* top: end of what is alive together with it, so far */
     for (int k = 0; k < count; k++) {
-        if (!meet(placed[k].chain, item.chain)) continue;
-        if (placed[k].offset - top >= item.chain->bytes) break;
-        int64_t end = placed[k].offset + placed[k].chain->bytes;
+        if (!meet(placed[k].chain, chain)) continue;
+        int64_t room = placed[k].offset - top, end = placed[k].offset + placed[k].chain->bytes;
+        if (room >= chain->bytes && room < best_room) {
+            best = top, best_room = room;
+            if (fit == FIT_first) break;
+        }
         if (end > top) top = end;
     }
-    item.offset = top;
-    int at = count;
-    for (; at > 0 && placed[at - 1].offset > top; at--) placed[at] = placed[at - 1];
-    placed[at] = item;
-    return top + item.chain->bytes;
+    return best >= 0 ? best : top;
 }
 
-static int64_t place_all(const Item *order, int count, Item *placed)
+static int64_t insert_item(Item *placed, int count, Item item, Fit fit)
+{
+    int at = count;
+    item.offset = find_gap(placed, count, item.chain, fit);
+    for (; at > 0 && placed[at - 1].offset > item.offset; at--) placed[at] = placed[at - 1];
+    placed[at] = item;
+    return item.offset + item.chain->bytes;
+}
+
+static int64_t place_all(const Item *order, int count, Item *placed, Fit fit)
 {
     int64_t bytes = 0;
     for (int k = 0; k < count; k++) {
-        int64_t end = insert_item(placed, k, order[k]);
+        int64_t end = insert_item(placed, k, order[k], fit);
         if (end > bytes) bytes = end;
     }
     return bytes;
 }
 
-int64_t plan_place(Placing *w, int64_t enough)
+typedef struct Search {
+    Placing *w;
+    Item    *order, *placed, *next;      /* chains as they are placed; as they lie; as they are placed next */
+    bool    *reaches;                    /* by chain: past the bound */
+    int      count;
+    int64_t  enough, best;
+} Search;
+
+/* Places the chains in the present order; the best placement so far stays with them. */
+static void try_order(Search *s, Fit fit)
+{
+    int64_t bytes = place_all(s->order, s->count, s->placed, fit);
+    if (bytes >= s->best) return;
+    s->best = bytes;
+    for (int k = 0; k < s->count; k++) s->w->chains.at[s->placed[k].index].offset = s->placed[k].offset;
+}
+
+static void try_orders(Search *s)
 {
     static int (*const orders[])(const void *, const void *) = {by_size, by_start, by_duration, by_area};
-    int count = w->chains.count;
-    Item *order = arena_array(w->arena, Item, count + 1), *placed = arena_array(w->arena, Item, count + 1);
-    int64_t best = INT64_MAX;
-    for (int k = 0; k < count; k++) order[k] = (Item){&w->chains.at[k], k, 0};
-    for (size_t o = 0; o < sizeof orders / sizeof *orders && best > enough && count; o++) {
-        qsort(order, (size_t)count, sizeof *order, orders[o]);
-        int64_t bytes = place_all(order, count, placed);
-        if (bytes >= best) continue;
-        best = bytes;
-        for (int k = 0; k < count; k++) w->chains.at[placed[k].index].offset = placed[k].offset;
+    for (size_t o = 0; o < sizeof orders / sizeof *orders; o++) {
+        qsort(s->order, (size_t)s->count, sizeof *s->order, orders[o]);
+        for (Fit fit = FIT_first; fit < FIT_COUNT && s->best > s->enough; fit++) try_order(s, fit);
     }
-    return count ? best : 0;
+}
+
+/* What reached past the bound is placed before all others the next time. False: nothing did, or the order is the
+ * same. */
+static bool put_trouble_first(Search *s)
+{
+    int front = 0, back = 0, moved = 0;
+    for (int k = 0; k < s->count; k++) {
+        const Item *item = &s->placed[k];
+        s->reaches[item->index] = item->offset + item->chain->bytes > s->enough;
+        back += s->reaches[item->index];
+    }
+    for (int k = 0; k < s->count; k++) {
+        int at = s->reaches[s->order[k].index] ? front++ : back++;
+        moved += at != k;
+        s->next[at] = s->order[k];
+    }
+    memcpy(s->order, s->next, sizeof *s->next * (size_t)s->count);
+    return moved > 0;
+}
+
+/* "Squeaky wheel" optimization (Joslin, Clements, JAIR 10, 1999): what turned out badly gets its turn earlier. */
+static void improve(Search *s, Fit fit)
+{
+    int rounds = EFFORT / s->count / s->count + 1;
+    if (rounds > ROUNDS) rounds = ROUNDS;
+    for (int round = 0; round < rounds && s->best > s->enough && put_trouble_first(s); round++) try_order(s, fit);
+}
+
+int64_t plan_place(Placing *w, int64_t enough)
+{
+    int count = w->chains.count;
+    Search s = {.w = w, .count = count, .enough = enough, .best = INT64_MAX};
+    if (count == 0) return 0;
+    s.order = arena_array(w->arena, Item, count);
+    s.placed = arena_array(w->arena, Item, count);
+    s.next = arena_array(w->arena, Item, count);
+    s.reaches = arena_array(w->arena, bool, count);
+    for (int k = 0; k < count; k++) s.order[k] = (Item){&w->chains.at[k], k, 0};
+    try_orders(&s);
+    for (Fit fit = FIT_first; fit < FIT_COUNT && s.best > enough; fit++) {
+        qsort(s.order, (size_t)count, sizeof *s.order, by_area);
+        try_order(&s, fit);
+        improve(&s, fit);
+    }
+    return s.best;
 }

@@ -20,11 +20,6 @@ static void line(FILE *out, Arena *arena, const char *what, int64_t bytes)
     fprintf(out, "  %-22s %12s\n", what, amount(arena, bytes));
 }
 
-static void detail(FILE *out, Arena *arena, const char *what, int64_t bytes)
-{
-    fprintf(out, "    %-20s %12s\n", what, amount(arena, bytes));
-}
-
 static bool alive(const Buffer *b, int at)
 {
     return b->block == MEMORY_work && b->first <= at && at <= b->last;
@@ -117,6 +112,27 @@ static Neediest neediest_step(const Run *r)
     return most;
 }
 
+/* The plan of the evaluation that needs most of the work arena; NULL: there are none. */
+static const Plan *neediest_evaluation(const Run *r)
+{
+    const Plan *most = NULL;
+    for (int i = 0; i < r->measures.count; i++) {
+        const Measure *m = &r->measures.at[i];
+        for (int t = 0; t < m->from->term_count; t++)
+            for (int v = 0; v < m->jobs[t].count; v++) {
+                const Plan *p = m->jobs[t].builds[v].plan;
+                if (p && (!most || p->block_bytes[MEMORY_work] > most->block_bytes[MEMORY_work])) most = p;
+            }
+    }
+    return most;
+}
+
+static double efficiency(const Plan *p)
+{
+    int64_t bytes = p->block_bytes[MEMORY_work];
+    return bytes ? 100.0 * (double)p->lower_bound / (double)bytes : 100.0;
+}
+
 static int shape_count(const Job *job)
 {
     int count = 0;
@@ -133,6 +149,15 @@ static const char *step_name(Arena *arena, const Run *r, const Neediest *n)
     Type type = variants_type(&step->variants, model_dims(r->s->model), step->variants.leader, n->variant);
     return arena_print(arena, "%s%s%s %s", stage, *stage ? ", " : "", step->stage->streams[step->variants.leader].name,
                        type_text(arena, &type));
+}
+
+/* How tables that are looked up in are updated. */
+static void print_notes(FILE *out, const Job *job)
+{
+    int v = 0;
+    while (v < job->count && !job->builds[v].code) v++;
+    for (int k = 0; v < job->count && k < job->builds[v].notes.count; k++)
+        fprintf(out, "  %s\n", job->builds[v].notes.at[k]);
 }
 
 /* What is compiled for a stage: the programs of all its shapes together. */
@@ -154,6 +179,7 @@ static void print_step(FILE *out, const Run *r, int stage)
             all.llvm_seconds);
     if (shape_count(job) > 1) fprintf(out, ", in %d shapes of batches", shape_count(job));
     fputc('\n', out);
+    print_notes(out, job);
 }
 
 static int64_t code_bytes(const Run *r)
@@ -183,7 +209,7 @@ static int64_t print_states(FILE *out, Arena *arena, const Run *r, const RtMemor
 static int64_t print_work(FILE *out, Arena *arena, const Run *r, const Neediest *n, const RtMemory *memory)
 {
     static const char *const parts[] = { "batch", "saved activations", "gradients", "scratch" };
-    const Plan *plan = n->build->plan;
+    const Plan *plan = n->build->plan, *evaluation = neediest_evaluation(r);
     const char *name = step_name(arena, r, n);
     int64_t initial = r->initial.program->block_bytes[BLOCK_work], arena_bytes = memory->step;
     if (memory->evaluation > arena_bytes) arena_bytes = memory->evaluation;
@@ -193,9 +219,10 @@ static int64_t print_work(FILE *out, Arena *arena, const Run *r, const Neediest 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         fprintf(out, "      %-18s %12s  at the peak\n", parts[i], amount(arena, category_bytes(plan, parts[i])));
     fprintf(out, "      %-18s %12s  (efficiency %.1f %%, order: %s)\n", "lower bound", amount(arena, plan->lower_bound),
-            memory->step ? 100.0 * (double)plan->lower_bound / (double)memory->step : 100.0,
-            plan->order ? plan->order : "as built");
-    if (r->measures.count) detail(out, arena, "evaluations", memory->evaluation);
+            efficiency(plan), plan->order);
+    if (evaluation)
+        fprintf(out, "    %-20s %12s  (efficiency %.1f %%)\n", "evaluations", amount(arena, memory->evaluation),
+                efficiency(evaluation));
     if (initial <= arena_bytes) return arena_bytes;
     fprintf(out, "  %-22s %12s  (before the first step, in place of the arena)\n", "initial values",
             amount(arena, initial));
