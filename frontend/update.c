@@ -61,8 +61,15 @@ static void set_argument(Arguments *args, const char *name, Value v, Place place
     *old = (Argument){ name, v, place };
 }
 
-/* Later groups win; `rate` multiplies the learning rate. */
-static bool apply_groups(Elab *e, const Stage *stage, const Function *f, const char *path, Arguments *args, Value *rate)
+/* What groups say beside arguments of the optimizer. */
+typedef struct Beside {
+    Value rate;                          /* multiplies the learning rate */
+    Value lazy;                          /* rows without gradient stay as they are */
+} Beside;
+
+/* Later groups win. */
+static bool apply_groups(Elab *e, const Stage *stage, const Function *f, const char *path, Arguments *args,
+                         Beside *beside)
 {
     for (int i = 0; i < stage->groups.count; i++) {
         const Group *g = &stage->groups.at[i];
@@ -73,7 +80,12 @@ static bool apply_groups(Elab *e, const Stage *stage, const Function *f, const c
             Value v = elab_expr(e, x);
             if (v.kind == VALUE_error) return false;
             if (!strcmp(x->keyword, "rate")) {
-                *rate = v;
+                beside->rate = v;
+            } else if (!strcmp(x->keyword, "lazy") && v.kind == VALUE_bool) {
+                beside->lazy = v;
+            } else if (!strcmp(x->keyword, "lazy")) {
+                elab_error(e, x->place, "lazy is true or false, found %s", value_text(e->arena, &v));
+                return false;
             } else if (find_param(f->fn, x->keyword)) {
                 set_argument(args, x->keyword, v, x->keyword_place);
             } else {
@@ -113,9 +125,9 @@ static bool run_optimizer(Elab *e, const Stage *stage, const Function *f, const 
     enum { OWN_ARGUMENTS = 16 };
     Arguments args = { arena_array(e->arena, Argument, f->arg_count + OWN_ARGUMENTS), f->arg_count };
     if (f->arg_count) memcpy(args.at, f->args, sizeof *f->args * (size_t)f->arg_count);
-    Value rate = value_none();
-    if (!apply_groups(e, stage, f, param->path, &args, &rate)) return false;
-    Value lr = learning_rate(e, f, &args, &rate, x->place);
+    Beside beside = { value_none(), value_none() };
+    if (!apply_groups(e, stage, f, param->path, &args, &beside)) return false;
+    Value lr = learning_rate(e, f, &args, &beside.rate, x->place);
     if (lr.kind == VALUE_error) return false;
     set_argument(&args, "w", value_tensor(make_input(e->graph, STORE_data, "w", param->type)), x->place);
     set_argument(&args, "g", value_tensor(make_input(e->graph, STORE_data, "g", param->type)), x->place);
@@ -130,6 +142,8 @@ static bool run_optimizer(Elab *e, const Stage *stage, const Function *f, const 
     graph_output(e->graph, OUTPUT_result, "w", n);
     Node *rate_node = lr.kind == VALUE_none ? NULL : elab_tensor(e, &lr, x->place, "lr");
     if (rate_node) graph_output(e->graph, OUTPUT_result, "lr", rate_node);
+    bool lazy = beside.lazy.kind == VALUE_bool && beside.lazy.truth;
+    if (lazy) graph_output(e->graph, OUTPUT_result, "lazy", make_whole(e->graph, DT_bool, 1));
     elab_output_updates(e, true);
     return true;
 }

@@ -167,12 +167,29 @@ static void settle_operands(Fusion *f)
     }
 }
 
+/* Whether an expression, as far as it is inside, reads a value. */
+static bool asks_for(Fusion *f, const Node *node, const Node *value)
+{
+    int *visited = &f->visited[0][node->id];
+    if (node == value) return true;
+    if (*visited == f->stamp || f->role[node->id] != ROLE_inside) return false;
+    *visited = f->stamp;
+    for (int k = 0; k < node->arg_count; k++)
+        if (asks_for(f, node->args[k], value)) return true;
+    return false;
+}
+
+/* What reads other elements of the base than it writes is at hand before, so that the base need not be copied. */
 static void store_around_scatter(Fusion *f, const Node *scatter)
 {
-    if (!fuse_is_filled(scatter->args[0])) store(f, fuse_base(scatter->args[0]));
+    const Node *base = fuse_base(scatter->args[0]);
+    bool filled = fuse_is_filled(base);
+    if (!filled) store(f, base);
     for (int k = 1; k < scatter->arg_count; k++) {
         Node *x = fuse_base(scatter->args[k]);
-        if (f->role[x->id] == ROLE_inside && expense_of(f, x).cost > RECOMPUTE_COST) store(f, x);
+        f->stamp++;
+        bool again = !filled && asks_for(f, x, base);
+        if (f->role[x->id] == ROLE_inside && (again || expense_of(f, x).cost > RECOMPUTE_COST)) store(f, x);
     }
 }
 

@@ -8,12 +8,14 @@
 /* The optimizer's code for one parameter, elaborated by the frontend: a graph over the same dims whose inputs are "w"
  * and "g" (STORE_data, the parameter's type), its states (STORE_state, already named "optimizer.<parameter
  * path>.<state>"), and ambient inputs such as "step" and "history.<name>", which become inputs of the step by the same
- * names; its results are "w" (the new value) and, if the optimizer has a learning rate, "lr"; its updates are the
- * states. */
+ * names; its results are "w" (the new value), if the optimizer has a learning rate, "lr", and perhaps "lazy", a constant:
+ * true leaves rows of w and its states alone that got no gradient; its updates are the states. */
 typedef struct ParamUpdate {
     const char  *param;
     const Graph *code;
 } ParamUpdate;
+
+typedef Vec(const char *) PassNotes;     /* what passes decided and why, one line each */
 
 typedef struct PassOptions {
     const char  *loss;                   /* result to differentiate: f32 or f64 scalar; NULL: grad and update are
@@ -25,6 +27,7 @@ typedef struct PassOptions {
     const Layout *layout;                /* for `plan` */
     const char  *stop_after;             /* name of the last pass to run, or NULL */
     bool         verify;                 /* after every pass */
+    PassNotes   *notes;                  /* added to; may be NULL */
     /* Called before and after each pass that runs; either graph or plan is NULL. For dumps. May be NULL. */
     void (*observe)(void *context, const char *pass, bool after, const Graph *graph, const Plan *plan);
     void *context;
@@ -42,6 +45,7 @@ const char *pass_doc(int i);
 Graph *pass_grad(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 Graph *pass_update(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 Graph *pass_simplify(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
+Graph *pass_sparse(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 Plan  *pass_fuse(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 Plan  *pass_schedule(Arena *arena, Plan *plan, const PassOptions *options, Diagnostics *d);
 Plan  *pass_plan(Arena *arena, Plan *plan, const PassOptions *options, Diagnostics *d);

@@ -179,7 +179,7 @@ static Graph *cut_reductions(Arena *arena, const Graph *graph)
     return g;
 }
 
-static Graph *drop_dead(Arena *arena, const Graph *graph)
+Graph *simplify_drop_dead(Arena *arena, const Graph *graph)
 {
     Graph *g = graph_like(arena, graph);
     int *uses = count_uses(arena, graph);
@@ -201,11 +201,11 @@ Graph *simplify_normal(Arena *arena, const Graph *graph, Map *normal)
 {
     Graph *known = map_get_bytes(normal, &graph, sizeof graph);
     if (known) return known;
-    Graph *g = drop_dead(arena, rewrite(arena, graph));
+    Graph *g = simplify_drop_dead(arena, rewrite(arena, graph));
     for (int round = 0; round < SCAN_ROUNDS && has_scan(g); round++) {
         Graph *better = simplify_scans(arena, g, normal);
         if (!better) break;
-        g = drop_dead(arena, rewrite(arena, drop_dead(arena, better)));
+        g = simplify_drop_dead(arena, rewrite(arena, simplify_drop_dead(arena, better)));
     }
     const Graph *result = g;
     map_set_bytes(normal, &graph, sizeof graph, g);
@@ -216,5 +216,5 @@ Graph *simplify_normal(Arena *arena, const Graph *graph, Map *normal)
 Graph *pass_simplify(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d)
 {
     (void)options, (void)d;
-    return drop_dead(arena, cut_reductions(arena, simplify_normal(arena, graph, map_new(arena))));
+    return simplify_drop_dead(arena, cut_reductions(arena, simplify_normal(arena, graph, map_new(arena))));
 }

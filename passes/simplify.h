@@ -39,4 +39,7 @@ bool is_splat_whole(const Node *node, int64_t value);        /* of an integer ty
  * to spread over threads become two. `reduction` is a sum or reduce_max of g; returns what stands for it. */
 Node *cut_reduction(Graph *g, Node *reduction);
 
+/* The live nodes only. */
+Graph *simplify_drop_dead(Arena *arena, const Graph *graph);
+
 #endif

@@ -5,7 +5,9 @@
 bool build_graph(Session *s, const Graph *graph, PassOptions *passes, Build *out)
 {
     *out = (Build){ .graph = graph };
-    out->plan = passes_run(s->arena, graph, passes, s->diagnostics);
+    PassOptions noted = *passes;
+    noted.notes = &out->notes;
+    out->plan = passes_run(s->arena, graph, &noted, s->diagnostics);
     if (!out->plan) return session_report(s) && false;
     CodeOptions code = { .threads = s->options->threads > 0 ? (int)s->options->threads : 0, .debug_lines = true };
     out->code = code_compile(out->plan, graph->name, &code, s->diagnostics);

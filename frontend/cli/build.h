@@ -13,6 +13,7 @@ typedef struct Build {
     Plan  *plan;
     Code  *code;                         /* owned; NULL before */
     const Program *program;
+    PassNotes notes;                     /* of the passes */
 } Build;
 
 /* Runs the passes and compiles. The options' layout is required. False after printing diagnostics. */

@@ -134,7 +134,7 @@ static Tensor **updated(Program *p, const char *param, int64_t steps, Graph **gr
 static double result_named(const Graph *g, Tensor *const *results, const char *name)
 {
     for (int i = 0; i < g->outputs.count; i++)
-        if (!strcmp(g->outputs.at[i].name, name)) return results[i]->f[0];
+        if (!strcmp(g->outputs.at[i].name, name)) return results[i]->f ? results[i]->f[0] : (double)results[i]->i[0];
     fail_msg("no result %s", name);
     return 0;
 }
@@ -194,6 +194,7 @@ static void test_groups(void **state)
                   1.8);
     assert_update("using sgd(lr = 0.1)\ngroup \"**\", lr = 1\ngroup \"{head,e}.weight\", lr = 0.2", "head.bias", "w",
                   1);
+    assert_update("using adam()\ngroup \"e.*\", lazy = true", "e.weight", "lazy", 1);
 }
 
 /* `for` repeats settings; its names stand in patterns, in arguments of the optimizer and of entries. */
