@@ -14,7 +14,13 @@ typedef struct Ast Ast;                  /* one parsed file with its imports; se
  * in one clear error. */
 Ast *ast_load(Arena *arena, const char *path, const char *const *search, Diagnostics *d);
 Ast *ast_parse(Arena *arena, const Source *source, const char *const *search, Diagnostics *d);
+Ast *ast_parse_alone(Arena *arena, const Source *source, Diagnostics *d);    /* imports stay unread */
 void ast_print(const Ast *ast, FILE *out);                   /* stage "ast" */
+
+/* A file as text: NULL after reporting. */
+const Source *source_read(Arena *arena, const char *path, Diagnostics *d);
+/* The canonical form of a model file (`ptm fmt`), comments kept. NULL after reporting syntax errors. */
+const Source *source_format(Arena *arena, const Source *source, Diagnostics *d);
 
 /* A value of the data phase that is not a number, text, list or stream of the language itself: opaque to the
  * frontend. */
@@ -157,6 +163,7 @@ typedef struct StageSpec {
     int         stream_count;
     double      clip;                    /* 0: none */
     int64_t     steps, epochs;           /* one of them, the other 0 */
+    int64_t     accumulate;              /* batches to a step; 0: not said, so 1 */
     const char *const *frozen;           /* patterns of parameters that are not trained */
     int         frozen_count;
     const Evaluation *evaluations;

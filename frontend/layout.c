@@ -58,7 +58,7 @@ static void pop_bracket(Parser *p, char open, const Token *t)
     }
 }
 
-static bool ends_statement(int kind)
+bool layout_ends_statement(int kind)
 {
     switch (kind) {
     case T_NAME: case T_INT: case T_FLOAT: case T_STRING: case T_TRUE: case T_FALSE: case T_NONE:
@@ -128,7 +128,7 @@ static Token filtered(Parser *p)
             return behind(p, 0, true);
         if (kind == T_NL) {
             p->line_begun = false;
-            if (in_parentheses(p) || !(p->skipping || ends_statement(p->last_kind)))
+            if (in_parentheses(p) || !(p->skipping || layout_ends_statement(p->last_kind)))
                 continue;
             t = behind(p, T_NL, false);
         } else if (kind == ';' && !in_parentheses(p)) {

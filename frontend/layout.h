@@ -66,6 +66,9 @@ bool layout_recover(Parser *p, int lookahead, bool inside_braces);
 /* Text that an unclosed string took with it: what it may have closed is not missed. */
 void layout_swallowed(Parser *p, const char *text, size_t length);
 
+/* Can a token of this kind be the last one of a statement? */
+bool layout_ends_statement(int kind);
+
 /* The innermost open bracket, or NULL. */
 const Bracket *layout_open_bracket(const Parser *p);
 

@@ -74,6 +74,17 @@ static char *file_bytes(Loader *l, const char *path, Place place, size_t *size)
     return bytes;
 }
 
+static const Source *file_source(Loader *l, const char *path, Place place)
+{
+    size_t size;
+    char *bytes = file_bytes(l, path, place, &size);
+    if (!bytes)
+        return NULL;
+    Source *source = arena_new_of(l->arena, Source);
+    *source = (Source){ .path = arena_print(l->arena, "%s", path), .text = bytes, .size = size };
+    return source;
+}
+
 /* The offset of the first byte that is not UTF-8, or size. */
 static size_t valid_utf8(const char *text, size_t size)
 {
@@ -198,12 +209,9 @@ static Ast *load_file(Loader *l, const char *path, Place place, const Chain *imp
     if (known || map_get(l->failed, identity))
         return known;
     map_set(l->failed, identity, l);
-    size_t size;
-    char *bytes = file_bytes(l, path, place, &size);
-    if (!bytes)
+    const Source *source = file_source(l, path, place);
+    if (!source)
         return NULL;
-    Source *source = arena_new_of(l->arena, Source);
-    *source = (Source){ .path = arena_print(l->arena, "%s", path), .text = bytes, .size = size };
     Ast *ast = parse_text(l, source, place);
     Chain chain = { identity, importer, importer ? importer->length + 1 : 1 };
     if (!ast || !load_imports(l, ast, &chain))
@@ -216,6 +224,18 @@ Ast *ast_load(Arena *arena, const char *path, const char *const *search, Diagnos
 {
     Loader loader = { arena, search, d, map_new(arena), map_new(arena) };
     return load_file(&loader, path, (Place){ 0 }, NULL);
+}
+
+const Source *source_read(Arena *arena, const char *path, Diagnostics *d)
+{
+    Loader loader = { .arena = arena, .d = d };
+    return file_source(&loader, path, (Place){ 0 });
+}
+
+Ast *ast_parse_alone(Arena *arena, const Source *source, Diagnostics *d)
+{
+    Loader loader = { .arena = arena, .d = d };
+    return parse_text(&loader, source, (Place){ 0 });
 }
 
 Ast *ast_parse(Arena *arena, const Source *source, const char *const *search, Diagnostics *d)

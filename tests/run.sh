@@ -2,7 +2,8 @@
 # The tests that are text files. usage: run.sh GROUP PTM [--bless] [FILE ...]
 #
 #   golden  golden/STAGE/x.ptm: `ptm dump --stage STAGE x.ptm` prints x.STAGE beside it; a comment `# dump: FLAGS` adds flags.
-#           --bless writes what is printed as what is wanted. x.text is a graph's text in place of a model.
+#           --bless writes what is printed as what is wanted. x.text is a graph's text in place of a model. golden/fmt/x.ptm: the
+#           same with `ptm fmt`.
 #   errors  errors/x.ptm: `ptm check x.ptm` prints exactly the messages that comments `# error: TEXT` and `# warning: TEXT` on the
 #           faulty lines want (TEXT is a part of the message), and `# note: TEXT` where a note is to be checked too.
 #   readme  every block ```ptm of the READMEs, in the same way: without such comments it passes `ptm check` silently.
@@ -32,12 +33,15 @@ golden() {
     flags=$(sed -n 's/^# dump: *//p' "$1")
     # The dump names the file as the command line did: run beside it.
     # shellcheck disable=SC2086
-    (cd "$(dirname "$1")" && "$PTM" dump "$(basename "$1")" --stage "$stage" $flags) >"$work/dump" 2>"$work/messages"
+    case $stage in
+    fmt) "$PTM" fmt - <"$1" ;;
+    *) (cd "$(dirname "$1")" && "$PTM" dump "$(basename "$1")" --stage "$stage" $flags) ;;
+    esac >"$work/dump" 2>"$work/messages"
     status=$?
     # Lines of the prelude move; which of its files a node comes from stays.
     sed 's|\(prelude/[a-z_]*\.ptm\):[0-9]*:[0-9]*|\1|g' "$work/dump" >"$work/got"
     if [ $status -ne 0 ]; then
-        fail "$1: ptm dump --stage $stage ends with status $status"
+        fail "$1: printing the stage $stage ends with status $status"
         cat "$work/messages"
     elif [ $bless = yes ]; then
         cmp -s "$work/got" "$wanted" || { cp "$work/got" "$wanted" && echo "blessed $wanted"; }

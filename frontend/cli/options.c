@@ -191,10 +191,11 @@ bool options_read(const Command *command, int argc, char **argv, Options *out)
             if (!read_flag(command, argc, argv, &i, out)) return false;
         } else if (argv[i][0] == '-' && argv[i][1]) {
             return misuse(command, "flags begin with two dashes: %s", argv[i], NULL);
-        } else if (out->argument) {
+        } else if (out->argument && !strstr(command->argument, "...")) {
             return misuse(command, "one argument is enough: %s", argv[i], NULL);
         } else {
-            out->argument = argv[i];
+            if (!out->argument) out->argument = argv[i];
+            vec_push(arena, &out->arguments, argv[i]);
         }
     }
     if (!out->argument && !out->help && command->argument[0] != '[')

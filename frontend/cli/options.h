@@ -17,6 +17,7 @@ typedef struct Options {
     Arena      *arena;
     const char *command;
     const char *argument;                /* the model file, or help's topic; NULL when not given */
+    Vec(const char *) arguments;         /* all of them, of a command that takes several */
 #define FIELD_YES   bool
 #define FIELD_TEXT  const char *
 #define FIELD_WHOLE int64_t

@@ -1,6 +1,7 @@
-/* Fuzzes the language: any bytes end in a tree or in errors, a tree that was printed reads back, checking a model ends
- * in messages only, and the verifier has nothing against the graph of an entry. Imports are cut off, so that no other
- * file is opened; there is no host, so that no data is read. */
+/* Fuzzes the language: any bytes end in a tree or in errors, a tree that was printed reads back, a text that was
+ * formatted has the same tree and the same characters and is formatted, checking a model ends in messages only, and the
+ * verifier has nothing against the graph of an entry. Imports are cut off, so that no other file is opened; there is no
+ * host, so that no data is read. */
 #include "frontend/ast.h"
 
 #include <stdlib.h>
@@ -33,6 +34,26 @@ static const char *printed(Arena *arena, const Ast *ast)
     return copy;
 }
 
+/* The next character that formatting keeps, or 0. */
+static char kept(const char **text)
+{
+    *text += strspn(*text, " \t\r\n\f;");
+    return **text ? *(*text)++ : 0;
+}
+
+static void format(Arena *arena, const char *text, size_t size)
+{
+    Diagnostics *d = diag_new(arena);
+    Source source = { .path = "/nowhere/fuzz.ptm", .text = text, .size = size };
+    const Source *once = source_format(arena, &source, d), *twice = once ? source_format(arena, once, d) : NULL;
+    if (!twice || strcmp(once->text, twice->text)) abort();
+    const char *before = text + (strncmp(text, "\xef\xbb\xbf", 3) ? 0 : 3), *after = once->text;
+    char c;
+    while ((c = kept(&before)) != 0)
+        if (c != kept(&after)) abort();
+    if (kept(&after)) abort();
+}
+
 static void verify_entries(Model *m, const Ast *ast, Arena *arena, Diagnostics *d)
 {
     for (const FnDecl *fn = ast->fns; fn; fn = fn->next) {
@@ -60,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         Ast *again = parsed(arena, once, strlen(once));
         if (!again || strcmp(once, printed(arena, again)) != 0)
             abort();
+        format(arena, text, size);
     }
     arena_free(arena);
     return 0;
