@@ -1,11 +1,34 @@
 /* ptm eval: the model's `evaluate` lines over whole passes; where there are stages, those of the last one. */
 #include "frontend/cli/host.h"
+#include "frontend/cli/nonfinite.h"
 #include "frontend/cli/run.h"
+
+#include <math.h>
 
 static const char *where(const Session *s)
 {
     const TrainSpec *train = model_train(s->model);
     return train->stage_count > 1 ? "the last stage of its train block" : "its train block";
+}
+
+/* Evaluates again and looks for the first value that is not finite. */
+static int trace(Run *r, Recipe *recipe, double *values)
+{
+    Session *s = r->s;
+    RtError error;
+    Nonfinite *n = nonfinite_new(s, NULL);
+    for (int i = 0; i < r->measures.count; i++) {
+        const Measure *m = &r->measures.at[i];
+        const char *title = arena_print(s->arena, "evaluate %s", m->from->name);
+        for (int t = 0; t < m->from->term_count; t++)
+            for (int v = 0; v < m->jobs[t].count; v++) nonfinite_add(n, title, &m->jobs[t].builds[v]);
+        nonfinite_add(n, title, &m->post);
+    }
+    recipe->watch = nonfinite_watch(n);
+    if (!rt_evaluate(recipe, values, &error)) session_fail(s, "%s", error.text);
+    else nonfinite_print(n);
+    nonfinite_free(n);
+    return EXIT_BAD_INPUT;
 }
 
 static int evaluate(Run *r)
@@ -27,8 +50,12 @@ static int evaluate(Run *r)
     double *values = arena_array(r->s->arena, double, stage->evaluation_count);
     RtError error;
     if (!rt_evaluate(&recipe, values, &error)) return session_fail(r->s, "%s", error.text);
-    for (int i = 0; i < stage->evaluation_count; i++) printf("%-12s %.6f\n", stage->evaluations[i].name, values[i]);
-    return EXIT_GOOD;
+    bool finite = true;
+    for (int i = 0; i < stage->evaluation_count; i++) {
+        printf("%-12s %.6f\n", stage->evaluations[i].name, values[i]);
+        finite = finite && isfinite(values[i]);
+    }
+    return finite || !r->s->options->trace_nonfinite ? EXIT_GOOD : trace(r, &recipe, values);
 }
 
 int command_eval(const Options *options)

@@ -264,6 +264,13 @@ static void list_stages(Run *r)
     r->stage_count = 1;
 }
 
+bool run_begin(Run *r)
+{
+    char *block[BLOCK_COUNT] = { [BLOCK_param] = r->param, [BLOCK_const] = r->constants };
+    const char *weights = r->s->options->weights;
+    return job_draw(r->s, r->initial.program, r->pool, block, r->seed) && (!weights || load(r, weights));
+}
+
 bool run_memory(Run *r, Job *extra)
 {
     Session *s = r->s;
@@ -280,7 +287,7 @@ bool run_memory(Run *r, Job *extra)
     }
     fill_tables(r);
     char *block[BLOCK_COUNT] = { [BLOCK_param] = r->param, [BLOCK_const] = r->constants };
-    if (!job_draw(s, r->initial.program, r->pool, block, r->seed) || !begin_states(r, block, extra)) return false;
+    if (!run_begin(r) || !begin_states(r, block, extra)) return false;
     list_stages(r);
-    return !s->options->weights || load(r, s->options->weights);
+    return true;
 }

@@ -32,6 +32,9 @@ void run_close(Run *r);
  * read from --weights where given. extra: a job beside those of the run, or NULL. */
 bool run_memory(Run *r, Job *extra);
 
+/* The parameters as a run begins with them, again. */
+bool run_begin(Run *r);
+
 int64_t run_steps(const Run *r);         /* of all stages */
 
 /* Prints the memory certificate of training. memory: of the recipe. */

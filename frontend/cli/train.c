@@ -1,5 +1,6 @@
 /* ptm train. */
 #include "frontend/cli/host.h"
+#include "frontend/cli/nonfinite.h"
 #include "frontend/cli/record.h"
 #include "frontend/cli/run.h"
 #include "frontend/cli/saved.h"
@@ -71,7 +72,7 @@ static void make_recipe(Run *r, Recipe *out)
         .pool = r->pool, .param = r->param, .constants = r->constants, .params = r->params,
         .param_count = r->param_count, .stages = r->stages, .stage_count = r->stage_count, .seed = r->seed,
         .out = o->out, .resume = o->resume, .save_every = o->save_every > 0 ? o->save_every : 0,
-        .progress = o->quiet ? -1 : STDERR_FILENO,
+        .progress = o->quiet ? -1 : STDERR_FILENO, .strict = o->trace_nonfinite,
     };
     describe(r, out);
     save_constants(r, out);
@@ -90,9 +91,43 @@ static void print_best_possible(Run *r)
     }
 }
 
+/* Trains again from a checkpoint, or from step 0, and looks for the first value that is not finite. */
+static Culprit train_again(Run *r, const Recipe *recipe, const char *from)
+{
+    int64_t step = 0;
+    RtError error;
+    Recipe again = *recipe;
+    Nonfinite *n = nonfinite_new(r->s, &step);
+    for (int i = 0; i < r->train_count; i++)
+        for (int v = 0; v < r->trains[i].count; v++) nonfinite_add(n, r->trains[i].title, &r->trains[i].builds[v]);
+    again.out = NULL, again.resume = false, again.progress = -1;
+    again.watch = nonfinite_watch(n), again.from = from, again.step = &step;
+    fprintf(stderr, "training again from %s to find the first value that is not finite\n", from ? from : "step 0");
+    RtOutcome outcome = run_begin(r) ? rt_train(&again, &error) : RT_INTERRUPTED;
+    Culprit culprit = nonfinite_found(n);
+    bool came_in = from && culprit == CULPRIT_input;         /* the checkpoint has it already */
+    if (outcome == RT_FAILED) session_fail(r->s, "%s", error.text);
+    else if (outcome != RT_INTERRUPTED && !came_in) nonfinite_print(n);
+    nonfinite_free(n);
+    return came_in ? CULPRIT_input : CULPRIT_none;
+}
+
+static void trace(Run *r, const Recipe *recipe)
+{
+    const char *out = recipe->out;
+    const char *last = out ? arena_print(r->s->arena, "%s/last.safetensors", out) : NULL;
+    if (last && access(last, F_OK)) last = NULL;
+    if (train_again(r, recipe, last) == CULPRIT_input) train_again(r, recipe, NULL);
+}
+
 static int finish(Run *r, const Recipe *recipe, RtOutcome outcome, const RtError *error)
 {
     if (outcome == RT_FAILED) return session_fail(r->s, "%s", error->text);
+    if (outcome == RT_DIVERGED) {
+        session_fail(r->s, "%s", error->text);
+        if (r->s->options->trace_nonfinite) trace(r, recipe);
+        return EXIT_BAD_INPUT;
+    }
     if (outcome == RT_INTERRUPTED) {
         if (recipe->out)
             fprintf(stderr, "stopped; go on with: ptm train %s --out %s --resume\n", r->s->options->argument,
