@@ -229,14 +229,24 @@ static void print_kernel(const Printer *w, const Kernel *k)
     print_values(w, "keeps", k->keep.at, k->keep.count);
     print_nodes(w, k);
     if (k->body) {
+/* The first that was refused. */
+static void print_end(const Printer *w, const Kernel *k)
+{
+    begin_line(w, 2);
+    if (!k->refusals.count) {
+        fputs("ends   nothing else reads what it makes\n", w->out);
+        return;
+    }
+    const Refusal *r = &k->refusals.at[0];
+    fprintf(w->out, "ends   %%%u %s %s: %s\n", r->node->id, op_name(r->node->op), type_text(w->arena, &r->node->type),
+            r->why);
+}
+
         Printer inner = {k->body, w->arena, w->out, w->depth + 4};
         print_loop_memory(w, k);
         print_plan(&inner);
     }
-    if (k->reason) {
-        begin_line(w, 2);
-        fprintf(w->out, "ends   %s\n", k->reason);
-    }
+    print_end(w, k);
 }
 
 static void print_offset(const Printer *w, const Buffer *b)

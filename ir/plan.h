@@ -71,9 +71,17 @@ struct Buffer {
     int          first, last;            /* kernels (positions) between which it is alive, both included: from -1 when
                                             it is filled before the step, to kernels.count when it is read after it */
     Buffer      *takes_over;             /* written in place of this one (same bytes), or NULL */
+    const char  *why;                    /* it is in memory, for --explain; NULL for inputs and what plan adds */
     const char  *category;               /* for the certificate: "parameters", "gradients", "optimizer state", "saved
                                             activations", "scratch" … */
 };
+
+/* A value that a kernel did not take in, though it makes or reads what the value needs; of a copy, what it copies. */
+typedef struct Refusal {
+    const Node *node;
+    const char *why;
+} Refusal;
+typedef Vec(Refusal) Refusals;
 
 typedef struct Kernel {
     KernelKind  kind;
@@ -91,7 +99,7 @@ typedef struct Kernel {
     int         a_rank, r_rank, c_rank;
     const Dim  *space[2 * MAX_RANK];     /* a_rank + r_rank + c_rank dimensions; contract and scatter: the result's, all
                                             in A */
-    const char *reason;                  /* why it ends here: the refusal to fuse on, for --explain */
+    Refusals refusals;                   /* why it ends here */
     struct Plan *body;                   /* scan: the plan of its body */
     int         parts;                   /* contract, from `schedule` on: the buffer for what the parts of k give
                                             (contraction_tiling), alive here only; -1: there is one part */
@@ -153,5 +161,6 @@ const char *block_name(MemoryBlock block);
 void        plan_print(const Plan *p, FILE *out);            /* stages fuse, schedule and plan, as far as filled in */
 const char *plan_verify(const Plan *p, Arena *arena);        /* dependences, coverage, no overlap of live buffers; NULL
                                                                 or the reason */
+void        plan_explain(const Plan *p, FILE *out);          /* why kernels end where they do, and what is in memory */
 
 #endif

@@ -44,6 +44,7 @@ static Fusion fusion_new(Arena *arena, const Graph *graph)
     f.elements = arena_array(arena, int64_t, count + 1);
     for (int k = 0; k < count; k++) f.elements[k] = type_value_elements(&graph->nodes.at[k]->type);
     f.role = arena_array(arena, Role, count + 1);
+    f.why = arena_array(arena, const char *, count + 1);
     f.in_parts = arena_array(arena, bool, count + 1);
     f.unit = arena_array(arena, Unit *, count + 1);
     f.readers = arena_array(arena, UnitList, count + 1);

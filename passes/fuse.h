@@ -57,7 +57,7 @@ struct Unit {
     Vec(Node *) sources;                 /* inputs and anchors of other units that it reads, each once */
     Vec(Unit *) from, to;                /* producers and consumers, each once */
     int    mark;                         /* stamp of the latest search */
-    const char *reason;                  /* why the first value refused did not join */
+    Refusals refusals;                   /* anchors that did not join */
 };
 
 typedef Vec(Unit *) UnitList;
@@ -72,6 +72,7 @@ typedef struct Fusion {
     int   *user_count;
     int64_t *elements;                   /* of each node */
     Role  *role;
+    const char **why;                    /* of an anchor: Buffer.why */
     bool  *contracted;                   /* see Plan.contracted */
     bool  *in_parts;                     /* stored concats that are written part by part */
     Unit **unit;                         /* of an anchor */

@@ -33,7 +33,7 @@ static bool join_leaf(void *context, Node *leaf, Stand stand)
     Node *base = fuse_base(leaf);
     if (j->unit && j->f->unit[base->id] == j->unit) {
         if (fuse_anchor_stand(j->f, &j->space, base) == stand) return true;
-        j->refusal = "asks for a value of this kernel at another index";
+        j->refusal = "asks for a value of this kernel at other elements than it has at hand";
         return false;
     }
     vec_push(j->f->arena, &j->sources, base);
@@ -157,15 +157,32 @@ static bool holds_up(const Join *j)
     return waits && large;
 }
 
+static const char *space_text(Arena *arena, const Space *s)
+{
+    long long a = s->a, r = s->r, c = s->c;
+    switch (s->form) {
+    case FORM_map: return arena_print(arena, "%lld elements", a);
+    case FORM_rows: return arena_print(arena, "%lld rows of %lld", a, r);
+    case FORM_columns: return arena_print(arena, "%lld columns of %lld", a * c, r);
+    case FORM_alone: break;
+    }
+    return "its own";
+}
+
 static const char *refuse_join(Join *j, const Node *anchor)
 {
     const Unit *u = j->unit;
+    Arena *arena = j->f->arena;
     j->space = joint_space(j->f, u, anchor);
     if (u->space.form == FORM_alone) return "a product, a scatter or a loop is a kernel of its own";
-    if (anchor->op == OP_einsum) return "operand of a product";
-    if (anchor->op == OP_scatter) return "read by a scatter";
-    if (anchor->op == OP_scan) return "argument of a loop";
-    if (j->space.form == FORM_alone) return "iterates over another space";
+    if (anchor->op == OP_einsum) return "a product reads its operands from memory";
+    if (anchor->op == OP_scatter) return "a scatter is a kernel of its own";
+    if (anchor->op == OP_scan) return "a loop reads its arguments from memory";
+    if (j->space.form == FORM_alone) {
+        Space own = fuse_natural_space(j->f, anchor);
+        return arena_print(arena, "goes over %s, and this kernel over %s", space_text(arena, &own),
+                           space_text(arena, &u->space));
+    }
     if (node_is_reduction(anchor) && u->reductions >= REDUCTIONS_AT_MOST) return "as many reductions as a kernel takes";
     if (starves_threads(j->f, u, &j->space, anchor)) return "too few rows to share among threads";
     if (!find_sources(j, anchor)) return j->refusal;
@@ -225,9 +242,9 @@ static bool try_join(Join *j, Unit *u, Node *anchor)
         add_anchor(j, anchor);
         return true;
     }
-    if (!u->reason)
-        u->reason = arena_print(j->f->arena, "%%%u %s %s: %s", anchor->id, op_name(anchor->op),
-                                type_text(j->f->arena, &anchor->type), refusal);
+    int last = u->refusals.count - 1;
+    bool again = last >= 0 && u->refusals.at[last].node == anchor;
+    if (!again) vec_push(j->f->arena, &u->refusals, ((Refusal){anchor, refusal}));
     return false;
 }
 

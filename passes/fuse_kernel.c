@@ -180,7 +180,7 @@ static Kernel *build_kernel(Fusion *f, const Unit *u)
     set_passes(&b, full);
     if (u->space.form == FORM_rows) fuse_keep(f, u, full, k);
     if (k->kind == KERNEL_scan) set_body(f, k);
-    k->reason = u->reason ? u->reason : "nothing else reads what it makes";
+    k->refusals = u->refusals;
     return k;
 }
 
@@ -202,7 +202,7 @@ static void add_buffers(const Fusion *f, Plan *p)
 {
     for (int k = 0; k < f->count; k++) {
         const Node *n = f->graph->nodes.at[k];
-        if (n->op == OP_input || f->stored[k]) add_buffer(p, n, NULL);
+        if (n->op == OP_input || f->stored[k]) add_buffer(p, n, NULL)->why = f->why[k];
         else if (n->op == OP_reshape) p->buffer_of[k] = p->buffer_of[n->args[0]->id];
     }
 }

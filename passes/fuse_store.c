@@ -91,9 +91,21 @@ static Expense expense_of(Fusion *f, const Node *node)
 
 /* ---- what must be stored ---- */
 
-static void store(Fusion *f, const Node *node)
+static void store(Fusion *f, const Node *node, const char *why)
 {
-    if (f->role[node->id] != ROLE_input) f->role[node->id] = ROLE_store;
+    Role *role = &f->role[node->id];
+    if (*role == ROLE_input) return;
+    if (*role != ROLE_store) f->why[node->id] = why;
+    *role = ROLE_store;
+}
+
+/* A reshape has no bytes of its own: the wish goes to what it reshapes. */
+static void wish(Fusion *f, const Node *node, const char *why)
+{
+    Node *base = fuse_base(node);
+    if (f->role[base->id] != ROLE_inside) return;
+    f->role[base->id] = ROLE_wish;
+    f->why[base->id] = why;
 }
 
 static bool is_this(void *context, const Node *node) { return node == context; }
@@ -133,8 +145,9 @@ static void store_operands(Fusion *f, const Node *einsum)
         Node *a = copies & 1 ? dense[0] : lies[0], *b = copies & 2 ? dense[1] : lies[1];
         int64_t cuts = product_cuts(einsum, a, b);
         if (copies < 3 && (cuts == INT64_MAX || cuts > fewest)) continue;
-        store(f, a);
-        store(f, b);
+        static const char *const why[] = {"a product reads it", "a product reads it, in this order"};
+        store(f, a, why[copies & 1]);
+        store(f, b, why[copies >> 1]);
         return;
     }
 }
@@ -160,8 +173,8 @@ static void settle_operands(Fusion *f)
             if (fits) continue;
             bool dense = is_stored(f, e->args[0]) && is_stored(f, e->args[1]);
             assert(!dense && "fuse_rewrite left products of dense operands only");
-            store(f, fuse_base(e->args[0]));
-            store(f, fuse_base(e->args[1]));
+            store(f, fuse_base(e->args[0]), "a product reads it, in this order");
+            store(f, fuse_base(e->args[1]), "a product reads it, in this order");
             changed = true;
         }
     }
@@ -184,12 +197,14 @@ static void store_around_scatter(Fusion *f, const Node *scatter)
 {
     const Node *base = fuse_base(scatter->args[0]);
     bool filled = fuse_is_filled(base);
-    if (!filled) store(f, base);
+    if (!filled) store(f, base, "rows are scattered into it");
     for (int k = 1; k < scatter->arg_count; k++) {
         Node *x = fuse_base(scatter->args[k]);
         f->stamp++;
         bool again = !filled && asks_for(f, x, base);
-        if (f->role[x->id] == ROLE_inside && (again || expense_of(f, x).cost > RECOMPUTE_COST)) store(f, x);
+        bool dear = f->role[x->id] == ROLE_inside && expense_of(f, x).cost > RECOMPUTE_COST;
+        if (again) store(f, x, "it is scattered into what it is made of");
+        else if (dear) store(f, x, "a scatter reads it, and would compute it for every few columns again");
     }
 }
 
@@ -197,18 +212,25 @@ static void mark_required(Fusion *f)
 {
     const Graph *g = f->graph;
     for (int k = 0; k < g->inputs.count; k++) f->role[g->inputs.at[k]->id] = ROLE_input;
-    for (int k = 0; k < g->outputs.count; k++) store(f, fuse_base(g->outputs.at[k].node));
+    for (int k = 0; k < g->outputs.count; k++) {
+        const Output *o = &g->outputs.at[k];
+        const char *kind = o->kind == OUTPUT_update ? "the new value of" : "a result:";
+        store(f, fuse_base(o->node), arena_print(f->arena, "%s \"%s\"", kind, o->name));
+    }
     for (int k = 0; k < f->count; k++) {
         const Node *n = g->nodes.at[k];
         if (!f->live[k]) continue;
-        if (n->op == OP_einsum || n->op == OP_scatter || n->op == OP_scan || n->op == OP_pick) store(f, n);
-        if (node_is_reduction(n) && f->role[k] == ROLE_inside) f->role[k] = ROLE_wish;
+        if (n->op == OP_einsum) store(f, n, "a product makes it");
+        if (n->op == OP_scatter) store(f, n, "a scatter makes it");
+        if (n->op == OP_scan || n->op == OP_pick) store(f, n, "a loop makes it");
+        if (node_is_reduction(n)) wish(f, n, "a reduction makes it, and other kernels read it");
     }
     for (int k = 0; k < f->count; k++) {
         const Node *n = g->nodes.at[k];
         if (f->live[k] && n->op == OP_einsum) store_operands(f, n);
         if (f->live[k] && n->op == OP_scatter) store_around_scatter(f, n);
-        for (int j = 0; f->live[k] && n->op == OP_scan && j < n->arg_count; j++) store(f, fuse_base(n->args[j]));
+        for (int j = 0; f->live[k] && n->op == OP_scan && j < n->arg_count; j++)
+            store(f, fuse_base(n->args[j]), "a loop reads it");
     }
     settle_operands(f);
 }
@@ -234,10 +256,12 @@ static int *find_owners(const Fusion *f)
 }
 
 /* Recomputing in two kernels what reads n large values costs 2n loads; storing it costs n, one store and one load. */
-static bool is_dear_to_repeat(Fusion *f, const Node *node)
+static void wish_dear(Fusion *f, const Node *node)
 {
     Expense e = expense_of(f, node);
-    return e.loads > 1 || e.cost > RECOMPUTE_COST || e.nodes > EXPENSE_NODES;
+    if (e.loads <= 1 && e.cost <= RECOMPUTE_COST && e.nodes <= EXPENSE_NODES) return;
+    wish(f, node, arena_print(f->arena, "several kernels ask for it, and an element takes %d loads and %d operations",
+                              e.loads, e.cost));
 }
 
 static bool are_apart(const Node *a, const Node *b)
@@ -270,18 +294,12 @@ static bool is_shared_out(const Fusion *f, const Node *node)
     return true;
 }
 
-/* A reshape has no bytes of its own: the wish goes to what it reshapes. */
-static void wish(Fusion *f, const Node *node)
-{
-    Node *base = fuse_base(node);
-    if (f->role[base->id] == ROLE_inside) f->role[base->id] = ROLE_wish;
-}
-
 static void wish_spread(Fusion *f, const Node *node)
 {
     Node *x = fuse_base(node->args[0]);
     bool many = f->elements[node->id] >= SPREAD_FACTOR * f->elements[x->id] || node->op == OP_gather;
-    if (f->role[x->id] == ROLE_inside && many && expense_of(f, x).cost > SPREAD_COST) wish(f, x);
+    if (f->role[x->id] == ROLE_inside && many && expense_of(f, x).cost > SPREAD_COST)
+        wish(f, x, "each of its elements is asked for several times");
 }
 
 /* A concat asks for every part at every element, and a pad for what it pads: those that are dear are stored, or the
@@ -293,8 +311,8 @@ static void wish_parts(Fusion *f, const Node *node)
         Node *part = fuse_base(node->args[k]);
         bool some = f->elements[node->id] >= 2 * f->elements[part->id] && f->role[part->id] == ROLE_inside;
         if (!some || expense_of(f, part).cost <= SPREAD_COST) continue;
-        if (fits) store(f, fuse_base(node));
-        else wish(f, part);
+        if (fits) store(f, fuse_base(node), "it is written part by part, so that no part is computed for another");
+        else wish(f, part, "it is a part of something larger, all of which would ask for it");
     }
 }
 
@@ -303,7 +321,7 @@ static void wish_few(Fusion *f, const Node *gather)
 {
     const Node *from = fuse_base(gather->args[0]);
     bool few = f->elements[from->id] >= SPREAD_FACTOR * f->elements[gather->id];
-    if (few && fuse_is_anchor(f, from)) wish(f, gather);
+    if (few && fuse_is_anchor(f, from)) wish(f, gather, "few elements of a value that need not be kept for them");
 }
 
 static void mark_wishes(Fusion *f)
@@ -318,7 +336,7 @@ static void mark_wishes(Fusion *f)
         if (n->op == OP_gather) wish_few(f, n);
         if (n->op == OP_concat || n->op == OP_pad) wish_parts(f, n);
         bool repeats = owner[k] == OWNER_many && f->user_count[k] > 1 && !is_shared_out(f, n);
-        if (f->role[k] == ROLE_inside && repeats && is_dear_to_repeat(f, n)) wish(f, n);
+        if (f->role[k] == ROLE_inside && repeats) wish_dear(f, n);
         nodes[k] = 1;
         for (int j = 0; j < n->arg_count; j++) {
             uint32_t a = n->args[j]->id;
@@ -330,7 +348,9 @@ static void mark_wishes(Fusion *f)
         Expense e = expense_of(f, n);
         reads[k] = e.reads;
         nodes[k] = e.nodes + 1;
-        if (e.reads > READS_AT_MOST || e.nodes > EXPENSE_NODES) wish(f, n);
+        if (e.reads > READS_AT_MOST || e.nodes > EXPENSE_NODES)
+            wish(f, n, arena_print(f->arena, "%d values are read for it with %d operators, as many as one kernel takes",
+                                   e.reads, e.nodes));
     }
 }
 

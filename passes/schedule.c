@@ -133,7 +133,8 @@ static Kernel *new_copy(Schedule *s, Node *value, Node *place)
     vec_push(s->arena, &k->outputs, place);
     k->a_rank = value->type.rank;
     for (int i = 0; i < value->type.rank; i++) k->space[i] = value->type.dim[i];
-    k->reason = "the old value is read elsewhere, or at other elements, when the new one is written";
+    static const char why[] = "the old value is read elsewhere, or at other elements, when the new one is written";
+    vec_push(s->arena, &k->refusals, ((Refusal){value, why}));
     return k;
 }
 

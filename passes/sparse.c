@@ -187,8 +187,8 @@ static const char *refuse(Sparse *s, Table *t)
     if (!why) why = refuse_outputs(s, t, OUTPUT_result);
     for (int k = 0; !why && k < g->nodes.count; k++)
         if (t->share[k] != SHARE_none && s->table[k]) why = "another table's rows meet its own";
-    if (t->scattered * LEAST_SHARE > dim_value(t->gradient->type.dim[0])) why = "half of its rows may occur in a step";
-    return why;
+    bool many = t->scattered * LEAST_SHARE > dim_value(t->gradient->type.dim[0]);
+    return !why && many ? "half of its rows may occur in a step" : why;
 }
 
 static void note(const Sparse *s, const Table *t, const char *why)

@@ -6,15 +6,23 @@
 /* Which moment of the pipeline is wanted, and whether it came. */
 typedef struct Wanted {
     const char *pass;
-    bool        after, dot, shown;
+    bool        after, dot, explain, shown;
+    PassNotes   notes;                   /* of the passes so far */
 } Wanted;
+
+static void explain(const Wanted *wanted, const Plan *plan)
+{
+    for (int k = 0; k < wanted->notes.count; k++) printf("%s\n", wanted->notes.at[k]);
+    plan_explain(plan, stdout);
+}
 
 static void show(void *context, const char *pass, bool after, const Graph *graph, const Plan *plan)
 {
     Wanted *wanted = context;
     if (strcmp(pass, wanted->pass) || after != wanted->after) return;
     wanted->shown = true;
-    if (plan) plan_print(plan, stdout);
+    if (wanted->explain) explain(wanted, plan);
+    else if (plan) plan_print(plan, stdout);
     else if (wanted->dot) graph_print_dot(graph, stdout);
     else graph_print(graph, stdout);
 }
@@ -80,7 +88,8 @@ static int dump_source(Session *s, Subject *source, const char *stage, bool afte
     source->passes.verify = true;
     if (!strcmp(stage, "llvm") || !strcmp(stage, "asm")) return compile_and_show(s, source, stage[0] == 'a');
 
-    Wanted wanted = { stage, after, s->options->dot, false };
+    Wanted wanted = { .pass = stage, .after = after, .dot = s->options->dot, .explain = s->options->explain };
+    source->passes.notes = &wanted.notes;
     source->passes.observe = show;
     source->passes.context = &wanted;
     source->passes.stop_after = stage;
@@ -121,13 +130,17 @@ int command_dump(const Options *options)
     }
     const char *flag = options->before ? "before" : options->after ? "after" : "stage";
     const char *stage = options->before ? options->before : options->after ? options->after : options->stage;
-    if (!stage) stage = "graph";
+    if (!stage) stage = options->explain ? "fuse" : "graph";
     bool front = !options->before && !options->after
               && (!strcmp(stage, "ast") || !strcmp(stage, "graph") || !strcmp(stage, "llvm") || !strcmp(stage, "asm"));
     bool after = !options->before;
     if (!front && !is_pass(stage)) return unknown_stage(options, flag, stage);
     if (options->dot && !is_graph(stage, after)) {
         fprintf(stderr, "ptm dump: --dot draws graphs, and --%s %s shows none\n", flag, stage);
+        return EXIT_MISUSE;
+    }
+    if (options->explain && (front || is_graph(stage, after))) {
+        fprintf(stderr, "ptm dump: --explain is about kernels, and --%s %s shows none\n", flag, stage);
         return EXIT_MISUSE;
     }
 

@@ -2,7 +2,7 @@
 . "$TESTS/cli/common"
 model=$TESTS/../models/bow.ptm
 
-for stage in ast graph grad update simplify fuse schedule plan llvm asm; do
+for stage in ast graph grad update simplify sparse fuse schedule plan llvm asm; do
     status 0 "$PTM" dump "$model" --stage $stage
     [ -s out ] || fail "stage $stage printed nothing"
 done
@@ -24,6 +24,15 @@ for place in "--stage ast" "--stage fuse" "--before plan" "--stage llvm"; do
     status 2 "$PTM" dump "$model" $place --dot
     says "--dot draws graphs, and $place shows none"
 done
+
+# Reasons, with places of the model: what did not become one kernel, and what is in memory.
+status 0 "$PTM" dump "$model" --stage fuse --explain
+says "did not take in"
+says "a scatter makes it"
+says "bow.ptm:"
+status 0 "$PTM" dump "$model" --explain
+status 2 "$PTM" dump "$model" --stage simplify --explain
+says "--explain is about kernels, and --stage simplify shows none"
 
 # A graph's text reads back in, and the passes do with it what they do with the model.
 for model in "$TESTS/../models/bow.ptm" "$TESTS/../models/gpt.ptm"; do

@@ -101,6 +101,18 @@ static inline void check_plan(Lab *l, const char *pass)
     fail_msg("%s: %s", pass, wrong);
 }
 
+/* What is in memory says why, and what was refused. */
+static inline void check_reasons(const Plan *p)
+{
+    for (int k = 0; k < p->buffers.count; k++)
+        if (p->buffers.at[k]->node->op != OP_input) assert_non_null(p->buffers.at[k]->why);
+    for (int k = 0; k < p->kernels.count; k++) {
+        const Kernel *kernel = p->kernels.at[k];
+        for (int i = 0; i < kernel->refusals.count; i++) assert_non_null(kernel->refusals.at[i].why);
+        if (kernel->body) check_reasons(kernel->body);
+    }
+}
+
 /* Runs the three passes and verifies after each. */
 static inline void lower(Lab *l)
 {
@@ -109,6 +121,7 @@ static inline void lower(Lab *l)
     assert_null(graph_verify(l->g, l->arena));
     l->p = pass_fuse(l->arena, l->g, &options, d);
     check_plan(l, "fuse");
+    check_reasons(l->p);
     l->p = pass_schedule(l->arena, l->p, &options, d);
     check_plan(l, "schedule");
     l->p = pass_plan(l->arena, l->p, &options, d);
