@@ -97,7 +97,7 @@ typedef struct Line {
 /* What the lines of a stage say, its own over those it inherits. */
 typedef struct Stage {
     StageSpec   spec;                    /* complete once the stage is read to its end */
-    Line        minimize, using, clip, length;
+    Line        minimize, using, clip, length, accumulate;
     Bindings    using_scope;             /* the names of the loops around it */
     Vec(Group)  groups;
     Vec(const char *) frozen;

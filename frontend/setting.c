@@ -178,14 +178,21 @@ static void set_clip(Reading *r, const Stmt *s)
     }
 }
 
+/* A whole number of 1 or more; 0 after an error. */
+static int64_t read_count(Reading *r, Line *line, const Stmt *s)
+{
+    int64_t count = 0;
+    if (!one_value(r, s) || !once(r, line, s)) return 0;
+    Value v = elab_expr(r->e, s->values);
+    if (!elab_whole(r->e, &v, s->values->place, s->text, &count)) return 0;
+    if (count < 1) elab_error(r->e, s->values->place, "%s must be at least 1", s->text);
+    return count;
+}
+
 static int64_t read_length(Reading *r, const Stmt *s)
 {
-    int64_t length = 0;
-    if (!one_value(r, s) || !once(r, &r->stage->length, s)) return 0;
-    r->stage->spec.steps = r->stage->spec.epochs = 0;
-    Value v = elab_expr(r->e, s->values);
-    if (!elab_whole(r->e, &v, s->values->place, s->text, &length)) return 0;
-    if (length < 1) elab_error(r->e, s->values->place, "%s must be at least 1", s->text);
+    int64_t length = read_count(r, &r->stage->length, s);
+    if (length) r->stage->spec.steps = r->stage->spec.epochs = 0;
     return length;
 }
 
@@ -199,6 +206,12 @@ static void set_epochs(Reading *r, const Stmt *s)
 {
     int64_t length = read_length(r, s);
     if (length) r->stage->spec.epochs = length;
+}
+
+static void set_accumulate(Reading *r, const Stmt *s)
+{
+    int64_t count = read_count(r, &r->stage->accumulate, s);
+    if (count) r->stage->spec.accumulate = count;
 }
 
 /* In place of an inherited one of the same name, or behind all others. */

@@ -22,7 +22,7 @@ static Stage *inherit(Arena *arena, const Stage *from)
 {
     Stage *s = arena_new_of(arena, Stage);
     *s = (Stage){ .spec = from->spec, .minimize = from->minimize, .using = from->using, .clip = from->clip,
-                  .length = from->length, .using_scope = from->using_scope };
+                  .length = from->length, .accumulate = from->accumulate, .using_scope = from->using_scope };
     for (int i = 0; i < from->groups.count; i++) vec_push(arena, &s->groups, from->groups.at[i]);
     for (int i = 0; i < from->frozen.count; i++) vec_push(arena, &s->frozen, from->frozen.at[i]);
     for (int i = 0; i < from->evaluations.count; i++) {

@@ -44,7 +44,7 @@ static Tensor **inputs_at(const Loop *loop, int64_t t, Arena *arena)
         case STORE_carry: inputs[k] = loop->picks[carry++], arg++; break;
         case STORE_outer: inputs[k] = loop->args[arg++]; break;
         case STORE_ambient: inputs[k] = scalar(arena, DT_i64, t); break;
-        case STORE_data: case STORE_param: case STORE_state: case STORE_const: break;
+        case STORE_data: case STORE_param: case STORE_state: case STORE_sum: case STORE_const: break;
         }
     }
     return inputs;

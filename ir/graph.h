@@ -52,6 +52,7 @@ typedef enum Storage {
     STORE_data,          /* a batch, an argument: filled before every run, gone after its last use */
     STORE_param,         /* the model's; saved */
     STORE_state,         /* a session's: hidden state, optimizer moments; saved for resume */
+    STORE_sum,           /* a gradient (or loss) that is added up over the shards of a step */
     STORE_const,         /* a table from `data`; read-only, saved */
     STORE_ambient,       /* "seed": i64, "step": i64; in the body of a scan "index": i64, the place t along the axis */
     STORE_each,          /* in the body of a scan: element t of the argument, whose first axis the scan goes along */

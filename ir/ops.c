@@ -65,8 +65,9 @@ int op_list_length(Op op, Node *const *args, int arg_count)
 }
 
 static const char *const STORAGE_NAMES[] = {
-    [STORE_data] = "data", [STORE_param] = "param", [STORE_state] = "state", [STORE_const] = "const",
-    [STORE_ambient] = "ambient", [STORE_each] = "each", [STORE_carry] = "carry", [STORE_outer] = "outer",
+    [STORE_data] = "data", [STORE_param] = "param", [STORE_state] = "state", [STORE_sum] = "sum",
+    [STORE_const] = "const", [STORE_ambient] = "ambient", [STORE_each] = "each", [STORE_carry] = "carry",
+    [STORE_outer] = "outer",
 };
 
 const char *storage_name(Storage s) { return STORAGE_NAMES[s]; }

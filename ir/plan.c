@@ -101,6 +101,22 @@ const char *kernel_kind_name(const Kernel *k)
     return NULL;
 }
 
+MemoryBlock block_of_storage(int storage)
+{
+    switch ((Storage)storage) {
+    case STORE_param: return MEMORY_param;
+    case STORE_state: return MEMORY_state;
+    case STORE_sum: return MEMORY_sum;
+    case STORE_const: return MEMORY_const;
+    case STORE_each:
+    case STORE_carry:
+    case STORE_outer: return MEMORY_bound;
+    case STORE_data:
+    case STORE_ambient: return MEMORY_work;
+    }
+    return MEMORY_work;
+}
+
 const char *block_name(MemoryBlock block)
 {
     static const char *const names[] = {
@@ -115,11 +131,9 @@ const char *block_name(MemoryBlock block)
 
 static void place_input(Arena *arena, Layout *l, const Node *input)
 {
-    int64_t *bytes = input->attr.storage == STORE_param ? &l->param_bytes
-                   : input->attr.storage == STORE_state ? &l->state_bytes
-                   : input->attr.storage == STORE_const ? &l->const_bytes : NULL;
-    if (!bytes || map_get(l->offset, input->attr.text)) return;
-    int64_t *offset = arena_new_of(arena, int64_t);
+    MemoryBlock block = block_of_storage(input->attr.storage);
+    if (block == MEMORY_work || block == MEMORY_bound || map_get(l->offset, input->attr.text)) return;
+    int64_t *offset = arena_new_of(arena, int64_t), *bytes = &l->bytes[block];
     *offset = *bytes;
     *bytes = (*bytes + type_value_bytes(&input->type) + 63) / 64 * 64;
     map_set(l->offset, input->attr.text, offset);
@@ -215,6 +229,19 @@ static void print_loop_memory(const Printer *w, const Kernel *k)
     }
 }
 
+/* The first that was refused. */
+static void print_end(const Printer *w, const Kernel *k)
+{
+    begin_line(w, 2);
+    if (!k->refusals.count) {
+        fputs("ends   nothing else reads what it makes\n", w->out);
+        return;
+    }
+    const Refusal *r = &k->refusals.at[0];
+    fprintf(w->out, "ends   %%%u %s %s: %s\n", r->node->id, op_name(r->node->op), type_text(w->arena, &r->node->type),
+            r->why);
+}
+
 static void print_plan(const Printer *w);
 
 static void print_kernel(const Printer *w, const Kernel *k)
@@ -229,19 +256,6 @@ static void print_kernel(const Printer *w, const Kernel *k)
     print_values(w, "keeps", k->keep.at, k->keep.count);
     print_nodes(w, k);
     if (k->body) {
-/* The first that was refused. */
-static void print_end(const Printer *w, const Kernel *k)
-{
-    begin_line(w, 2);
-    if (!k->refusals.count) {
-        fputs("ends   nothing else reads what it makes\n", w->out);
-        return;
-    }
-    const Refusal *r = &k->refusals.at[0];
-    fprintf(w->out, "ends   %%%u %s %s: %s\n", r->node->id, op_name(r->node->op), type_text(w->arena, &r->node->type),
-            r->why);
-}
-
         Printer inner = {k->body, w->arena, w->out, w->depth + 4};
         print_loop_memory(w, k);
         print_plan(&inner);

@@ -135,10 +135,11 @@ typedef struct Plan {
 /* Where the model's parameters and states lie, the same for all entries, so that they share one block. */
 typedef struct Layout {
     Map     *offset;                     /* name -> int64_t * */
-    int64_t  param_bytes, state_bytes, const_bytes;
+    int64_t  bytes[MEMORY_COUNT];        /* of each block; 0 for work */
 } Layout;
 
-/* Places every param, state and const input of the graphs, in order of first mention, 64-byte aligned. Needs values. */
+/* Places every param, state, sum and const input of the graphs, in order of first mention, 64-byte aligned. Needs
+ * values. */
 Layout     *layout_new(Arena *arena, const Graph *const *graphs, int count);
 
 bool        node_is_reduction(const Node *node);             /* of those that kernels have: over some axes at once */
@@ -158,9 +159,10 @@ bool        kernel_carry_in_place(const Kernel *k, int carry);
 
 const char *kernel_kind_name(const Kernel *k);               /* map, rows, columns, contract, scatter, copy, scan */
 const char *block_name(MemoryBlock block);
+MemoryBlock block_of_storage(int storage);                   /* where the inputs of a Storage lie */
 void        plan_print(const Plan *p, FILE *out);            /* stages fuse, schedule and plan, as far as filled in */
+void        plan_explain(const Plan *p, FILE *out);          /* why kernels end where they do, and what is in memory */
 const char *plan_verify(const Plan *p, Arena *arena);        /* dependences, coverage, no overlap of live buffers; NULL
                                                                 or the reason */
-void        plan_explain(const Plan *p, FILE *out);          /* why kernels end where they do, and what is in memory */
 
 #endif

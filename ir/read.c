@@ -123,7 +123,7 @@ static bool has_storage(const Reader *r, int storage)
 
 static bool read_storage(Reader *r, Draft *draft)
 {
-    const char *wanted = r->depth ? "each, carry, outer or ambient" : "data, param, state, const or ambient";
+    const char *wanted = r->depth ? "each, carry, outer or ambient" : "data, param, state, sum, const or ambient";
     reader_skip(r);
     const char *start = r->at, *name = reader_word(r, wanted);
     if (!name) return false;

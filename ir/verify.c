@@ -84,8 +84,8 @@ const char *verify_output(const Graph *g, const Output *output, Arena *arena)
     if (output->kind == OUTPUT_result) return NULL;
     const Node *input = graph_find_input(g, output->name);
     int storage = input ? input->attr.storage : STORE_data;
-    if (storage != STORE_param && storage != STORE_state && storage != STORE_carry)
-        return arena_print(arena, "update of \"%s\", which is no parameter, state or carry", output->name);
+    bool kept = storage == STORE_param || storage == STORE_state || storage == STORE_sum || storage == STORE_carry;
+    if (!kept) return arena_print(arena, "update of \"%s\", which is no parameter, state, sum or carry", output->name);
     if (type_equal(&input->type, &node->type)) return NULL;
     return arena_print(arena, "update of \"%s\": found %s, expected %s", output->name, type_text(arena, &node->type),
                        type_text(arena, &input->type));

@@ -23,6 +23,8 @@ typedef struct PassOptions {
     const char *const *trained;          /* names of the parameters to differentiate for */
     int          trained_count;
     const ParamUpdate *updates;          /* one per trained parameter, or NULL: gradients stay as results "d <param>" */
+    bool         sums;                   /* the program of one shard: `update` leaves gradients and loss as updates of
+                                            sums, and trains nothing */
     double       clip;                   /* global norm bound; 0: none. Adds the result "grad_norm" */
     const Layout *layout;                /* for `plan` */
     const char  *stop_after;             /* name of the last pass to run, or NULL */
@@ -37,9 +39,19 @@ typedef struct PassOptions {
  * as an operator without gradient). */
 Plan *passes_run(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 
+/* The other two programs of a step of several shards (shards.c), with the same options; `loss` is its type. The sums of
+ * the graph for merge are those of two slots: first all of one, then all of the next. That for update is to be run
+ * through the passes with `sums` false. */
+extern const char SHARD_LOSS[];          /* the sum of the losses, an update of each shard */
+Graph *shard_merge(Arena *arena, Dims *dims, const PassOptions *options, Type loss);
+Graph *shard_update(Arena *arena, Dims *dims, const PassOptions *options, Type loss, int64_t shards);
+
 int         pass_count(void);
 const char *pass_name(int i);
 const char *pass_doc(int i);
+
+/* What `update` does with the option `sums`. */
+Graph *shard_sums(Arena *arena, const Graph *graph, const PassOptions *options);
 
 /* Single passes, for tests. */
 Graph *pass_grad(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);

@@ -42,27 +42,10 @@ static void find_lifetimes(Placing *w)
 
 /* ---- blocks outside of work ---- */
 
-static MemoryBlock block_of_storage(int storage)
-{
-    switch ((Storage)storage) {
-    case STORE_param: return MEMORY_param;
-    case STORE_state: return MEMORY_state;
-    case STORE_const: return MEMORY_const;
-    case STORE_each:
-    case STORE_carry:
-    case STORE_outer: return MEMORY_bound;
-    case STORE_data:
-    case STORE_ambient: return MEMORY_work;
-    }
-    return MEMORY_work;
-}
-
 static void place_inputs(Placing *w, const Layout *layout)
 {
     Plan *p = w->p;
-    p->block_bytes[MEMORY_param] = layout->param_bytes;
-    p->block_bytes[MEMORY_state] = layout->state_bytes;
-    p->block_bytes[MEMORY_const] = layout->const_bytes;
+    memcpy(p->block_bytes, layout->bytes, sizeof p->block_bytes);
     for (int b = 0; b < p->buffers.count; b++) {
         Buffer *x = p->buffers.at[b];
         x->block = x->node->op == OP_input ? block_of_storage(x->node->attr.storage) : MEMORY_work;
@@ -176,6 +159,7 @@ static const char *input_category(const Node *input)
     switch ((Storage)input->attr.storage) {
     case STORE_param: return "parameters";
     case STORE_state: return is_optimizer_state(input) ? "optimizer state" : "state";
+    case STORE_sum: return "gradients";
     case STORE_const: return "tables";
     case STORE_each:
     case STORE_carry:
@@ -203,9 +187,10 @@ static void mark_gradients(Plan *p, const Output *o)
 /* The kernel that makes the loss; without a name, no kernel. */
 static int find_loss(const Plan *p, const PassOptions *options)
 {
-    for (int k = 0; options && options->loss && k < p->graph->outputs.count; k++) {
+    const char *name = !options ? NULL : options->sums ? SHARD_LOSS : options->loss;
+    for (int k = 0; name && k < p->graph->outputs.count; k++) {
         const Output *o = &p->graph->outputs.at[k];
-        if (o->kind == OUTPUT_result && !strcmp(o->name, options->loss)) return p->buffer_of[o->node->id]->first;
+        if (!strcmp(o->name, name)) return p->buffer_of[o->node->id]->first;
     }
     return p->kernels.count;
 }

@@ -49,7 +49,7 @@ static Pace input_pace(const Loop *l, const Node *input)
         if (splat_of(arg) || (arg->op == OP_iota && arg->attr.axis > 0)) return PACE_constant;
         return repeats(arg) ? PACE_fixed : PACE_place;
     case STORE_ambient: return PACE_place;
-    case STORE_data: case STORE_param: case STORE_state: case STORE_const: break;
+    case STORE_data: case STORE_param: case STORE_state: case STORE_sum: case STORE_const: break;
     }
     return PACE_carried;
 }

@@ -2,7 +2,7 @@
  * parameter.
  * Needs: results "d <parameter>" from `grad`, one ParamUpdate per trained parameter. Guarantees: those results are
  * gone; an update per parameter and optimizer state; results "lr" (if the optimizer has one) and "grad_norm" (if
- * clipped). */
+ * clipped). Of a shard: the gradients and the loss become updates of sums (shards.c). */
 #include "passes/build.h"
 #include "passes/passes.h"
 
@@ -125,6 +125,7 @@ static bool is_gradient(const PassOptions *options, const Output *output)
 Graph *pass_update(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d)
 {
     (void)d;
+    if (options->sums) return shard_sums(arena, graph, options);
     Graph *g = graph_like(arena, graph);
     Node **copy = graph_copy_nodes(g, graph);
     for (int k = 0; k < graph->outputs.count; k++) {

@@ -136,15 +136,17 @@ static double efficiency(const Plan *p)
 static int shape_count(const Job *job)
 {
     int count = 0;
-    for (int v = 0; v < job->count; v++) count += job->builds[v].program != NULL;
+    for (int v = 0; v < job->shapes; v++) count += job->builds[v].program != NULL;
     return count;
 }
 
-/* "stage tune, batch i32[128, 40]": which of several steps it is; "" when there is one. */
+/* "stage tune, batch i32[128, 40]", "update": which of several programs it is; "" when there is one. */
 static const char *step_name(Arena *arena, const Run *r, const Neediest *n)
 {
     const StepSource *step = &r->steps[n->stage];
     const char *stage = r->train_count > 1 ? arena_print(arena, "stage %s", step->stage->name) : "";
+    if (n->variant >= r->trains[n->stage].shapes)
+        return arena_print(arena, "%s%supdate", stage, *stage ? ", " : "");
     if (shape_count(&r->trains[n->stage]) < 2) return stage;
     Type type = variants_type(&step->variants, model_dims(r->s->model), step->variants.leader, n->variant);
     return arena_print(arena, "%s%s%s %s", stage, *stage ? ", " : "", step->stage->streams[step->variants.leader].name,
@@ -178,6 +180,7 @@ static void print_step(FILE *out, const Run *r, int stage)
     fprintf(out, "one step: %d kernels, %d distinct functions, %.2f s of LLVM", kernels, all.functions,
             all.llvm_seconds);
     if (shape_count(job) > 1) fprintf(out, ", in %d shapes of batches", shape_count(job));
+    if (r->steps[stage].shards > 1) fprintf(out, "; %lld batches to a step", (long long)r->steps[stage].shards);
     fputc('\n', out);
     print_notes(out, job);
 }
@@ -237,12 +240,13 @@ void certificate_print(FILE *out, const Run *r, const RtMemory *memory)
     int64_t scratch = rt_pool_scratch(r->pool);
     for (int i = 0; i < r->train_count; i++) print_step(out, r, i);
     fputs("memory of training\n", out);
-    line(out, arena, "parameters", layout->param_bytes);
+    line(out, arena, "parameters", layout->bytes[MEMORY_param]);
     int64_t states = print_states(out, arena, r, memory);
-    if (layout->const_bytes) line(out, arena, "tables", layout->const_bytes);
+    if (layout->bytes[MEMORY_const]) line(out, arena, "tables", layout->bytes[MEMORY_const]);
+    if (memory->sums) line(out, arena, "sums of gradients", memory->sums);
     int64_t work = print_work(out, arena, r, &neediest, memory);
     fprintf(out, "  %-22s %12s  (%d threads)\n", "thread scratch", amount(arena, scratch), rt_pool_threads(r->pool));
-    line(out, arena, "total", layout->param_bytes + states + layout->const_bytes + work + scratch);
+    line(out, arena, "total", layout->bytes[MEMORY_param] + states + layout->bytes[MEMORY_const] + memory->sums + work + scratch);
     fprintf(out, "outside: code %s, the data read, OpenBLAS (128 MiB of address space a thread), the compiler\n",
             amount(arena, code_bytes(r)));
     print_largest(out, arena, neediest.build->plan);

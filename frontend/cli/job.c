@@ -23,15 +23,16 @@ static const char *valued_text(Session *s, Type type)
     return type_text(s->arena, &type);
 }
 
-/* The states of a graph into `all`, a graph of nothing but states. */
+/* The states and sums of a graph into `all`, a graph of nothing else. */
 static bool collect(Session *s, const char *title, Graph *all, const Graph *graph)
 {
     for (int i = 0; i < graph->inputs.count; i++) {
         const Node *input = graph->inputs.at[i];
-        if (input->attr.storage != STORE_state) continue;
+        bool sum = input->attr.storage == STORE_sum;
+        if (input->attr.storage != STORE_state && !sum) continue;
         const Node *known = graph_find_input(all, input->attr.text);
         if (!known) {
-            make_input(all, STORE_state, input->attr.text, input->type);
+            make_input(all, sum ? STORE_sum : STORE_state, input->attr.text, input->type);
         } else if (!same_values(&known->type, &input->type)) {
             session_fail(s, "%s: the state %s is %s for one shape of batches and %s for another, so it cannot go from "
                          "one to the other", title, input->attr.text, valued_text(s, known->type),
@@ -58,18 +59,18 @@ static bool place(Session *s, Job *job, const Graph *all, const Layout *shared)
     RtValue *values = arena_array(s->arena, RtValue, all->inputs.count + 1);
     for (int i = 0; i < all->inputs.count; i++) {
         const char *name = all->inputs.at[i]->attr.text;
+        if (all->inputs.at[i]->attr.storage == STORE_sum) continue;
         if (map_get(shared->offset, name))
             return session_fail(s, "%s: %s is a state here and a parameter elsewhere", job->title, name) && false;
-        values[i] = value_of(all->inputs.at[i], *(const int64_t *)map_get(own->offset, name));
+        values[job->states.count++] = value_of(all->inputs.at[i], *(const int64_t *)map_get(own->offset, name));
     }
     for (int i = 0; i < map_count(shared->offset); i++)
         map_set(own->offset, map_key(shared->offset, i), map_value(shared->offset, i));
-    own->param_bytes = shared->param_bytes;
-    own->const_bytes = shared->const_bytes;
+    own->bytes[MEMORY_param] = shared->bytes[MEMORY_param];
+    own->bytes[MEMORY_const] = shared->bytes[MEMORY_const];
     job->layout = own;
-    job->states.bytes = own->state_bytes;
+    job->states.bytes = own->bytes[MEMORY_state];
     job->states.values = values;
-    job->states.count = all->inputs.count;
     return true;
 }
 
@@ -89,6 +90,7 @@ static bool find_drawn(Session *s, Job *job, const Graph *all)
     Graph *graph = graph_new(s->arena, model_dims(s->model), "states");
     for (int i = 0; i < all->inputs.count; i++) {
         const Node *input = all->inputs.at[i];
+        if (input->attr.storage == STORE_sum) continue;
         const Graph *code = model_state_initial(s->model, input);
         if (!code) return session_fail(s, "%s: no initial value for %s", job->title, input->attr.text) && false;
         if (!is_zero(code)) build_initial_value(graph, STORE_state, input->attr.text, input->type, code);
@@ -97,15 +99,15 @@ static bool find_drawn(Session *s, Job *job, const Graph *all)
     return true;
 }
 
-bool job_open(Session *s, const char *title, Graph *const *graphs, int count, const Graphs *kept,
+bool job_open(Session *s, const char *title, Graph *const *graphs, int shapes, int more, const Graphs *kept,
               const Layout *shared, Job *out)
 {
-    *out = (Job){ .title = title, .graphs = graphs, .count = count };
+    *out = (Job){ .title = title, .graphs = graphs, .count = shapes + more, .shapes = shapes };
     Graph *all = graph_new(s->arena, model_dims(s->model), "states");
     for (int i = 0; kept && i < kept->count; i++)
         if (!collect(s, title, all, kept->at[i])) return false;
     out->states.kept = all->inputs.count;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < out->count; i++)
         if (graphs[i] && !collect(s, title, all, graphs[i])) return false;
     return place(s, out, all, shared) && find_drawn(s, out, all);
 }
@@ -143,7 +145,7 @@ static void add_feed(RtRun *run, RtFeed *feeds, const StreamUse *use, const char
 void job_feed(Session *s, Job *job, const Variants *variants, const char *const *names)
 {
     int leader = variants->leader;
-    for (int v = 0; v < job->count; v++) {
+    for (int v = 0; v < job->shapes; v++) {
         RtRun *run = &job->run[v];
         if (!run->program) continue;
         RtFeed *feeds = arena_array(s->arena, RtFeed, variants->use_count + 1);
@@ -154,7 +156,7 @@ void job_feed(Session *s, Job *job, const Variants *variants, const char *const 
     }
 }
 
-RtRuns job_runs(const Job *job) { return (RtRuns){ job->run, job->count }; }
+RtRuns job_runs(const Job *job) { return (RtRuns){ job->run, job->shapes }; }
 
 /* beginning */
 

@@ -10,23 +10,24 @@
 
 typedef struct Job {
     const char  *title;                  /* for messages: "training", "evaluate loss" */
-    Graph *const *graphs;                /* by variant; NULL: no batch has it */
-    int          count;
+    Graph *const *graphs;                /* by variant; NULL: no batch has it. Of steps of several shards there are two
+                                            more behind them: what merges and what updates */
+    int          count, shapes;          /* graphs in all; those by variant */
     Layout      *layout;
     const Graph *drawn;                  /* the initial values that are not zero; NULL: there are none */
-    Build       *builds;                 /* by variant; owned */
+    Build       *builds;                 /* as `graphs`; owned */
     Build        drawing;                /* the program of `drawn`; owned */
-    RtRun       *run;                    /* by variant */
+    RtRun       *run;                    /* as `graphs` */
     RtStates     states;
     char        *initial;                /* owned; states.bytes of them */
 } Job;
 
-/* Gives the states their places: those of `kept` (the optimizer's code) first. False after saying which state has
- * another shape in another variant. */
-bool job_open(Session *s, const char *title, Graph *const *graphs, int count, const Graphs *kept,
+/* Gives the states their places: those of `kept` (the optimizer's code) first. graphs: `shapes` of them by variant, then
+ * `more` others. False after saying which state has another shape in another variant. */
+bool job_open(Session *s, const char *title, Graph *const *graphs, int shapes, int more, const Graphs *kept,
               const Layout *shared, Job *out);
 
-/* Compiles. passes: by variant, without layout; NULL: nothing is trained. The runs have no feeds yet. */
+/* Compiles. passes: as `graphs`, without layout; NULL: nothing is trained. The runs have no feeds yet. */
 bool job_build(Session *s, PassOptions *passes, Job *job);
 
 /* Stream k feeds the input names[k] in every variant that reads it; the leader comes first among the feeds. */

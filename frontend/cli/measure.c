@@ -54,7 +54,7 @@ static bool build_term(Session *s, const Layout *shared, Measure *m, int term)
     const char *title = arena_print(s->arena, "evaluate %s", m->from->name);
     const char **names = arena_array(s->arena, const char *, t->stream_count + 1);
     for (int k = 0; k < t->stream_count; k++) names[k] = t->streams[k].name;
-    if (!job_open(s, title, m->graphs[term], variants->count, NULL, shared, job)) return false;
+    if (!job_open(s, title, m->graphs[term], variants->count, 0, NULL, shared, job)) return false;
     if (!job_build(s, NULL, job)) return false;
     job_feed(s, job, variants, names);
     return true;

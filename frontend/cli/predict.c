@@ -52,7 +52,7 @@ static bool compile(Predictor *p, const int64_t *lengths, int count)
         vec_push(s->arena, &all, graphs[i]);
     }
     p->run->layout = build_layout(s, &all);
-    return job_open(s, p->entry, graphs, count, NULL, p->run->layout, &p->job) && job_build(s, NULL, &p->job);
+    return job_open(s, p->entry, graphs, count, 0, NULL, p->run->layout, &p->job) && job_build(s, NULL, &p->job);
 }
 
 /* logits: f32[1, context, V]; next: f32[1, V]: a number for each of the tokenizer's pieces (at each place). */

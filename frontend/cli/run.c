@@ -50,7 +50,8 @@ static bool build_step(Run *r, const StepSource *step, Job *job)
     Graphs codes = { 0 };
     for (int i = 0; i < step->update_count; i++) vec_push(s->arena, &codes, step->updates[i].code);
     for (int i = 0; i < stage->stream_count; i++) names[i] = model_entry_parameter(s->model, stage->minimize, i);
-    if (!job_open(s, title, step->graphs, step->variants.count, &codes, r->layout, job)) return false;
+    if (!job_open(s, title, step->graphs, step->variants.count, step_programs(step), &codes, r->layout, job))
+        return false;
     if (!job_build(s, step->passes, job)) return false;
     job_feed(s, job, &step->variants, names);
     return true;
@@ -127,8 +128,8 @@ void run_close(Run *r)
     for (int i = 0; i < r->measures.count; i++) measure_close(&r->measures.at[i]);
     if (r->pool) rt_pool_free(r->pool);
     if (!r->layout) return;
-    if (r->param) rt_memory_free(r->param, r->layout->param_bytes);
-    if (r->constants) rt_memory_free(r->constants, r->layout->const_bytes);
+    if (r->param) rt_memory_free(r->param, r->layout->bytes[MEMORY_param]);
+    if (r->constants) rt_memory_free(r->constants, r->layout->bytes[MEMORY_const]);
 }
 
 /* memory */
@@ -208,9 +209,10 @@ static bool begin_states(Run *r, char *const *block, Job *extra)
 }
 
 /* What a step works through: predicted tokens of windows and parallel streams, rows of anything else. */
-static int64_t tokens_per_step(const StageSpec *stage)
+static int64_t tokens_per_step(const StepSource *step)
 {
-    return stage->stream_count ? host_stream(&stage->streams[0].stream)->variants[0].weight : 0;
+    const StageSpec *stage = step->stage;
+    return stage->stream_count ? step->shards * host_stream(&stage->streams[0].stream)->variants[0].weight : 0;
 }
 
 static const RtValue *find_output(const Program *program, const char *name)
@@ -220,15 +222,16 @@ static const RtValue *find_output(const Program *program, const char *name)
     return NULL;
 }
 
-/* The output of each variant; NULL where no variant has it. */
+/* The output of each variant, or of the update that follows any of them; NULL where no variant has it. */
 static const RtValue *const *outputs(const Run *r, int stage, const char *name)
 {
     const Job *job = &r->trains[stage];
-    const RtValue **found = arena_array(r->s->arena, const RtValue *, job->count);
+    const RtValue **found = arena_array(r->s->arena, const RtValue *, job->shapes);
     bool any = false;
-    for (int v = 0; v < job->count; v++) {
+    for (int v = 0; v < job->shapes; v++) {
         const char *output = name ? name : r->steps[stage].passes[v].loss;
-        found[v] = job->run[v].program ? find_output(job->run[v].program, output) : NULL;
+        const RtRun *run = &job->run[job->count > job->shapes ? job->count - 1 : v];
+        found[v] = run->program ? find_output(run->program, output) : NULL;
         any = any || found[v];
     }
     return any ? found : NULL;
@@ -243,6 +246,16 @@ static void add_evaluations(const Run *r, const StageSpec *from, RtStage *stage)
     stage->evaluation_count = from->evaluation_count;
 }
 
+/* The block of the program that merges is two slots. */
+static void add_shards(const Job *job, int64_t shards, RtStage *stage)
+{
+    stage->shards = shards;
+    if (job->count == job->shapes) return;
+    stage->merge = job->run[job->shapes];
+    stage->update = job->run[job->shapes + 1];
+    stage->slot_bytes = job->layout->bytes[MEMORY_sum] / 2;
+}
+
 static void list_stages(Run *r)
 {
     const TrainSpec *train = model_train(r->s->model);
@@ -253,8 +266,9 @@ static void list_stages(Run *r)
         r->stages[i] = (RtStage){
             .name = step->stage->name, .train = job_runs(&r->trains[i]), .states = r->trains[i].states,
             .loss = outputs(r, i, NULL), .lr = outputs(r, i, "lr"), .grad_norm = outputs(r, i, "grad_norm"),
-            .steps = step->steps, .epoch_steps = step->epoch_steps, .tokens = tokens_per_step(step->stage)
+            .steps = step->steps, .epoch_steps = step->epoch_steps, .tokens = tokens_per_step(step)
         };
+        add_shards(&r->trains[i], step->shards, &r->stages[i]);
         add_evaluations(r, step->stage, &r->stages[i]);
     }
     r->stage_count = r->train_count;
@@ -278,11 +292,11 @@ bool run_memory(Run *r, Job *extra)
     list_params(r);
     list_tables(r);
     r->pool = rt_pool_new(s->options->threads > 0 ? (int)s->options->threads : 0, most_scratch(r, extra));
-    r->param = rt_memory_new(r->layout->param_bytes);
-    r->constants = rt_memory_new(r->layout->const_bytes);
+    r->param = rt_memory_new(r->layout->bytes[MEMORY_param]);
+    r->constants = rt_memory_new(r->layout->bytes[MEMORY_const]);
     if (!r->pool || !r->param || !r->constants) {
         session_fail(s, "not enough memory: parameters and tables need %lld bytes",
-                     (long long)(r->layout->param_bytes + r->layout->const_bytes));
+                     (long long)(r->layout->bytes[MEMORY_param] + r->layout->bytes[MEMORY_const]));
         return false;
     }
     fill_tables(r);

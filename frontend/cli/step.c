@@ -4,15 +4,19 @@
 
 #include <string.h>
 
+int step_programs(const StepSource *step) { return step->shards > 1 ? 2 : 0; }
+
 static bool count_steps(Session *s, StepSource *out)
 {
     const StageSpec *stage = out->stage;
     const StreamUse *first = stage->stream_count ? &stage->streams[0] : NULL;
-    out->epoch_steps = first ? host_stream_batches(&first->stream) : 0;
+    out->shards = stage->accumulate ? stage->accumulate : 1;
+    out->epoch_steps = first ? host_stream_batches(&first->stream) / out->shards : 0;
     out->steps = stage->steps ? stage->steps : stage->epochs * out->epoch_steps;
     if (first && out->epoch_steps < 1)
-        return session_fail(s, "%s is too short for one batch of %s", first->name,
-                            type_text(s->arena, &first->stream.type)) && false;
+        return session_fail(s, "%s is too short for %s of %s", first->name,
+                            out->shards > 1 ? arena_print(s->arena, "%lld batches", (long long)out->shards)
+                                            : "one batch", type_text(s->arena, &first->stream.type)) && false;
     if (!first && stage->epochs)
         return session_fail(s, "%s takes no stream, so there are no epochs: give steps", stage->minimize) && false;
     return true;
@@ -33,8 +37,8 @@ bool step_graphs(Session *s, const StageSpec *stage, StepSource *out)
     *out = (StepSource){ .stage = stage };
     if (!count_steps(s, out)) return false;
     if (!variants_open(s, stage->streams, stage->stream_count, true, &out->variants)) return false;
-    out->graphs = arena_array(s->arena, Graph *, out->variants.count);
-    out->passes = arena_array(s->arena, PassOptions, out->variants.count);
+    out->graphs = arena_array(s->arena, Graph *, out->variants.count + step_programs(out));
+    out->passes = arena_array(s->arena, PassOptions, out->variants.count + step_programs(out));
     for (int v = 0; v < out->variants.count; v++) {
         if (!variants_has(&out->variants, v)) continue;
         if (!(out->graphs[v] = variant_graph(s, out, v))) return session_report(s) && false;
@@ -71,25 +75,44 @@ static bool read_updates(Session *s, StepSource *out)
     return diag_error_count(s->diagnostics) == 0;
 }
 
+/* graph: whose parameters to train; NULL: all of the stage. */
 static PassOptions pass_options(Session *s, const StepSource *step, const Graph *graph)
 {
     const char **names = arena_array(s->arena, const char *, step->update_count + 1);
     ParamUpdate *updates = arena_array(s->arena, ParamUpdate, step->update_count + 1);
     int count = 0;
     for (int i = 0; i < step->update_count; i++) {
-        if (!graph_find_input(graph, step->updates[i].param)) continue;
+        if (graph && !graph_find_input(graph, step->updates[i].param)) continue;
         names[count] = step->updates[i].param;
         updates[count++] = step->updates[i];
     }
-    return (PassOptions){ .loss = graph->outputs.at[0].name, .clip = step->stage->clip, .trained = names,
+    return (PassOptions){ .loss = graph ? graph->outputs.at[0].name : NULL, .clip = step->stage->clip, .trained = names,
                           .trained_count = count, .updates = updates };
+}
+
+/* Every shard makes all gradients, whatever its shape reads; clip and the optimizer come once. */
+static void add_shards(Session *s, StepSource *out)
+{
+    Dims *dims = model_dims(s->model);
+    int v = 0, count = out->variants.count;
+    while (!out->graphs[v]) v++;
+    Type loss = out->graphs[v]->outputs.at[0].node->type;
+    PassOptions all = pass_options(s, out, NULL), shard = all;
+    all.loss = shard.loss = out->graphs[v]->outputs.at[0].name;
+    shard.sums = true;
+    shard.clip = 0;
+    for (int i = 0; i < count; i++) out->passes[i] = shard;
+    out->graphs[count] = shard_merge(s->arena, dims, &all, loss);
+    out->graphs[count + 1] = shard_update(s->arena, dims, &all, loss, out->shards);
+    out->passes[count + 1] = all;
 }
 
 bool step_optimizer(Session *s, StepSource *out)
 {
     bool matched = model_check_patterns(s->model, s->diagnostics);
     if (!read_updates(s, out) || !matched) return session_report(s) && false;
-    for (int v = 0; v < out->variants.count; v++)
+    if (step_programs(out)) add_shards(s, out);
+    for (int v = 0; !step_programs(out) && v < out->variants.count; v++)
         if (out->graphs[v]) out->passes[v] = pass_options(s, out, out->graphs[v]);
     return true;
 }

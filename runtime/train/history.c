@@ -58,6 +58,7 @@ bool history_new(const RtStage *stage, History *h, RtError *e)
     for (int i = 0; i < stage->train.count; i++) {
         if (!add_rows(stage, &stage->train.run[i], h, e)) return false;
     }
+    if (!add_rows(stage, &stage->update, h, e)) return false;
     int64_t bytes = 0;
     for (int i = 0; i < h->count; i++) bytes += h->rows[i].input->bytes;
     h->numbers = malloc((size_t)bytes + 1);

@@ -16,6 +16,7 @@
 #include "runtime/train/progress.h"
 #include "runtime/train/run.h"
 #include "runtime/train/rundir.h"
+#include "runtime/train/step.h"
 
 enum { LINE_ROOM = 512, NUMBER_ROOM = 64 };
 
@@ -99,22 +100,14 @@ static RtOutcome train_step(Session *s, RtError *e)
     Position *p = &s->position;
     double start = clock_s(), before = p->loss;
     int64_t made = stage_step(s);
-    if (made > 0 && stage->epoch_steps > 0 && made % stage->epoch_steps == 0)
-        states_begin_pass(&stage->states, s->held.state);
-    const RtRun *run = runs_step(&stage->train, stage_seed(s), made);
-    run_fill_step(run, s->blocks.train, stage_seed(s), made);
-    history_fill(&s->held.histories[p->stage], run, s->blocks.train);
-    RtFault fault;
     if (s->recipe->step) *s->recipe->step = p->step + 1;
-    if (rt_program_watch(run->program, s->recipe->pool, s->blocks.train, s->recipe->watch, &fault) != 0) {
-        rt_fault_text(run->program, &fault, e);
-        return RT_FAILED;
-    }
+    int variant = step_make(s->recipe, stage, &s->blocks, &s->held.histories[p->stage], stage_seed(s), made, e);
+    if (variant < 0) return RT_FAILED;
     p->step++;
     p->pending = true;
-    p->loss = output_of(s, stage->loss, run - stage->train.run);
-    p->lr = output_of(s, stage->lr, run - stage->train.run);
-    p->grad_norm = output_of(s, stage->grad_norm, run - stage->train.run);
+    p->loss = output_of(s, stage->loss, variant);
+    p->lr = output_of(s, stage->lr, variant);
+    p->grad_norm = output_of(s, stage->grad_norm, variant);
     if (!check_step(s, before, e)) return RT_DIVERGED;
     progress_step(&s->progress, p->step, clock_s() - start, p->loss, p->lr);
     return RT_DONE;

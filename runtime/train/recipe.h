@@ -74,6 +74,12 @@ typedef struct RtStage {
     int64_t        steps;                /* of this stage, those before a resume included */
     int64_t        epoch_steps;          /* in one pass of its streams. The states behind `kept` are reset at each
                                             pass */
+    int64_t        shards;               /* batches to a step; 0 is 1. With more, `train` makes the gradients and the
+                                            loss of one batch in the block of sums, and two programs without feeds
+                                            follow: */
+    RtRun          merge;                /* adds the slot behind it to the slot at the block's begin */
+    RtRun          update;               /* the optimizer, for the mean of the shards; its outputs are the step's */
+    int64_t        slot_bytes;           /* of one set of sums */
     int64_t        tokens;               /* per step, for the progress line; 0: not shown */
     const RtEvaluation *evaluations;
     int            evaluation_count;
@@ -135,6 +141,7 @@ bool rt_evaluate(const Recipe *recipe, double *values, RtError *error);
 /* Bytes that a verb takes beside the blocks of its recipe. step and evaluation share one work block. */
 typedef struct RtMemory {
     int64_t step, evaluation;            /* work of a training step, and of the neediest evaluation */
+    int64_t sums;                        /* of the gradients of shards */
     int64_t states;                      /* of the neediest stage and the neediest evaluation together */
 } RtMemory;
 RtMemory rt_recipe_memory(const Recipe *recipe);

@@ -1,5 +1,6 @@
 /* Filling inputs, beginning states, reading results. */
 #include "runtime/train/run.h"
+#include "runtime/train/step.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -35,10 +36,10 @@ static const RtRun *run_of_variant(const RtRuns *runs, int32_t variant)
     return &runs->run[variant];
 }
 
-const RtRun *runs_step(const RtRuns *runs, uint64_t seed, int64_t step)
+const RtRun *runs_step(const RtRuns *runs, uint64_t seed, int64_t batch)
 {
     const RtStream *stream = runs_stream(runs);
-    return run_of_variant(runs, stream ? rt_stream_variant(stream, seed, step) : 0);
+    return run_of_variant(runs, stream ? rt_stream_variant(stream, seed, batch) : 0);
 }
 
 const RtRun *runs_pass(const RtRuns *runs, int64_t index)
@@ -47,7 +48,7 @@ const RtRun *runs_pass(const RtRuns *runs, int64_t index)
     return run_of_variant(runs, stream ? rt_stream_pass_variant(stream, index) : 0);
 }
 
-static void fill_ambient(const RtRun *run, char *const *block, uint64_t seed, int64_t step)
+void run_fill_ambient(const RtRun *run, char *const *block, uint64_t seed, int64_t step)
 {
     for (int32_t i = 0; i < run->program->input_count; i++) {
         const RtValue *input = &run->program->inputs[i];
@@ -59,20 +60,19 @@ static void fill_ambient(const RtRun *run, char *const *block, uint64_t seed, in
     }
 }
 
-void run_fill_step(const RtRun *run, char *const *block, uint64_t seed, int64_t step)
+void run_fill_batch(const RtRun *run, char *const *block, uint64_t seed, int64_t batch)
 {
-    fill_ambient(run, block, seed, step);
     for (int i = 0; i < run->feed_count; i++) {
         const RtStream *stream = run->feeds[i].stream;
         const RtValue *input = run->feeds[i].input;
-        assert(input->bytes == rt_stream_variant_bytes(stream, rt_stream_variant(stream, seed, step)));
-        rt_stream_batch(stream, seed, step, rt_at(block, input->place));
+        assert(input->bytes == rt_stream_variant_bytes(stream, rt_stream_variant(stream, seed, batch)));
+        rt_stream_batch(stream, seed, batch, rt_at(block, input->place));
     }
 }
 
 void run_fill_pass(const RtRun *run, char *const *block, uint64_t seed, int64_t step, int64_t index)
 {
-    fill_ambient(run, block, seed, step);
+    run_fill_ambient(run, block, seed, step);
     for (int i = 0; i < run->feed_count; i++) {
         const RtStream *stream = run->feeds[i].stream;
         const RtValue *input = run->feeds[i].input;
@@ -96,7 +96,7 @@ void states_begin_pass(const RtStates *states, char *block)
 
 /* What the programs of a recipe need. */
 typedef struct Needs {
-    int64_t step, evaluation, train_states, evaluation_states;
+    int64_t step, sums, evaluation, train_states, evaluation_states;
 } Needs;
 
 static void raise_to(int64_t *most, int64_t bytes)
@@ -117,6 +117,11 @@ static Needs needs_of(const Recipe *r)
     for (int i = 0; i < r->stage_count; i++) {
         const RtStage *stage = &r->stages[i];
         raise_to_work(&n.step, &stage->train);
+        if (stage->shards > 1) {
+            raise_to_work(&n.step, &(RtRuns){&stage->merge, 1});
+            raise_to_work(&n.step, &(RtRuns){&stage->update, 1});
+            raise_to(&n.sums, step_slots(stage->shards) * stage->slot_bytes);
+        }
         raise_to(&n.train_states, stage->states.bytes);
         for (int k = 0; k < stage->evaluation_count; k++) {
             const RtEvaluation *evaluation = &stage->evaluations[k];
@@ -133,7 +138,8 @@ static Needs needs_of(const Recipe *r)
 RtMemory rt_recipe_memory(const Recipe *r)
 {
     Needs n = needs_of(r);
-    return (RtMemory){.step = n.step, .evaluation = n.evaluation, .states = n.train_states + n.evaluation_states};
+    return (RtMemory){.step = n.step, .evaluation = n.evaluation, .sums = n.sums,
+                      .states = n.train_states + n.evaluation_states};
 }
 
 static void point(const Recipe *r, char **block, char *state, char *work)
@@ -149,12 +155,14 @@ bool blocks_new(const Recipe *r, Blocks *b, RtError *e)
     Needs n = needs_of(r);
     *b = (Blocks){.work_bytes = n.step > n.evaluation ? n.step : n.evaluation,
                   .train_bytes = n.train_states,
+                  .sum_bytes = n.sums,
                   .evaluate_bytes = n.evaluation_states};
     char *work = rt_memory_new(b->work_bytes);
     point(r, b->train, rt_memory_new(b->train_bytes), work);
+    b->train[BLOCK_sum] = rt_memory_new(b->sum_bytes);
     point(r, b->evaluate, rt_memory_new(b->evaluate_bytes), work);
-    if (work && b->train[BLOCK_state] && b->evaluate[BLOCK_state]) return true;
-    int64_t bytes = b->work_bytes + b->train_bytes + b->evaluate_bytes;
+    if (work && b->train[BLOCK_state] && b->train[BLOCK_sum] && b->evaluate[BLOCK_state]) return true;
+    int64_t bytes = b->work_bytes + b->train_bytes + b->sum_bytes + b->evaluate_bytes;
     blocks_free(b);
     return rt_fail(e, "the system has no %" PRId64 " bytes of memory left", bytes);
 }
@@ -163,6 +171,7 @@ void blocks_free(Blocks *b)
 {
     rt_memory_free(b->train[BLOCK_work], b->work_bytes);
     rt_memory_free(b->train[BLOCK_state], b->train_bytes);
+    rt_memory_free(b->train[BLOCK_sum], b->sum_bytes);
     rt_memory_free(b->evaluate[BLOCK_state], b->evaluate_bytes);
     *b = (Blocks){0};
 }

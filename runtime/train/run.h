@@ -13,12 +13,13 @@ const RtFeed *run_feed(const RtRun *run, const RtValue *input);
 /* The stream that says which variant a batch has; NULL without streams. Any other of the same call says the same. */
 const RtStream *runs_stream(const RtRuns *runs);
 
-/* The program for a training step, for a batch of a finite pass. */
-const RtRun *runs_step(const RtRuns *runs, uint64_t seed, int64_t step);
+/* The program for a training batch, for a batch of a finite pass. */
+const RtRun *runs_step(const RtRuns *runs, uint64_t seed, int64_t batch);
 const RtRun *runs_pass(const RtRuns *runs, int64_t index);
 
-/* The batch of training step `step`, and the ambient numbers. */
-void run_fill_step(const RtRun *run, char *const *block, uint64_t seed, int64_t step);
+/* The ambient numbers; training batch `batch` of the streams. */
+void run_fill_ambient(const RtRun *run, char *const *block, uint64_t seed, int64_t step);
+void run_fill_batch(const RtRun *run, char *const *block, uint64_t seed, int64_t batch);
 
 /* Batch `index` of a finite pass. step: for the ambient number alone. */
 void run_fill_pass(const RtRun *run, char *const *block, uint64_t seed, int64_t step, int64_t index);
@@ -31,8 +32,8 @@ void states_begin_pass(const RtStates *states, char *block);
  * those of training. */
 typedef struct Blocks {
     char   *train[BLOCK_COUNT], *evaluate[BLOCK_COUNT];
-    int64_t work_bytes, train_bytes, evaluate_bytes;     /* of what was made here: the work block, and both state
-                                                            blocks */
+    int64_t work_bytes, train_bytes, sum_bytes, evaluate_bytes;      /* of what was made here: the work block, both
+                                                                        state blocks, and training's slots of sums */
 } Blocks;
 bool blocks_new(const Recipe *recipe, Blocks *blocks, RtError *e);
 void blocks_free(Blocks *blocks);

@@ -49,7 +49,7 @@ static void test_all(void **state)
     Layout layout = {.offset = map_new(log.arena)};
     int64_t place = 0;
     map_set(layout.offset, "x", &place);
-    layout.param_bytes = 64;
+    layout.bytes[MEMORY_param] = 64;
     PassOptions options = {.layout = &layout, .verify = true, .observe = observe, .context = &log};
     assert_non_null(passes_run(log.arena, squares(log.arena), &options, diag_new(log.arena)));
     assert_string_equal(log.text, "+simplify simplify +sparse sparse +fuse fuse +schedule schedule +plan plan ");
