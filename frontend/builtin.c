@@ -41,7 +41,13 @@ const Builtin *builtin_find(const char *name)
 bool builtin_constant(const char *name, double *out)
 {
     static const struct { const char *name; double value; } CONSTANTS[] = {
-        { "inf", INFINITY }, { "nan", NAN }, { "pi", 3.14159265358979323846 },
+#define BLOCK(name)
+#define CONSTANT(name, value) { #name, value },
+#define AMBIENT(name)
+#include "frontend/words.def"
+#undef BLOCK
+#undef CONSTANT
+#undef AMBIENT
     };
     for (size_t i = 0; i < sizeof CONSTANTS / sizeof *CONSTANTS; i++) {
         if (strcmp(CONSTANTS[i].name, name)) continue;

@@ -167,8 +167,16 @@ static const char *near_keyword(const char *word)
 
 static bool block_word(const Token *t)
 {
-    static const char *const words[] = { "data", "train", "stage", "weights" };
-    return t->kind == T_NAME && among(words, 4, t->value.text);
+    static const char *const words[] = {
+#define BLOCK(name) #name,
+#define CONSTANT(name, value)
+#define AMBIENT(name)
+#include "frontend/words.def"
+#undef BLOCK
+#undef CONSTANT
+#undef AMBIENT
+    };
+    return t->kind == T_NAME && among(words, (int)(sizeof words / sizeof *words), t->value.text);
 }
 
 static bool compares(int kind)

@@ -211,9 +211,18 @@ const char *setting_doc(int i);
 /* What a program can call, for help: the primitives, then the prelude file by file. */
 typedef struct FunctionDoc {
     const char *group;                   /* "primitives", "prelude/nn.ptm" */
+    const char *name;
+    bool        module;
     const char *signature;               /* "softmax(x; axis = -1)" */
-    const char *doc;                     /* one line, or "" */
+    const char *doc;                     /* a sentence, or "" */
 } FunctionDoc;
 const FunctionDoc *function_list(Arena *arena, int *count);
+
+/* Every word that the language knows, grouped by kind. Kinds: keyword operator literal type block constant value
+ * setting primitive function. */
+typedef struct Word {
+    const char *kind, *name;
+} Word;
+const Word *word_list(Arena *arena, int *count);
 
 #endif

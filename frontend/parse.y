@@ -332,6 +332,11 @@ expr_opt: %empty                    { $$ = NULL; }
 
 %%
 
+const char *reserved_word(int i)
+{
+    return i <= YYSYMBOL_NONE - YYSYMBOL_IMPORT ? yysymbol_name(YYSYMBOL_IMPORT + i) : NULL;
+}
+
 static int yyreport_syntax_error(const yypcontext_t *context, Parser *p)
 {
     yysymbol_kind_t kinds[YYNTOKENS];

@@ -66,4 +66,7 @@ void ast_add_fn(Parser *p, bool module, const char *name, ParamList tensors, Par
                 StmtList body, Place place);
 void ast_add_items(Parser *p, Stmt *items);
 
+/* The words that are no names, in the order of parse.y; NULL behind the last. */
+const char *reserved_word(int i);
+
 #endif

@@ -9,7 +9,7 @@ static void overview(FILE *out)
 {
     fprintf(out, "ptm " PTM_VERSION ": a compiler and runtime for language models\n\nusage: ptm COMMAND ...\n\n");
     for (const Command *c = commands; c->name; c++) fprintf(out, "  %-10s %s\n", c->name, c->summary);
-    fprintf(out, "\n`ptm COMMAND --help` explains one.\n");
+    fprintf(out, "\n`ptm COMMAND --help` explains one, `ptm help TOPIC` lists functions, ops, settings and more.\n");
 }
 
 static int unknown(const char *name)
