@@ -6,7 +6,8 @@
 #           same with `ptm fmt`.
 #   errors  errors/x.ptm: `ptm check x.ptm` prints exactly the messages that comments `# error: TEXT` and `# warning: TEXT` on the
 #           faulty lines want (TEXT is a part of the message), and `# note: TEXT` where a note is to be checked too.
-#   readme  every block ```ptm of the READMEs, in the same way: without such comments it passes `ptm check` silently.
+#   readme  every block ```ptm of the READMEs, in the same way: without such comments it passes `ptm check` silently. `ptm fmt` has
+#           nothing to change in it.
 #   cli     cli/*.sh, run with $PTM and an empty directory; exit status 0 is a pass.
 #
 # Prints what failed and why; exit status 1 when anything did.
@@ -107,6 +108,11 @@ readme() {
     for block in "$work"/blocks/*.ptm; do
         [ -e "$block" ] || continue
         messages "$block" "$1, the block at $(basename "$block" .ptm)"
+        sed '/./,$!d' "$block" >"$work/block"
+        "$PTM" fmt - <"$work/block" >"$work/got" 2>/dev/null || continue     # syntax errors
+        cmp -s "$work/block" "$work/got" && continue
+        fail "$1, the block at $(basename "$block" .ptm): not as ptm fmt lays it out"
+        diff "$work/block" "$work/got" | sed 's/^/    /'
     done
 }
 
