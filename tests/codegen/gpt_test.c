@@ -74,8 +74,8 @@ static uint64_t parameters_after(int threads)
         assert_int_equal(jit_run(&j), 0);
     }
     uint64_t hash = 14695981039346656037u;
-    for (int64_t k = 0; k < j.program->block_bytes[BLOCK_param]; k++)
-        hash = (hash ^ (unsigned char)j.block[BLOCK_param][k]) * 1099511628211u;
+    for (int64_t k = 0; k < j.trial.program->block_bytes[BLOCK_param]; k++)
+        hash = (hash ^ (unsigned char)j.trial.block[BLOCK_param][k]) * 1099511628211u;
     jit_free(&j);
     arena_free(m.lab.arena);
     return hash;

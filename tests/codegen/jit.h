@@ -5,22 +5,14 @@
 
 #include "tests/passes/lower.h"
 
-#include "codegen/codegen.h"
-#include "ir/eval.h"
-#include "runtime/core/memory.h"
-#include "tests/paint.h"
-#include "runtime/core/pool.h"
+#include "codegen/trial.h"
 
 #include <math.h>
 #include <stdio.h>
 
 typedef struct Jit {
-    Lab     *lab;
-    Code    *code;
-    const Program *program;
-    Pool    *pool;
-    char    *block[BLOCK_COUNT];
-    RtFault  fault;
+    Lab  *lab;
+    Trial trial;
 } Jit;
 
 /* Runs fuse, schedule and plan, then compiles. */
@@ -30,17 +22,9 @@ static inline Jit jit_new_with(Lab *l, int threads, CodeOptions options)
     lower(l);
     Diagnostics *d = diag_new(l->arena);
     options.threads = 1;
-    j.code = code_compile(l->p, "test", &options, d);
-    if (!j.code) diag_print(d, stderr);
-    assert_non_null(j.code);
-    j.program = code_program(j.code);
-    j.pool = rt_pool_new(threads, j.program->scratch_bytes);
-    assert_non_null(j.pool);
-    for (int b = 0; b < BLOCK_COUNT; b++) {
-        j.block[b] = rt_memory_new(j.program->block_bytes[b]);
-        assert_non_null(j.block[b]);
-        paint(j.block[b], j.program->block_bytes[b]);
-    }
+    bool open = trial_open(&j.trial, l->p, threads, &options, d);
+    if (!open) diag_print(d, stderr);
+    assert_true(open);
     return j;
 }
 
@@ -50,43 +34,18 @@ static inline Jit jit_new(Lab *l, int threads)
     return jit_new_with(l, threads, options);
 }
 
-static inline void jit_free(Jit *j)
-{
-    for (int b = 0; b < BLOCK_COUNT; b++) rt_memory_free(j->block[b], j->program->block_bytes[b]);
-    rt_pool_free(j->pool);
-    code_free(j->code);
-}
+static inline void jit_free(Jit *j) { trial_close(&j->trial); }
 
-static inline char *jit_bytes(const Jit *j, int64_t place)
+static inline void jit_set(Jit *j, const char *name, const Tensor *value)
 {
-    return rt_at(j->block, place);
-}
-
-static inline const RtValue *jit_value(const RtValue *at, int count, const char *name)
-{
-    for (int k = 0; k < count; k++)
-        if (!strcmp(at[k].name, name)) return &at[k];
-    fail_msg("no value named %s", name);
-    return NULL;
-}
-
-static inline void jit_set(const Jit *j, const char *name, const Tensor *value)
-{
-    const RtValue *v = jit_value(j->program->inputs, j->program->input_count, name);
-    assert_int_equal(v->bytes, type_value_bytes(&value->type));
-    tensor_to_bytes(value, jit_bytes(j, v->place));
+    if (!trial_set(&j->trial, name, value)) fail_msg("no input named %s", name);
 }
 
 /* 0, or 1 with a fault. */
-static inline int jit_run(Jit *j) { return rt_program_run(j->program, j->pool, j->block, &j->fault); }
+static inline int jit_run(Jit *j) { return trial_run(&j->trial) ? 0 : 1; }
 
-/* What an output of the graph came to: a result from its place, an update from the place of the input it updates. */
-static inline Tensor *jit_output(const Jit *j, const Output *o)
-{
-    const RtValue *v = o->kind == OUTPUT_update ? jit_value(j->program->inputs, j->program->input_count, o->name)
-                                                : jit_value(j->program->outputs, j->program->output_count, o->name);
-    return tensor_from_bytes(j->lab->arena, o->node->type, jit_bytes(j, v->place));
-}
+/* What an output of the graph came to. */
+static inline Tensor *jit_output(const Jit *j, const Output *o) { return trial_get(&j->trial, j->lab->arena, o); }
 
 /* within: relative to the larger of 1 and the wanted value. NaN agrees with NaN, infinities and zeros by sign (not
  * zeros after a sum, whose order is free: signed says whether to look). */

@@ -14,7 +14,7 @@ static Dump dump_of(Lab *l)
     Dump d = {0};
     FILE *llvm = open_memstream(&d.llvm, &d.llvm_size), *assembly = open_memstream(&d.assembly, &d.assembly_size);
     Jit j = jit_new_with(l, 1, (CodeOptions){.llvm = llvm, .assembly = assembly});
-    d.statistics = code_statistics(j.code);
+    d.statistics = code_statistics(j.trial.code);
     fclose(llvm);
     fclose(assembly);
     jit_free(&j);
@@ -102,9 +102,9 @@ static void equal_kernels_are_one_function(void **state)
         update(&l, names[k], mul(&l, w, u));
     }
     Jit j = jit_new(&l, 1);
-    assert_int_equal(j.program->step_count, 3);
-    assert_int_equal(code_statistics(j.code).functions, 1);
-    assert_ptr_equal(j.program->steps[0].run, j.program->steps[2].run);
+    assert_int_equal(j.trial.program->step_count, 3);
+    assert_int_equal(code_statistics(j.trial.code).functions, 1);
+    assert_ptr_equal(j.trial.program->steps[0].run, j.trial.program->steps[2].run);
     jit_free(&j);
     arena_free(l.arena);
 }
@@ -136,7 +136,7 @@ static void parts_of_products_are_planned(void **state)
         Jit j = jit_new(&l, 1);
         int parts = l.p->kernels.at[0]->parts;
         assert_true(large ? parts >= 0 && l.p->buffers.at[parts]->bytes % (16 * 16 * 4) == 0 : parts < 0);
-        assert_int_equal(j.program->block_bytes[BLOCK_work], l.p->block_bytes[MEMORY_work]);
+        assert_int_equal(j.trial.program->block_bytes[BLOCK_work], l.p->block_bytes[MEMORY_work]);
         jit_free(&j);
         arena_free(l.arena);
     }
@@ -158,7 +158,7 @@ static void line_tables_name_the_model(void **state)
     fclose(llvm);
     assert_non_null(strstr(text, "DIFile(filename: \"small.ptm\", directory: \"models\")"));
     assert_non_null(strstr(text, "DILocation(line: 17, column: 5"));
-    assert_string_equal(j.program->places[j.program->steps[0].place], "models/small.ptm:17:5 h.0");
+    assert_string_equal(j.trial.program->places[j.trial.program->steps[0].place], "models/small.ptm:17:5 h.0");
     jit_set(&j, "x", jit_some(l.arena, l.g->inputs.at[0], 0));
     assert_int_equal(jit_run(&j), 0);
     free(text);

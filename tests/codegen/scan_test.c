@@ -358,7 +358,7 @@ static CodeStatistics statistics_of(Build *build, int64_t time)
     Lab l = lab_new();
     build(&l, (Sizes){time, 4, 24, false});
     Jit j = jit_new(&l, 1);
-    CodeStatistics statistics = code_statistics(j.code);
+    CodeStatistics statistics = code_statistics(j.trial.code);
     jit_free(&j);
     arena_free(l.arena);
     return statistics;
@@ -396,7 +396,7 @@ static void equal_bodies_are_one_code(void **state)
         }
         result(&l, "y", x);
         Jit j = jit_new(&l, 1);
-        functions[layers] = code_statistics(j.code).functions;
+        functions[layers] = code_statistics(j.trial.code).functions;
         jit_free(&j);
         jit_check_some(&l, 2, 2e-5);
         arena_free(l.arena);
@@ -418,8 +418,8 @@ static void bad_ids_end_the_loop(void **state)
         jit_set(&j, l.g->inputs.at[k]->attr.text, t);
     }
     assert_int_equal(jit_run(&j), 1);
-    assert_int_equal(j.fault.value, 99);
-    assert_int_equal(j.fault.bound, 8);
+    assert_int_equal(j.trial.fault.value, 99);
+    assert_int_equal(j.trial.fault.bound, 8);
     jit_free(&j);
     arena_free(l.arena);
 }

@@ -305,9 +305,9 @@ static void an_id_out_of_range_is_a_fault(void **state)
         jit_set(&j, "table", jit_some(l.arena, table, 1));
         if (which == 2) jit_set(&j, "v", jit_some(l.arena, v, 2));
         assert_int_equal(jit_run(&j), 1);
-        assert_int_equal(j.fault.value, bad->i[7]);
-        assert_int_equal(j.fault.bound, which == 1 ? 20 : 11);
-        assert_true(j.fault.place > 0 && j.fault.place < j.program->place_count);
+        assert_int_equal(j.trial.fault.value, bad->i[7]);
+        assert_int_equal(j.trial.fault.bound, which == 1 ? 20 : 11);
+        assert_true(j.trial.fault.place > 0 && j.trial.fault.place < j.trial.program->place_count);
         jit_set(&j, "i", ids(&l, i, 11));
         jit_set(&j, "table", jit_some(l.arena, table, 1));
         assert_int_equal(jit_run(&j), 0);
@@ -332,13 +332,13 @@ static void a_fault_does_not_depend_on_threads(void **state)
         jit_set(&j, "table", jit_some(l.arena, table, 1));
         for (int k = 0; k < 5; k++) {
             assert_int_equal(jit_run(&j), 1);
-            assert_int_equal(j.fault.value, 105);           
-            assert_int_equal(j.fault.lock, 0);
+            assert_int_equal(j.trial.fault.value, 105);           
+            assert_int_equal(j.trial.fault.lock, 0);
         }
         bad->i[IDS - 16] = -77;
         jit_set(&j, "i", bad);
         assert_int_equal(jit_run(&j), 1);
-        assert_int_equal(j.fault.value, -77);
+        assert_int_equal(j.trial.fault.value, -77);
         bad->i[IDS - 16] = 0;
         jit_free(&j);
     }

@@ -3,19 +3,13 @@
 #ifndef PTM_TESTS_COMPILED_H
 #define PTM_TESTS_COMPILED_H
 
-#include "codegen/codegen.h"
-#include "ir/eval.h"
+#include "codegen/trial.h"
 #include "passes/passes.h"
-#include "runtime/core/pool.h"
 
 typedef struct Compiled {
     Arena *arena;
     Graph *graph;         /* as elaborated */
-    const Graph *lowered; /* as planned, with gradients */
-    Code *code;
-    const Program *program;
-    Pool *pool;
-    char *block[BLOCK_COUNT];
+    Trial trial;          /* of its plan, with gradients */
 } Compiled;
 
 /* Runs the passes and compiles; memory is painted, so reading what was never written shows. NULL, or why not. */
