@@ -197,9 +197,8 @@ static void mark_needed(const Graph *g, bool *needed)
     }
 }
 
-const char *graph_eval(const Graph *g, Tensor *const *inputs, Tensor **results, Arena *arena)
+const char *graph_eval_nodes(const Graph *g, Tensor *const *inputs, Tensor **value, Arena *arena)
 {
-    Tensor **value = arena_array(arena, Tensor *, g->nodes.count + 1);
     bool *needed = arena_array(arena, bool, g->nodes.count + 1);
     mark_needed(g, needed);
     for (int k = 0; k < g->inputs.count; k++) value[g->inputs.at[k]->id] = inputs[k];
@@ -212,6 +211,13 @@ const char *graph_eval(const Graph *g, Tensor *const *inputs, Tensor **results, 
         value[k] = node_eval(node, args, arena, &why);
         if (!value[k]) return why;
     }
-    for (int k = 0; k < g->outputs.count; k++) results[k] = value[g->outputs.at[k].node->id];
     return NULL;
+}
+
+const char *graph_eval(const Graph *g, Tensor *const *inputs, Tensor **results, Arena *arena)
+{
+    Tensor **value = arena_array(arena, Tensor *, g->nodes.count + 1);
+    const char *why = graph_eval_nodes(g, inputs, value, arena);
+    for (int k = 0; !why && k < g->outputs.count; k++) results[k] = value[g->outputs.at[k].node->id];
+    return why;
 }

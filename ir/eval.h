@@ -22,6 +22,14 @@ void    tensor_to_bytes(const Tensor *t, void *bytes);
  * Returns NULL, or a message (an id out of range: value, bound and place). */
 const char *graph_eval(const Graph *g, Tensor *const *inputs, Tensor **results, Arena *arena);
 
+/* The same, and keeps what every node comes to that an output needs: value[id], NULL elsewhere. */
+const char *graph_eval_nodes(const Graph *g, Tensor *const *inputs, Tensor **value, Arena *arena);
+
+/* Evaluates a scan and shows the values of its body's inputs before each iteration, at place t; they are gone after
+ * the call. NULL, or a message. */
+typedef void ScanVisit(void *context, int64_t t, Tensor *const *inputs);
+const char *scan_eval(const Node *scan, Tensor *const *args, ScanVisit *visit, void *context, Arena *arena);
+
 /* One node from the values of its arguments; draws included. NULL on an index out of range, with *why. */
 Tensor *node_eval(const Node *node, Tensor *const *args, Arena *arena, const char **why);
 

@@ -6,6 +6,8 @@ typedef struct Loop {
     Tensor *const *args;
     Tensor       **picks;                /* the carries as they are now, then the stacked results */
     int            carries, results;
+    ScanVisit     *visit;                /* or NULL */
+    void          *context;
     Arena         *arena;
 } Loop;
 
@@ -69,7 +71,9 @@ static const char *iterate(Loop *loop, int64_t t)
     const Graph *body = loop->scan->region;
     Arena *scratch = arena_new();
     Tensor **values = arena_array(scratch, Tensor *, body->outputs.count + 1);
-    const char *why = graph_eval(body, inputs_at(loop, t, scratch), values, scratch);
+    Tensor **inputs = inputs_at(loop, t, scratch);
+    if (loop->visit) loop->visit(loop->context, t, inputs);
+    const char *why = graph_eval(body, inputs, values, scratch);
     if (why)
         why = arena_print(loop->arena, "%s", why);
     else
@@ -104,14 +108,31 @@ static Loop loop_begin(const Node *scan, Tensor *const *args, Arena *arena)
     return loop;
 }
 
+/* Adds the iterations made to *made. */
+static const char *run_loop(Loop *loop, int64_t *made)
+{
+    const Node *scan = loop->scan;
+    int64_t count = dim_value(scan->attr.count);
+    const char *why = NULL;
+    if (count < 0) return arena_print(loop->arena, "scan: %s has no value", dim_text(loop->arena, scan->attr.count));
+    for (; *made < count && !is_over(loop) && !why; ++*made)
+        why = iterate(loop, scan->attr.i ? count - 1 - *made : *made);
+    return why;
+}
+
+const char *scan_eval(const Node *scan, Tensor *const *args, ScanVisit *visit, void *context, Arena *arena)
+{
+    Loop loop = loop_begin(scan, args, arena);
+    int64_t made = 0;
+    loop.visit = visit;
+    loop.context = context;
+    return run_loop(&loop, &made);
+}
+
 const char *eval_scan(const Node *node, Tensor *const *args, Tensor *out, Arena *arena)
 {
     Loop loop = loop_begin(node, args, arena);
-    int64_t count = dim_value(node->attr.count);
-    const char *why = NULL;
-    if (count < 0) return arena_print(arena, "scan: %s has no value", dim_text(arena, node->attr.count));
-    for (; out->i[0] < count && !is_over(&loop) && !why; out->i[0]++)
-        why = iterate(&loop, node->attr.i ? count - 1 - out->i[0] : out->i[0]);
+    const char *why = run_loop(&loop, &out->i[0]);
     out->picks = loop.picks;
     return why;
 }

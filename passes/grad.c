@@ -59,7 +59,7 @@ static Node *element_gradient(Graph *g, Node *node, Node *d, int k)
     return NULL;
 }
 
-static Node *gradient_of_argument(Graph *g, Node *node, Node *d, int k)
+Node *grad_rule(Graph *g, Node *node, Node *d, int k)
 {
     switch (node->op) {
 #define ELEMENT(name, ...) case OP_##name: return element_gradient(g, node, d, k);
@@ -105,7 +105,7 @@ static void send_to_arguments(Grad *grad, const Node *node, Node *d)
 {
     for (int k = 0; k < node->arg_count; k++) {
         if (!grad->flow->active[node->args[k]->id]) continue;
-        Node *part = gradient_of_argument(grad->g, grad->copy[node->id], d, k);
+        Node *part = grad_rule(grad->g, grad->copy[node->id], d, k);
         if (part) grad_add(grad, node->args[k], part);
     }
 }

@@ -4,8 +4,7 @@
 #define PTM_GRAD_RULES_H
 
 #include "passes/build.h"
-
-typedef Node *GradRule(Graph *g, Node *node, Node *d, int k);
+#include "passes/passes.h"
 
 GradRule grad_none, grad_cast, grad_sum, grad_reduce_max, grad_cumsum, grad_einsum, grad_reshape, grad_permute,
     grad_expand, grad_slice, grad_pad, grad_concat, grad_window, grad_gather, grad_scatter;

@@ -2,7 +2,7 @@
 #ifndef PTM_PASSES_H
 #define PTM_PASSES_H
 
-#include "ir/graph.h"
+#include "ir/eval.h"
 #include "ir/plan.h"
 
 /* The optimizer's code for one parameter, elaborated by the frontend: a graph over the same dims whose inputs are "w"
@@ -61,5 +61,30 @@ Graph *pass_sparse(Arena *arena, const Graph *graph, const PassOptions *options,
 Plan  *pass_fuse(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 Plan  *pass_schedule(Arena *arena, Plan *plan, const PassOptions *options, Diagnostics *d);
 Plan  *pass_plan(Arena *arena, Plan *plan, const PassOptions *options, Diagnostics *d);
+
+/* Checking gradients, for f64 graphs. A rule: what the gradient d of the node's result sends to argument k, of that
+ * argument's type, made of ordinary nodes; NULL where nothing flows. */
+typedef Node *GradRule(Graph *g, Node *node, Node *d, int k);
+GradRule grad_rule;                                          /* that of the gradient pass */
+
+/* An operator whose rule disagrees with differences of its values. */
+typedef struct GradFault {
+    const Node *node;                    /* in the graph or in the body of a scan */
+    int     argument;
+    int64_t element;                     /* of the argument; -1: a sum over all of them, in random proportions */
+    double  derived, measured;
+    int64_t iteration;                   /* of the innermost loop; -1: in none */
+} GradFault;
+
+/* Goes from the loss back through the operators that its gradient goes through, in loops too, and compares what the
+ * rule says with central differences, on the values that these inputs give, for random gradients of the operator's
+ * result. True for the first that is off. Operators that round are left out, and elements at a kink. */
+bool grad_find_fault(const Graph *graph, const PassOptions *options, Tensor *const *inputs, GradRule *rule,
+                     GradFault *out);
+
+/* The graph with an input "stop.K" in place of every `stop` that a gradient would go around, of those outside of loops:
+ * the loss whose differences the gradient is. stopped: those nodes of the source, in order. */
+typedef Vec(Node *) StoppedNodes;
+Graph *grad_freeze(Arena *arena, const Graph *graph, const PassOptions *options, StoppedNodes *stopped);
 
 #endif

@@ -44,6 +44,10 @@ static void check_graph(Arena *arena, const Graph *g, double low, const char *wh
         Tensor **inputs = random_inputs(arena, g, low, 2, seed);
         for (int k = 0; k < g->inputs.count; k++)
             if (g->inputs.at[k]->attr.storage == STORE_param) check_param(arena, g, gradient, inputs, k, what);
+        GradFault fault;                 /* and what looks for a wrong rule agrees */
+        if (grad_find_fault(g, &options, inputs, grad_rule, &fault))
+            fail_msg("%s: %s, argument %d [%lld]: derived %.10g, differences say %.10g", what, op_name(fault.node->op),
+                     fault.argument, (long long)fault.element, fault.derived, fault.measured);
     }
 }
 
