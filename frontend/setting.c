@@ -254,7 +254,7 @@ static void set_freeze(Reading *r, const Stmt *s)
 
 static const SettingRow ROWS[] = {
 #define SETTING(name, doc) { #name, doc, set_##name },
-#define RESERVED(name, doc) { #name, doc, NULL },
+#define RESERVED(name, doc) { #name, doc " (not built yet)", NULL },
 #include "frontend/settings.def"
 #undef SETTING
 #undef RESERVED
