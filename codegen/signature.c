@@ -174,9 +174,9 @@ static const Buffer *first_of(const Buffer *buffer)
     return buffer;
 }
 
-static bool same_memory(const Plan *plan, const Node *a, const Node *b)
+static bool same_memory(const Signature *s, const Node *a, const Node *b)
 {
-    const Buffer *x = plan->buffer_of[a->id], *y = plan->buffer_of[b->id];
+    const Buffer *x = kernel_buffer(s->plan, s->kernel, a), *y = kernel_buffer(s->plan, s->kernel, b);
     if (!x || !y || x->block != y->block) return false;
     return x->block == MEMORY_bound ? first_of(x) == first_of(y) : x->offset == y->offset;
 }
@@ -211,7 +211,7 @@ Signature *signature_new(Arena *arena, const Plan *plan, const Kernel *kernel)
     s->flat = is_flat(s);
     if (kernel->kind == KERNEL_scatter) {
         const Node *scatter = kernel->outputs.at[0];
-        s->in_place = signature_is_stored(s, scatter->args[0]) && same_memory(plan, scatter, scatter->args[0]);
+        s->in_place = signature_is_stored(s, scatter->args[0]) && same_memory(s, scatter, scatter->args[0]);
     }
     Text text = {.arena = arena};
     put_space(&text, s);

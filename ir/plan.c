@@ -5,6 +5,14 @@
 
 /* ---- questions about kernels ---- */
 
+Buffer *kernel_buffer(const Plan *p, const Kernel *k, const Node *node)
+{
+    Buffer *b = p->buffer_of[node->id];
+    for (int i = 0; b && i < k->instead.count; i++)
+        if (k->instead.at[i].from == b->id) return p->buffers.at[k->instead.at[i].to];
+    return b;
+}
+
 bool node_is_reduction(const Node *node) { return node->op == OP_sum || node->op == OP_reduce_max; }
 
 int64_t kernel_extent(const Kernel *k, int first, int count)
@@ -63,10 +71,10 @@ static bool scan_may_take_over(const Plan *p, const Kernel *k, const Node *outpu
 {
     const Node *scan = scan_of(k);
     int carry = (int)output->attr.i, asks = 0;
-    for (int i = 0; i < scan->arg_count; i++) asks += p->buffer_of[scan->args[i]->id] == old;
+    for (int i = 0; i < scan->arg_count; i++) asks += kernel_buffer(p, k, scan->args[i]) == old;
     if (asks == 0 || output == scan) return output != scan;
     if (asks > 1 || carry >= scan_carry_count(scan) || !kernel_carry_in_place(k, carry)) return false;
-    return p->buffer_of[scan->args[scan_argument(scan, scan_carry(scan, carry))]->id] == old;
+    return kernel_buffer(p, k, scan->args[scan_argument(scan, scan_carry(scan, carry))]) == old;
 }
 
 bool kernel_may_take_over(const Plan *p, const Kernel *k, const Node *output, const Buffer *old)
@@ -77,7 +85,7 @@ bool kernel_may_take_over(const Plan *p, const Kernel *k, const Node *output, co
     if (k->kind == KERNEL_scan) return scan_may_take_over(p, k, output, old);
     bool reads = false;
     for (int i = 0; i < k->inputs.count; i++) {
-        if (p->buffer_of[k->inputs.at[i]->id] != old) continue;
+        if (kernel_buffer(p, k, k->inputs.at[i]) != old) continue;
         if (!holds(k->aligned.at, k->aligned.count, k->inputs.at[i])) return false;
         reads = true;
     }
@@ -171,23 +179,23 @@ static void print_space(const Printer *w, const Kernel *k)
     fputc(']', w->out);
 }
 
-static void print_value(const Printer *w, const Node *n)
+static void print_value(const Printer *w, const Kernel *k, const Node *n)
 {
     fprintf(w->out, "%%%u", n->id);
     if (n->op == OP_input) fprintf(w->out, " \"%s\"", n->attr.text);
     fprintf(w->out, " %s", type_text(w->arena, &n->type));
-    const Buffer *b = w->p->buffer_of[n->id];
+    const Buffer *b = kernel_buffer(w->p, k, n);
     if (b) fprintf(w->out, " in b%d", b->id);
 }
 
-static void print_values(const Printer *w, const char *title, Node *const *at, int count)
+static void print_values(const Printer *w, const Kernel *k, const char *title, Node *const *at, int count)
 {
     if (!count) return;
     begin_line(w, 2);
     fprintf(w->out, "%-6s ", title);
     for (int i = 0; i < count; i++) {
         if (i) fputs(", ", w->out);
-        print_value(w, at[i]);
+        print_value(w, k, at[i]);
     }
     fputc('\n', w->out);
 }
@@ -251,9 +259,9 @@ static void print_kernel(const Printer *w, const Kernel *k)
     print_space(w, k);
     if (k->outputs.count) print_place(w, k->outputs.at[k->outputs.count - 1]);
     fputc('\n', w->out);
-    print_values(w, "reads", k->inputs.at, k->inputs.count);
-    print_values(w, "writes", k->outputs.at, k->outputs.count);
-    print_values(w, "keeps", k->keep.at, k->keep.count);
+    print_values(w, k, "reads", k->inputs.at, k->inputs.count);
+    print_values(w, k, "writes", k->outputs.at, k->outputs.count);
+    print_values(w, k, "keeps", k->keep.at, k->keep.count);
     print_nodes(w, k);
     if (k->body) {
         Printer inner = {k->body, w->arena, w->out, w->depth + 4};

@@ -83,6 +83,11 @@ typedef struct Refusal {
 } Refusal;
 typedef Vec(Refusal) Refusals;
 
+/* A value that is made again has a buffer for every time it is made. */
+typedef struct Instead {
+    int from, to;                        /* buffers: where Plan.buffer_of says `from`, a kernel reads or writes `to` */
+} Instead;
+
 typedef struct Kernel {
     KernelKind  kind;
     int         id;
@@ -115,6 +120,7 @@ typedef struct Kernel {
      * known: the argument is copied to the home before the loop, each iteration reads the home and writes the spare,
      * and the spare is copied home after it. */
     int64_t     *home, *spare;
+    Vec(Instead) instead;                /* of values made again: of the kernels that make and read them */
 } Kernel;
 
 typedef struct Plan {
@@ -123,7 +129,7 @@ typedef struct Plan {
     Vec(Kernel *) kernels;               /* in order of execution after `schedule` */
     Vec(Buffer *) buffers;
     Buffer **buffer_of;                  /* by node id; NULL: never stored. A reshape of a stored value has its
-                                            buffer */
+                                            buffer. What a kernel sees there: kernel_buffer */
     /* by node id: a product that is rounded once, together with the add or sum that alone uses it (a multiply-add), in
      * every kernel that computes it. It is no value of its own: neither stored nor kept */
     bool    *contracted;
@@ -142,6 +148,7 @@ typedef struct Layout {
  * values. */
 Layout     *layout_new(Arena *arena, const Graph *const *graphs, int count);
 
+Buffer     *kernel_buffer(const Plan *p, const Kernel *k, const Node *node);     /* NULL: not stored */
 bool        node_is_reduction(const Node *node);             /* of those that kernels have: over some axes at once */
 int64_t     kernel_extent(const Kernel *k, int first, int count);    /* product of the dimensions of `space` from
                                                                         `first` on */

@@ -37,7 +37,7 @@ static const char *check_inputs(Proof *v, const Kernel *k, int position)
 {
     for (int i = 0; i < k->inputs.count; i++) {
         const Node *n = k->inputs.at[i];
-        const Buffer *b = buffer_at(v, n);
+        const Buffer *b = kernel_buffer(v->p, k, n);
         if (!b) return say_node(v, k, n, "is read but not stored");
         if (v->writer[b->id] == -2 || v->writer[b->id] == position)
             return say_node(v, k, n, "is read before it is written");
@@ -88,7 +88,7 @@ static const char *check_outputs(Proof *v, const Kernel *k, int position)
     if (k->kind == KERNEL_copy) return check_copy(v, k, position);
     for (int i = 0; i < k->outputs.count; i++) {
         const Node *n = k->outputs.at[i];
-        const Buffer *b = buffer_at(v, n);
+        const Buffer *b = kernel_buffer(v->p, k, n);
         bool computed = false;
         for (int j = 0; j < k->nodes.count; j++) computed = computed || k->nodes.at[j] == n;
         if (!computed) return say_node(v, k, n, "is written but not computed");
@@ -145,7 +145,7 @@ static const char *check_contracted(const Proof *v, const Kernel *k)
 
 static const char *check_loop_memory(const Proof *v, const Kernel *k, const Node *scan)
 {
-    int64_t end = k->body->block_bytes[MEMORY_work], bytes = buffer_at(v, scan)->bytes;
+    int64_t end = k->body->block_bytes[MEMORY_work], bytes = kernel_buffer(v->p, k, scan)->bytes;
     for (int i = 0; i < scan_result_count(scan); i++) {
         bool turns = i < scan_carry_count(scan) && !kernel_carry_in_place(k, i);
         const int64_t places[] = {k->home[i], k->spare[i]};
@@ -266,13 +266,17 @@ static const char *check_copies(const Proof *v)
 }
 
 /* Room that a kernel has for itself, beside the value of its node. */
-static bool is_room(const Proof *v, const Buffer *b) { return buffer_at(v, b->node) != b || b->node->op == OP_scan; }
+static bool is_room(const Proof *v, const Buffer *b)
+{
+    int writer = v->writer[b->id];
+    return b->node->op == OP_scan || (writer >= 0 && v->p->kernels.at[writer]->parts == b->id);
+}
 
 /* An input or output of a body, which the loop places. */
 static bool is_bound(const Proof *v, const Buffer *b)
 {
     const Graph *g = v->p->graph;
-    if (is_room(v, b)) return false;
+    if (buffer_at(v, b->node) != b) return false;
     bool bound = v->loop && b->node->op == OP_input && b->node->attr.storage != STORE_ambient;
     for (int k = 0; v->loop && k < g->outputs.count; k++) bound = bound || g->outputs.at[k].node == b->node;
     return bound;

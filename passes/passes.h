@@ -27,6 +27,7 @@ typedef struct PassOptions {
                                             sums, and trains nothing */
     double       clip;                   /* global norm bound; 0: none. Adds the result "grad_norm" */
     const Layout *layout;                /* for `plan` */
+    int64_t      memory;                 /* bytes of work that the plan is to fit into, for `recompute`; 0: no limit */
     const char  *stop_after;             /* name of the last pass to run, or NULL */
     bool         verify;                 /* after every pass */
     PassNotes   *notes;                  /* added to; may be NULL */
@@ -60,6 +61,7 @@ Graph *pass_simplify(Arena *arena, const Graph *graph, const PassOptions *option
 Graph *pass_sparse(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 Plan  *pass_fuse(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 Plan  *pass_schedule(Arena *arena, Plan *plan, const PassOptions *options, Diagnostics *d);
+Plan  *pass_recompute(Arena *arena, Plan *plan, const PassOptions *options, Diagnostics *d);
 Plan  *pass_plan(Arena *arena, Plan *plan, const PassOptions *options, Diagnostics *d);
 
 /* Checking gradients, for f64 graphs. A rule: what the gradient d of the node's result sends to argument k, of that

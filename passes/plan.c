@@ -8,6 +8,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+Plan *plan_copy(Arena *arena, const Plan *from)
+{
+    Plan *p = arena_new_of(arena, Plan);
+    *p = *from;
+    p->arena = arena;
+    memset(&p->kernels, 0, sizeof p->kernels);
+    memset(&p->buffers, 0, sizeof p->buffers);
+    for (int k = 0; k < from->kernels.count; k++) {
+        Kernel *kernel = arena_new_of(arena, Kernel);
+        *kernel = *from->kernels.at[k];
+        vec_push(arena, &p->kernels, kernel);
+    }
+    for (int k = 0; k < from->buffers.count; k++) {
+        Buffer *b = arena_new_of(arena, Buffer);
+        *b = *from->buffers.at[k];
+        vec_push(arena, &p->buffers, b);
+    }
+    for (int k = 0; k < p->buffers.count; k++) {
+        Buffer *b = p->buffers.at[k];
+        if (b->takes_over) b->takes_over = p->buffers.at[b->takes_over->id];
+    }
+    p->buffer_of = arena_array(arena, Buffer *, from->graph->nodes.count + 1);
+    for (int k = 0; k < from->graph->nodes.count; k++)
+        if (from->buffer_of[k]) p->buffer_of[k] = p->buffers.at[from->buffer_of[k]->id];
+    return p;
+}
+
 /* ---- lifetimes ---- */
 
 static void find_lifetimes(Placing *w)
@@ -17,9 +44,9 @@ static void find_lifetimes(Placing *w)
     for (int b = 0; b < p->buffers.count; b++) p->buffers.at[b]->first = p->buffers.at[b]->last = -1;
     for (int k = 0; k < end; k++) {
         const Kernel *kernel = p->kernels.at[k];
-        for (int i = 0; i < kernel->inputs.count; i++) p->buffer_of[kernel->inputs.at[i]->id]->last = k;
+        for (int i = 0; i < kernel->inputs.count; i++) kernel_buffer(p, kernel, kernel->inputs.at[i])->last = k;
         for (int i = 0; i < kernel->outputs.count && kernel->kind != KERNEL_copy; i++) {
-            Buffer *b = p->buffer_of[kernel->outputs.at[i]->id];
+            Buffer *b = kernel_buffer(p, kernel, kernel->outputs.at[i]);
             b->first = b->last = k;
         }
     }
@@ -80,9 +107,9 @@ static void take_over(Placing *w, int position)
     Plan *p = w->p;
     const Kernel *k = p->kernels.at[position];
     for (int i = 0; i < k->outputs.count && k->kind != KERNEL_copy; i++) {
-        Buffer *b = p->buffer_of[k->outputs.at[i]->id];
+        Buffer *b = kernel_buffer(p, k, k->outputs.at[i]);
         for (int j = 0; j < k->inputs.count && !b->takes_over && b->block == MEMORY_work; j++) {
-            Buffer *old = p->buffer_of[k->inputs.at[j]->id];
+            Buffer *old = kernel_buffer(p, k, k->inputs.at[j]);
             bool dies =
                 old->block == MEMORY_work && old->last == position && old->first < position && !w->taken[old->id];
             if (!dies || old->bytes != b->bytes || !kernel_may_take_over(p, k, k->outputs.at[i], old)) continue;
@@ -108,7 +135,7 @@ static void find_chains(Placing *w)
     for (int k = 0; k < p->kernels.count; k++) { /* in order of execution, so that what is taken over has its chain */
         const Kernel *kernel = p->kernels.at[k];
         for (int i = 0; i < kernel->outputs.count && kernel->kind != KERNEL_copy; i++) {
-            const Buffer *x = p->buffer_of[kernel->outputs.at[i]->id];
+            const Buffer *x = kernel_buffer(p, kernel, kernel->outputs.at[i]);
             if (x->block != MEMORY_work || !x->takes_over) continue;
             chain_of[x->id] = chain_of[x->takes_over->id];
             Chain *c = &w->chains.at[chain_of[x->id]];
@@ -132,20 +159,25 @@ static void leave_out_slack(const Plan *p, int64_t *change)
     }
 }
 
-/* The largest sum of bytes of chains alive at one kernel; before the first and after the last count too. */
-static int64_t find_lower_bound(const Placing *w)
+/* Bytes of chains alive at kernel k as [k + 1]; before the first and after the last count too. */
+static int64_t *find_live(const Placing *w)
 {
     int end = w->p->kernels.count;
-    int64_t *change = arena_array(w->arena, int64_t, end + 4), live = 0, most = 0;
-    leave_out_slack(w->p, change);
+    int64_t *live = arena_array(w->arena, int64_t, end + 4);
+    leave_out_slack(w->p, live);
     for (int k = 0; k < w->chains.count; k++) {
-        change[w->chains.at[k].first + 1] += w->chains.at[k].bytes;
-        change[w->chains.at[k].last + 2] -= w->chains.at[k].bytes;
+        live[w->chains.at[k].first + 1] += w->chains.at[k].bytes;
+        live[w->chains.at[k].last + 2] -= w->chains.at[k].bytes;
     }
-    for (int k = 0; k < end + 3; k++) {
-        live += change[k];
-        if (live > most) most = live;
-    }
+    for (int k = 1; k < end + 2; k++) live[k] += live[k - 1];
+    return live;
+}
+
+static int64_t find_lower_bound(const Placing *w)
+{
+    int64_t *live = find_live(w), most = 0;
+    for (int k = 0; k < w->p->kernels.count + 2; k++)
+        if (live[k] > most) most = live[k];
     return most;
 }
 
@@ -179,7 +211,7 @@ static void mark_gradients(Plan *p, const Output *o)
     if (place->attr.storage != STORE_param && !is_optimizer_state(place)) return;
     const Kernel *k = p->kernels.at[value->first];
     for (int i = 0; i < k->inputs.count; i++) {
-        Buffer *b = p->buffer_of[k->inputs.at[i]->id];
+        Buffer *b = kernel_buffer(p, k, k->inputs.at[i]);
         if (b->block == MEMORY_work && !b->category && b->bytes == value->bytes) b->category = "gradients";
     }
 }
@@ -220,30 +252,9 @@ static void categorize(Placing *w, const PassOptions *options)
 
 /* ---- the pass ---- */
 
-static void prepare_buffers(Plan *p, Arena *arena)
-{
-    Buffer *copy = arena_array(arena, Buffer, p->buffers.count + 1);
-    Buffer **at = arena_array(arena, Buffer *, p->buffers.count + 1),
-           **of = arena_array(arena, Buffer *, p->graph->nodes.count + 1);
-    for (int b = 0; b < p->buffers.count; b++) {
-        copy[b] = *p->buffers.at[b];
-        if (copy[b].takes_over) copy[b].takes_over = &copy[copy[b].takes_over->id];
-        at[b] = &copy[b];
-    }
-    for (int k = 0; k < p->graph->nodes.count; k++)
-        if (p->buffer_of[k]) of[k] = &copy[p->buffer_of[k]->id];
-    p->buffers.at = at;
-    p->buffers.capacity = p->buffers.count;
-    p->buffer_of = of;
-}
-
 static Placing placing_new(Arena *arena, const Plan *plan)
 {
-    Placing w = {.arena = arena, .p = arena_new_of(arena, Plan)};
-    *w.p = *plan;
-    w.p->arena = arena;
-    prepare_buffers(w.p, arena);
-    return w;
+    return (Placing){.arena = arena, .p = plan_copy(arena, plan)};
 }
 
 static void place_work(Placing *w)
@@ -254,6 +265,15 @@ static void place_work(Placing *w)
     p->block_bytes[MEMORY_work] = plan_place(w, p->lower_bound);
     for (int b = 0; b < p->buffers.count; b++)
         if (p->buffers.at[b]->block == MEMORY_work) p->buffers.at[b]->offset = w->chains.at[w->chain_of[b]].offset;
+}
+
+Lives plan_lives(Arena *arena, const Plan *plan)
+{
+    Placing w = placing_new(arena, plan);
+    find_lifetimes(&w);
+    place_inputs(&w, layout_new(arena, &plan->graph, 1));
+    find_chains(&w);
+    return (Lives){w.p, find_live(&w) + 1};
 }
 
 Plan *plan_body(Arena *arena, Plan *body)

@@ -22,6 +22,17 @@ typedef struct Placing {
 /* plan_place.c: fills the offsets of the chains; returns the bytes they need. Stops trying at `enough`. */
 int64_t plan_place(Placing *w, int64_t enough);
 
+/* plan.c: a plan of our own: kernels and buffers may be changed; what kernels list is shared. */
+Plan *plan_copy(Arena *arena, const Plan *from);
+
+/* plan.c: a copy of an ordered plan with lifetimes, and the bytes of work alive at each kernel, from -1 (before the
+ * first) to kernels.count (after the last). */
+typedef struct Lives {
+    Plan          *p;
+    const int64_t *bytes;
+} Lives;
+Lives plan_lives(Arena *arena, const Plan *plan);
+
 /* plan.c: places the body of a scan; its outputs lie in no block. */
 Plan *plan_body(Arena *arena, Plan *body);
 

@@ -15,12 +15,13 @@ typedef struct Run {
     bool               ended;            /* stop_after was reached, or errors were reported */
 } Run;
 
-/* grad and update belong to the step of `minimize`; an entry without a loss goes past them. */
+/* grad and update belong to the step of `minimize`; an entry without a loss goes past them. Nothing is made again
+ * without need. */
 static bool is_wanted(const PassOptions *options, const char *pass)
 {
     if (!strcmp(pass, "grad")) return options->loss != NULL;
     if (!strcmp(pass, "update")) return options->loss != NULL && options->updates != NULL;
-    return true;
+    return strcmp(pass, "recompute") != 0 || options->memory > 0;
 }
 
 static void observe(const Run *run, const char *pass, bool after)

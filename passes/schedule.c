@@ -24,31 +24,6 @@ typedef struct Schedule {
 
 static Buffer *buffer_at(const Schedule *s, const Node *n) { return s->p->buffer_of[n->id]; }
 
-/* ---- a plan of our own ---- */
-
-static Plan *copy_plan(Arena *arena, const Plan *from)
-{
-    Plan *p = arena_new_of(arena, Plan);
-    *p = *from;
-    p->arena = arena;
-    memset(&p->kernels, 0, sizeof p->kernels);
-    memset(&p->buffers, 0, sizeof p->buffers);
-    for (int k = 0; k < from->kernels.count; k++) {
-        Kernel *kernel = arena_new_of(arena, Kernel);
-        *kernel = *from->kernels.at[k];
-        vec_push(arena, &p->kernels, kernel);
-    }
-    for (int k = 0; k < from->buffers.count; k++) {
-        Buffer *b = arena_new_of(arena, Buffer);
-        *b = *from->buffers.at[k];
-        vec_push(arena, &p->buffers, b);
-    }
-    p->buffer_of = arena_array(arena, Buffer *, from->graph->nodes.count + 1);
-    for (int k = 0; k < from->graph->nodes.count; k++)
-        if (from->buffer_of[k]) p->buffer_of[k] = p->buffers.at[from->buffer_of[k]->id];
-    return p;
-}
-
 /* ---- dependences ---- */
 
 static void must_follow(Schedule *s, int first, int then)
@@ -358,7 +333,7 @@ static void reorder(Plan *p, const List *l)
 Plan *pass_schedule(Arena *arena, Plan *plan, const PassOptions *options, Diagnostics *d)
 {
     (void)options;
-    Plan *p = copy_plan(arena, plan);
+    Plan *p = plan_copy(arena, plan);
     plan_rooms(arena, p, d);
     Schedule s = schedule_new(arena, p);
     find_readers(&s);

@@ -25,11 +25,17 @@ static inline Memory memory_new(Arena *arena, const Plan *p)
     return m;
 }
 
-static inline char *bytes_of(const Memory *m, const Plan *p, const Node *n)
+static inline char *buffer_bytes(const Memory *m, const Buffer *b)
 {
-    const Buffer *b = p->buffer_of[n->id];
     if (b->block == MEMORY_bound) return m->bound[b->id];
     return m->block[b->block] + b->offset;
+}
+
+static inline char *bytes_of(const Memory *m, const Plan *p, const Node *n) { return buffer_bytes(m, p->buffer_of[n->id]); }
+
+static inline char *bytes_for(const Memory *m, const Plan *p, const Kernel *k, const Node *n)
+{
+    return buffer_bytes(m, kernel_buffer(p, k, n));
 }
 
 static inline Tensor *evaluate_node(const Node *n, Tensor *const *value, Arena *arena)
@@ -86,13 +92,13 @@ typedef struct LoopRun {
 
 static inline char *argument_of(const LoopRun *l, const Node *input)
 {
-    return bytes_of(l->m, l->p, l->scan->args[scan_argument(l->scan, input)]);
+    return bytes_for(l->m, l->p, l->k, l->scan->args[scan_argument(l->scan, input)]);
 }
 
 static inline char *home_of(const LoopRun *l, int result)
 {
     const Node *pick = kernel_pick(l->k, result);
-    return pick ? bytes_of(l->m, l->p, pick) : l->inner.block[MEMORY_work] + l->k->home[result];
+    return pick ? bytes_for(l->m, l->p, l->k, pick) : l->inner.block[MEMORY_work] + l->k->home[result];
 }
 
 static inline bool copies_back(const LoopRun *l, int carry)
@@ -150,7 +156,7 @@ static inline void run_loop(const Memory *m, const Plan *p, const Kernel *k, Are
 {
     const Node *scan = k->outputs.at[k->outputs.count - 1];
     LoopRun l = {.m = m, .p = p, .k = k, .scan = scan, .n = dim_value(scan->attr.count)};
-    l.inner.block[MEMORY_work] = bytes_of(m, p, scan);
+    l.inner.block[MEMORY_work] = bytes_for(m, p, k, scan);
     l.inner.bound = arena_array(arena, char *, k->body->buffers.count + 1);
     memset(l.inner.block[MEMORY_work], 0xEE, (size_t)p->buffer_of[scan->id]->bytes);
     begin_loop(&l);
@@ -173,13 +179,13 @@ static inline void run_kernel(const Memory *m, const Plan *p, const Kernel *k, T
         return;
     }
     if (k->kind == KERNEL_copy) {
-        memcpy(bytes_of(m, p, k->outputs.at[0]), bytes_of(m, p, k->inputs.at[0]),
+        memcpy(bytes_for(m, p, k, k->outputs.at[0]), bytes_for(m, p, k, k->inputs.at[0]),
                (size_t)type_value_bytes(&k->inputs.at[0]->type));
         return;
     }
     for (int i = 0; i < k->inputs.count; i++) {
         const Node *n = k->inputs.at[i];
-        value[n->id] = tensor_from_bytes(arena, n->type, bytes_of(m, p, n));
+        value[n->id] = tensor_from_bytes(arena, n->type, bytes_for(m, p, k, n));
     }
     for (int i = 0; i < k->nodes.count; i++) {
         const Node *n = k->nodes.at[i];
@@ -187,7 +193,7 @@ static inline void run_kernel(const Memory *m, const Plan *p, const Kernel *k, T
     }
     check_aligned(p, k, value, arena);
     for (int i = 0; i < k->outputs.count; i++)
-        tensor_to_bytes(value[k->outputs.at[i]->id], bytes_of(m, p, k->outputs.at[i]));
+        tensor_to_bytes(value[k->outputs.at[i]->id], bytes_for(m, p, k, k->outputs.at[i]));
 }
 
 static inline void run_kernels(const Memory *m, const Plan *p, Arena *arena)

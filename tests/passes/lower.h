@@ -113,10 +113,10 @@ static inline void check_reasons(const Plan *p)
     }
 }
 
-/* Runs the three passes and verifies after each. */
-static inline void lower(Lab *l)
+/* Runs the passes from fuse on and verifies after each. memory: as in PassOptions. */
+static inline void lower_within(Lab *l, int64_t memory)
 {
-    PassOptions options = {.loss = "loss"};
+    PassOptions options = {.loss = "loss", .memory = memory};
     Diagnostics *d = diag_new(l->arena);
     assert_null(graph_verify(l->g, l->arena));
     l->p = pass_fuse(l->arena, l->g, &options, d);
@@ -124,9 +124,25 @@ static inline void lower(Lab *l)
     check_reasons(l->p);
     l->p = pass_schedule(l->arena, l->p, &options, d);
     check_plan(l, "schedule");
+    if (memory) l->p = pass_recompute(l->arena, l->p, &options, d);
+    check_plan(l, "recompute");
     l->p = pass_plan(l->arena, l->p, &options, d);
     check_plan(l, "plan");
     if (getenv("SHOW")) plan_print(l->p, stdout);
+}
+
+static inline void lower(Lab *l) { lower_within(l, 0); }
+
+/* How many kernels run once more. */
+static inline int made_again(const Plan *p)
+{
+    int count = 0;
+    for (int k = 0; k < p->kernels.count; k++) {
+        const Kernel *kernel = p->kernels.at[k];
+        const Node *made = kernel->outputs.at[0];
+        count += kernel->kind != KERNEL_copy && kernel_buffer(p, kernel, made) != p->buffer_of[made->id];
+    }
+    return count;
 }
 
 /* "rows contract map": the kinds in order of execution. */
