@@ -33,7 +33,12 @@ static const char *first_error(const Objects *objects)
 
 static void fill_statistics(Code *code, const Functions *functions)
 {
-    for (int k = 0; k < code->program.step_count; k++) code->statistics.kernels += !code->program.steps[k].loop;
+    for (int k = 0; k < code->program.step_count; k++) {
+        const RtStep *step = &code->program.steps[k];
+        code->statistics.kernels += step->loop ? 0 : step->beside + 1;
+        code->statistics.groups += !step->loop;
+        k += step->beside;
+    }
     code->statistics.functions = functions->all.count;
     for (int k = 0; k < code->objects.count; k++) {
         code->statistics.llvm_seconds += code->objects.at[k].seconds;

@@ -31,6 +31,7 @@ void           code_free(Code *code);
 
 typedef struct CodeStatistics {
     int    kernels, functions;           /* rows of the table (those of a loop once), distinct functions compiled */
+    int    groups;                       /* of kernels that run at the same time */
     double llvm_seconds;                 /* building, optimizing and emitting, summed over threads */
     int64_t code_bytes;
 } CodeStatistics;

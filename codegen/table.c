@@ -83,7 +83,7 @@ int64_t frame_place(const Frame *f, const Buffer *buffer)
 
 int64_t frame_word(const Frame *f, const Node *node)
 {
-    const Buffer *buffer = f->plan->buffer_of[node->id];
+    const Buffer *buffer = f->kernel ? kernel_buffer(f->plan, f->kernel, node) : f->plan->buffer_of[node->id];
     assert(buffer);
     return frame_place(f, buffer);
 }
@@ -163,12 +163,14 @@ void table_rows(Table *t, const Frame *f, const Calls *calls)
 {
     for (int k = 0; k < f->plan->kernels.count; k++) {
         const Kernel *kernel = f->plan->kernels.at[k];
+        Frame at = *f;
+        at.kernel = kernel;
         if (kernel->kind == KERNEL_contract)
-            add_product(t, f, kernel);
+            add_product(t, &at, kernel);
         else if (kernel->kind == KERNEL_scan)
-            table_scan(t, f, kernel, calls->body[k]);
+            table_scan(t, &at, kernel, calls->body[k]);
         else if (calls->function[k])
-            add_call(t, f, calls->function[k], calls->signature[k]);
+            add_call(t, &at, calls->function[k], calls->signature[k]);
     }
 }
 
@@ -208,6 +210,7 @@ const char *table_build(Arena *arena, const Plan *plan, const char *entry, const
     for (int k = 0; k < BLOCK_COUNT; k++) out->block_bytes[k] = plan->block_bytes[k];
     text_number(arena, &t.places, "");
     table_rows(&t, &frame, calls);
+    table_group(&t, &frame);
     add_values(&t, &frame);
     out->steps = t.steps.at;
     out->step_count = t.steps.count;

@@ -24,14 +24,18 @@ typedef struct Frame {
     const Plan *plan;
     int64_t  work;                       /* place of its work block */
     int64_t *bound;                      /* body: by buffer, the place of what lies in no block; else -1 */
+    const Kernel *kernel;                /* the one whose rows are being made; NULL: none */
     int      cursors;                    /* blocks from here on are free for the loops inside */
 } Frame;
 
-int64_t frame_word(const Frame *f, const Node *node);        /* the place of a stored value */
+int64_t frame_word(const Frame *f, const Node *node);        /* the place of a stored value, for the kernel */
 int64_t frame_place(const Frame *f, const Buffer *buffer);
 
 void table_step(Table *t, const char *name, const Node *node, RtStep step);  /* unless it has nothing to do */
 void table_rows(Table *t, const Frame *f, const Calls *calls);
+
+/* beside.c: which rows of the entry's own plan run at the same time. */
+void table_group(Table *t, const Frame *f);
 
 /* contract.c: a contraction as the arguments of the runtime's product, and what follows from its grid. */
 typedef struct Product {

@@ -172,13 +172,13 @@ static void print_step(FILE *out, const Run *r, int stage)
     for (int v = 0; v < job->count; v++) {
         if (!job->builds[v].code) continue;
         CodeStatistics one = code_statistics(job->builds[v].code);
-        if (!kernels) kernels = job->builds[v].program->step_count;
+        if (!kernels) kernels = job->builds[v].program->step_count, all.groups = one.groups;
         all.functions += one.functions;
         all.llvm_seconds += one.llvm_seconds;
     }
     if (*name) fprintf(out, "stage %s: %lld steps; ", name, (long long)r->stages[stage].steps);
-    fprintf(out, "one step: %d kernels, %d distinct functions, %.2f s of LLVM", kernels, all.functions,
-            all.llvm_seconds);
+    fprintf(out, "one step: %d kernels in %d groups, %d distinct functions, %.2f s of LLVM", kernels, all.groups,
+            all.functions, all.llvm_seconds);
     if (shape_count(job) > 1) fprintf(out, ", in %d shapes of batches", shape_count(job));
     if (r->steps[stage].shards > 1) fprintf(out, "; %lld batches to a step", (long long)r->steps[stage].shards);
     fputc('\n', out);

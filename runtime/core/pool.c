@@ -1,5 +1,5 @@
-/* The thread pool. One step is published at a time; each thread, the caller included, runs its static chunk of
- * tiles and reports; the caller returns when all have. Waiting is spinning for about as long as a neighbouring
+/* The thread pool. Steps that do not depend on each other are published together; each thread, the caller included, runs
+ * its static chunk of the tiles of each and reports; the caller returns when all have. Waiting is spinning for about as long as a neighbouring
  * kernel takes, then sleeping.
  *
  * A kernel is called once per tile, never over a run of tiles, so what it computes cannot depend on how tiles are
@@ -42,9 +42,10 @@ struct Pool {
     Worker  worker[RT_MAX_THREADS];
 
     /* The published work, in the one line that waiting workers look at; written by the caller only while no worker is
-     * busy. step NULL: leave. */
+     * busy. steps NULL: leave. */
     _Alignas(CACHE_LINE) atomic_uint generation;     /* counts published steps */
-    const RtStep *step;
+    const RtStep *steps;
+    int32_t       count;
     char *const  *block;
     RtFault      *fault;
     _Alignas(CACHE_LINE) atomic_int busy;            /* workers that have not reported */
@@ -72,16 +73,33 @@ static int64_t now_ns(void)
 
 static char *scratch_of(const Pool *pool, int thread) { return pool->scratch + thread * pool->scratch_stride; }
 
-/* Thread t of n runs tiles [t * tiles / n, (t + 1) * tiles / n). */
-static void run_chunk(const RtStep *step, char *const *block, RtFault *fault, char *scratch, int64_t thread,
-                      int64_t threads)
+/* Thread t of n runs tiles [(t * tiles + before) / n, ((t + 1) * tiles + before) / n) of a step, where `before` counts
+ * the tiles of the steps before it: those that do not share out fall to the threads in turn. */
+static void run_chunks(const Pool *pool, const RtStep *steps, int32_t count, char *const *block, RtFault *fault,
+                       int64_t thread, int64_t threads)
 {
-    int64_t tiles = (step->extent + step->tile - 1) / step->tile;
-    int64_t last = (thread + 1) * tiles / threads;
-    for (int64_t tile = thread * tiles / threads; tile < last; tile++) {
-        int64_t begin = tile * step->tile, end = begin + step->tile;
-        step->run(block, step->args, begin, end < step->extent ? end : step->extent, scratch, fault);
+    char *scratch = scratch_of(pool, (int)thread);
+    int64_t before = 0;
+    for (const RtStep *step = steps; step < steps + count; step++) {
+        int64_t tiles = (step->extent + step->tile - 1) / step->tile;
+        int64_t last = ((thread + 1) * tiles + before) / threads;
+        for (int64_t tile = (thread * tiles + before) / threads; tile < last; tile++) {
+            int64_t begin = tile * step->tile, end = begin + step->tile;
+            step->run(block, step->args, begin, end < step->extent ? end : step->extent, scratch, fault);
+        }
+        before = (before + tiles) % threads;
     }
+}
+
+/* Whether there is more to do than one thread does while it would tell the others. */
+static bool shares_out(const RtStep *steps, int32_t count)
+{
+    double tiles = 0;
+    for (const RtStep *step = steps; step < steps + count; step++) {
+        if (step->extent > step->tile) return true;
+        tiles += (double)step->extent / (double)step->tile;
+    }
+    return tiles > 1;
 }
 
 /* Spins until *word differs from `old` or the time is over; true when it differs. */
@@ -119,10 +137,11 @@ static void wait_for_work(Pool *pool, unsigned old)
     pthread_mutex_unlock(&pool->lock);
 }
 
-static void publish(Pool *pool, const RtStep *step, char *const *block, RtFault *fault)
+static void publish(Pool *pool, const RtStep *steps, int32_t count, char *const *block, RtFault *fault)
 {
     atomic_store_explicit(&pool->busy, pool->threads - 1, memory_order_relaxed);
-    pool->step = step;
+    pool->steps = steps;
+    pool->count = count;
     pool->block = block;
     pool->fault = fault;
     atomic_fetch_add(&pool->generation, 1);
@@ -171,9 +190,8 @@ static void *worker_main(void *argument)
     for (unsigned seen = 0; ; ) {
         wait_for_work(pool, seen);
         seen = atomic_load_explicit(&pool->generation, memory_order_acquire);
-        const RtStep *step = pool->step;
-        if (!step) return NULL;
-        run_chunk(step, pool->block, pool->fault, scratch_of(pool, worker->index), worker->index, pool->threads);
+        if (!pool->steps) return NULL;
+        run_chunks(pool, pool->steps, pool->count, pool->block, pool->fault, worker->index, pool->threads);
         report(pool);
     }
 }
@@ -216,7 +234,7 @@ static bool warm_up_openblas(Pool *pool)
     if (!block[BLOCK_work]) return false;
     RtFault fault = {0};
     RtStep step = {.run = warm_up, .extent = pool->threads, .tile = 1};
-    rt_pool_run(pool, &step, block, &fault);
+    rt_pool_run(pool, &step, 1, block, &fault);
     rt_memory_free(block[BLOCK_work], bytes);
     return true;
 }
@@ -232,7 +250,7 @@ static int processors(void)
 static void stop_workers(Pool *pool)
 {
     if (pool->threads < 2) return;
-    publish(pool, NULL, NULL, NULL);
+    publish(pool, NULL, 0, NULL, NULL);
     for (int i = 1; i < pool->threads; i++) pthread_join(pool->worker[i].thread, NULL);
 }
 
@@ -284,13 +302,13 @@ void rt_pool_free(Pool *pool)
 
 int rt_pool_threads(const Pool *pool) { return pool->threads; }
 
-void rt_pool_run(Pool *pool, const RtStep *step, char *const *block, RtFault *fault)
+void rt_pool_run(Pool *pool, const RtStep *steps, int32_t count, char *const *block, RtFault *fault)
 {
-    if (pool->threads == 1 || step->extent <= step->tile) {
-        run_chunk(step, block, fault, scratch_of(pool, 0), 0, 1);
+    if (pool->threads == 1 || !shares_out(steps, count)) {
+        run_chunks(pool, steps, count, block, fault, 0, 1);
         return;
     }
-    publish(pool, step, block, fault);
-    run_chunk(step, block, fault, scratch_of(pool, 0), 0, pool->threads);
+    publish(pool, steps, count, block, fault);
+    run_chunks(pool, steps, count, block, fault, 0, pool->threads);
     wait_for_workers(pool);
 }

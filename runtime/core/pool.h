@@ -12,7 +12,8 @@ void  rt_pool_free(Pool *pool);
 int   rt_pool_threads(const Pool *pool);
 int64_t rt_pool_scratch(const Pool *pool);                   /* bytes of all threads */
 
-/* Runs one step: tiles spread over the threads; returns when all are done. */
-void rt_pool_run(Pool *pool, const RtStep *step, char *const *block, RtFault *fault);
+/* Runs `count` steps that do not depend on each other: the tiles of each spread over the threads; returns when all are
+ * done. */
+void rt_pool_run(Pool *pool, const RtStep *steps, int32_t count, char *const *block, RtFault *fault);
 
 #endif

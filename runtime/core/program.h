@@ -28,7 +28,7 @@ typedef struct RtFault RtFault;
 typedef void RtKernel(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch,
                       RtFault *fault);
 
-/* A bad index: of those that the first step with any has met, the one with the lowest place, then value, then bound, so
+/* A bad index: of those that the first steps with any, all that run at the same time, have met, the one with the lowest place, then value, then bound, so
  * that the message does not depend on threads. `place` indexes Program.places; 0 means no fault. A kernel holds `lock`
  * (0: free) while it compares and writes. */
 struct RtFault {
@@ -65,6 +65,7 @@ typedef struct RtStep {
     int64_t        extent;               /* units of work in all */
     int64_t        tile;                 /* units in a tile; threads take whole tiles. extent <= tile: one thread, no
                                             barrier beyond the order */
+    int32_t        beside;               /* kernels in the rows behind this one that run at the same time */
     int32_t        name;                 /* index into Program.names */
     int32_t        place;                /* index into Program.places */
 } RtStep;

@@ -22,12 +22,12 @@ typedef struct Log {
     atomic_int calls, torn;              /* calls; calls that were not one whole tile */
 } Log;
 
-/* args: tile, extent. */
+/* args: tile, extent, which log. */
 static void count_units(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch,
                         RtFault *fault)
 {
     (void)fault;
-    Log *log = (Log *)block[BLOCK_work];
+    Log *log = (Log *)block[BLOCK_work] + args[2];
     int64_t tile = args[0], extent = args[1];
     int64_t wanted_end = begin + tile < extent ? begin + tile : extent;
     if (begin % tile != 0 || end != wanted_end || (uintptr_t)scratch % 64 != 0) atomic_fetch_add(&log->torn, 1);
@@ -44,10 +44,10 @@ static void check_step(Pool *pool, int64_t extent, int64_t tile)
     static Log log;
     memset(&log, 0, sizeof log);
     char *block[BLOCK_COUNT] = {[BLOCK_work] = (char *)&log};
-    int64_t args[] = {tile, extent};
+    int64_t args[] = {tile, extent, 0};
     RtStep step = {.run = count_units, .args = args, .extent = extent, .tile = tile};
     RtFault fault = {0};
-    rt_pool_run(pool, &step, block, &fault);
+    rt_pool_run(pool, &step, 1, block, &fault);
     for (int64_t i = 0; i < MOST_UNITS; i++) assert_int_equal(log.units[i], i < extent);
     assert_int_equal(log.torn, 0);
     assert_int_equal(log.calls, (extent + tile - 1) / tile);
@@ -65,6 +65,67 @@ static void every_tile_once(void **state)
         check_step(pool, MOST_UNITS, 7);
         rt_pool_free(pool);
     }
+}
+
+/* Steps of any sizes that run together; each has units of its own. */
+static void check_group(Pool *pool, const int64_t *extents, const int64_t *tiles, int32_t count)
+{
+    enum { MOST = 8 };
+    static Log logs[MOST];
+    int64_t args[MOST][3];
+    RtStep steps[MOST];
+    memset(logs, 0, sizeof logs);
+    char *block[BLOCK_COUNT] = {[BLOCK_work] = (char *)logs};
+    for (int32_t k = 0; k < count; k++) {
+        args[k][0] = tiles[k], args[k][1] = extents[k], args[k][2] = k;
+        steps[k] = (RtStep){.run = count_units, .args = args[k], .extent = extents[k], .tile = tiles[k]};
+    }
+    RtFault fault = {0};
+    rt_pool_run(pool, steps, count, block, &fault);
+    for (int32_t k = 0; k < count; k++) {
+        for (int64_t i = 0; i < MOST_UNITS; i++) assert_int_equal(logs[k].units[i], i < extents[k]);
+        assert_int_equal(logs[k].torn, 0);
+    }
+}
+
+static void every_tile_of_a_group_once(void **state)
+{
+    (void)state;
+    static const int64_t extents[] = {1, 2, 7, 0, 30, 1, 13, 3}, tiles[] = {1, 4, 2, 3, 7, 8, 13, 1};
+    for (int threads = 1; threads <= 5; threads++) {
+        Pool *pool = rt_pool_new(threads, 256);
+        for (int first = 0; first < 8; first++)
+            for (int count = 1; count <= 8 - first; count++)
+                check_group(pool, extents + first, tiles + first, (int32_t)count);
+        rt_pool_free(pool);
+    }
+}
+
+/* Threads are told apart by their scratch. args: which step. */
+static void note_thread(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch,
+                        RtFault *fault)
+{
+    (void)begin, (void)end, (void)fault;
+    ((char **)block[BLOCK_work])[args[0]] = scratch;
+}
+
+static void single_tiles_fall_to_the_threads_in_turn(void **state)
+{
+    (void)state;
+    char *ran[4] = {0}, *block[BLOCK_COUNT] = {[BLOCK_work] = (char *)ran};
+    int64_t args[] = {0, 1, 2, 3};
+    RtStep steps[4];
+    for (int k = 0; k < 4; k++) steps[k] = (RtStep){.run = note_thread, .args = args + k, .extent = 1, .tile = 1};
+    Pool *pool = rt_pool_new(2, 256);
+    RtFault fault = {0};
+    rt_pool_run(pool, steps, 4, block, &fault);
+    assert_ptr_equal(ran[0], ran[2]);
+    assert_ptr_equal(ran[1], ran[3]);
+    assert_ptr_not_equal(ran[0], ran[1]);
+    for (int k = 0; k < 4; k++) steps[k].tile = 8;               /* too little to tell another thread about */
+    rt_pool_run(pool, steps, 4, block, &fault);
+    for (int k = 1; k < 4; k++) assert_ptr_equal(ran[k], ran[0]);
+    rt_pool_free(pool);
 }
 
 static void sleepers_wake(void **state)
@@ -178,6 +239,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_tile_once),     cmocka_unit_test(sleepers_wake),
+        cmocka_unit_test(every_tile_of_a_group_once),
+        cmocka_unit_test(single_tiles_fall_to_the_threads_in_turn),
         cmocka_unit_test(many_steps_in_order), cmocka_unit_test(fault_ends_the_run),
         cmocka_unit_test(memory_is_guarded),   cmocka_unit_test(a_pool_without_memory_is_none),
     };

@@ -180,13 +180,13 @@ static void bytes_are_copied_and_zeroed(void **state)
         for (int i = 0; i < SIDE; i++) bytes[i] = (unsigned char)(1 + i % 251), bytes[SIDE + i] = 255;
         RtStep step = {.run = rt_copy, .args = args, .extent = (n + RT_MOVE_BYTES - 1) / RT_MOVE_BYTES, .tile = 1};
         RtFault fault = {0};
-        rt_pool_run(pool, &step, block, &fault);
+        rt_pool_run(pool, &step, 1, block, &fault);
         assert_memory_equal(bytes + to, bytes + 1, (size_t)n);
         assert_int_equal(bytes[to - 1], 255);
         assert_int_equal(bytes[to + n], 255);
         step.run = rt_zero;
         step.args = args + 1;
-        rt_pool_run(pool, &step, block, &fault);
+        rt_pool_run(pool, &step, 1, block, &fault);
         for (int64_t i = 0; i < n; i++) assert_int_equal(bytes[to + i], 0);
         assert_int_equal(bytes[to - 1], 255);
         assert_int_equal(bytes[to + n], 255);
