@@ -135,8 +135,8 @@ static void print_steering(Arena *arena, const char *group, bool module)
 static void help_optimizers(Arena *arena)
 {
     print_steering(arena, "prelude/optimizer.ptm", true);
-    puts("\nAn optimizer is a module (w: f32[..S], g: f32[..S]; ...) -> f32[..S] of the new w; a model file may have its "
-         "own.");
+    puts("\nAn optimizer is a module (w: f32[..S], g: f32[..S]; ...) -> f32[..S] that returns the new w; a file may have "
+         "its own.");
 }
 
 static void help_schedules(Arena *arena)
@@ -152,8 +152,9 @@ static void help_words(Arena *arena)
     const DataReader *reader = rt_data_readers(&readers);
     Rows rows = { 0 };
     for (int i = 0; i < count; i++) {
-        if (rows.count && !strcmp(rows.at[rows.count - 1].name, at[i].kind))
-            rows.at[rows.count - 1].doc = arena_print(arena, "%s %s", rows.at[rows.count - 1].doc, at[i].name);
+        Row *last = rows.count ? &rows.at[rows.count - 1] : NULL;
+        if (last && !strcmp(last->name, at[i].kind))
+            last->doc = arena_print(arena, "%s %s", last->doc, at[i].name);
         else
             vec_push(arena, &rows, ((Row){ at[i].kind, at[i].name }));
     }
