@@ -135,8 +135,8 @@ static void print_steering(Arena *arena, const char *group, bool module)
 static void help_optimizers(Arena *arena)
 {
     print_steering(arena, "prelude/optimizer.ptm", true);
-    puts("\nAn optimizer is a module (w: f32[..S], g: f32[..S]; ...) -> f32[..S] that returns the new w; a file may have "
-         "its own.");
+    puts("\nAn optimizer is a module (w: f32[..S], g: f32[..S]; ...) -> f32[..S] that returns the new w; a file may "
+         "have its own.");
 }
 
 static void help_schedules(Arena *arena)
