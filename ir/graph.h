@@ -37,6 +37,7 @@ const Dim  *type_elements(Dims *t, const Type *type);        /* product of the d
 int64_t     type_value_elements(const Type *type);           /* its value, or -1 */
 int64_t     type_value_bytes(const Type *type);              /* unpadded, or -1 */
 const char *type_text(Arena *arena, const Type *type);       /* "f32[B, T + 1]" */
+const char *type_index_text(Arena *arena, const Type *type, int64_t element);        /* row-major: "[3, 5]" */
 
 typedef enum Op {
 #define ELEMENT(name, ...) OP_##name,

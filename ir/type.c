@@ -111,3 +111,14 @@ const char *type_text(Arena *arena, const Type *type)
         text = arena_print(arena, "%s%s%s", text, i ? ", " : "", dim_text(arena, type->dim[i]));
     return arena_print(arena, "%s]", text);
 }
+
+const char *type_index_text(Arena *arena, const Type *type, int64_t element)
+{
+    const char *text = "]";
+    for (int i = type->rank - 1; i >= 0; i--) {
+        int64_t extent = dim_value(type->dim[i]);
+        text = arena_print(arena, "%s%lld%s", i ? ", " : "", (long long)(element % extent), text);
+        element /= extent;
+    }
+    return arena_print(arena, "[%s", text);
+}

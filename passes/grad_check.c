@@ -105,7 +105,8 @@ static Verdict judge(double slope, double below, double here, double above, doub
     double noise = LAST_PLACE * (fabs(below) + fabs(here) + fabs(above)) / step;
     *central = (above - below) / (2 * step);
     double slack = WITHIN * (fabs(slope) + fabs(*central)) + 2 * noise + 1e-9;
-    if (!isfinite(left) || !isfinite(right) || noise > 1e-4 * (fabs(slope) + fabs(*central)) + 1e-7) return SAYS_nothing;
+    bool lost = noise > 1e-4 * (fabs(slope) + fabs(*central)) + 1e-7;
+    if (!isfinite(left) || !isfinite(right) || lost) return SAYS_nothing;
     bool between = slope >= fmin(left, right) - slack && slope <= fmax(left, right) + slack;
     return between || fabs(slope - *central) <= slack ? SAYS_right : SAYS_wrong;
 }
@@ -209,7 +210,8 @@ static Graph *lone_scan(const Check *c, const Lone *l)
     Graph *g = graph_new(l->arena, c->graph->dims, "scan");
     Node **inputs = arena_array(l->arena, Node *, l->node->arg_count + 1), *loss = make_float(g, DT_f64, 0);
     for (int j = 0; j < l->node->arg_count; j++)
-        inputs[j] = make_input(g, j == l->k ? STORE_param : STORE_data, arena_print(l->arena, "%d", j), l->args[j]->type);
+        inputs[j] = make_input(g, j == l->k ? STORE_param : STORE_data, arena_print(l->arena, "%d", j),
+                               l->args[j]->type);
     Node *scan = graph_rebuild(g, l->node, inputs);
     for (int r = 0; r < scan_result_count(scan); r++) {
         Node *pick = make_pick(g, scan, r);
@@ -344,7 +346,7 @@ Graph *grad_freeze(Arena *arena, const Graph *graph, const PassOptions *options,
     }
     for (int k = 0; k < graph->outputs.count; k++) {
         const Output *output = &graph->outputs.at[k];
-        graph_output(g, output->kind, output->name, copy[output->node->id]);
+        if (output->kind == OUTPUT_result) graph_output(g, OUTPUT_result, output->name, copy[output->node->id]);
     }
     arena_free(scratch);
     return g;

@@ -85,7 +85,7 @@ bool grad_find_fault(const Graph *graph, const PassOptions *options, Tensor *con
                      GradFault *out);
 
 /* The graph with an input "stop.K" in place of every `stop` that a gradient would go around, of those outside of loops:
- * the loss whose differences the gradient is. stopped: those nodes of the source, in order. */
+ * the loss whose differences the gradient is. It updates nothing. stopped: those nodes of the source, in order. */
 typedef Vec(Node *) StoppedNodes;
 Graph *grad_freeze(Arena *arena, const Graph *graph, const PassOptions *options, StoppedNodes *stopped);
 

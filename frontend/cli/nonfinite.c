@@ -388,18 +388,6 @@ void nonfinite_free(Nonfinite *n) { drop_kept(n); }
 
 static const char *number_text(Arena *arena, double x) { return isnan(x) ? "NaN" : arena_print(arena, "%.6g", x); }
 
-/* " at [3, 5] of f32[B, T]", or nothing for a scalar. */
-static const char *index_text(Arena *arena, const Type *type, int64_t element)
-{
-    const char *text = "";
-    for (int k = type->rank - 1; k >= 0; k--) {
-        int64_t extent = dim_value(type->dim[k]);
-        text = arena_print(arena, "%lld%s%s", (long long)(element % extent), *text ? ", " : "", text);
-        element /= extent;
-    }
-    return type->rank ? arena_print(arena, " at [%s] of %s", text, type_text(arena, type)) : "";
-}
-
 static const char *arguments_text(Arena *arena, const Finding *f)
 {
     const char *text = f->arg_count ? " of " : "";
@@ -424,11 +412,13 @@ static void print_operator(Nonfinite *n)
     const Program *p = f->in->build->program;
     const Origin *origin = f->node->origin_count ? f->node->origins[0] : NULL;
     const RtStep *step = &p->steps[f->row];
+    const Type *type = &f->node->type;
+    const char *at = type->rank ? arena_print(arena, " at %s of %s", type_index_text(arena, type, f->element),
+                                              type_text(arena, type)) : "";
     Diagnostics *d = diag_new(arena);
     Place place = origin ? origin->place : (Place){ 0 };
     diag_error(d, place, "%s makes %s%s%s: the first value that is not finite, in %s", op_name(f->node->op),
-               number_text(arena, f->value), arguments_text(arena, f), index_text(arena, &f->node->type, f->element),
-               where_text(arena, f));
+               number_text(arena, f->value), arguments_text(arena, f), at, where_text(arena, f));
     if (origin && origin->path && *origin->path) diag_note(d, place, "under the label path %s", origin->path);
     if (origin) diag_chain(d, origin);
     diag_print(d, stderr);

@@ -18,7 +18,7 @@ const RtWatch *nonfinite_watch(Nonfinite *n);
  * with the first run already. */
 typedef enum Culprit { CULPRIT_none, CULPRIT_input, CULPRIT_operator } Culprit;
 Culprit    nonfinite_found(const Nonfinite *n);
-void       nonfinite_print(Nonfinite *n);                    /* what was found, with its source lines, to standard error */
+void       nonfinite_print(Nonfinite *n);                    /* with source lines, to standard error */
 void       nonfinite_free(Nonfinite *n);
 
 #endif

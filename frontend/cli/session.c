@@ -110,7 +110,8 @@ bool session_open(Session *s, const Options *options)
     s->data = host_data_new(s->arena, &options->data, saved, options->threads > 0 ? (int)options->threads : 0);
     s->host = host_make(s->data);
     ModelOptions model = {
-        .settings = settings(s, &options->set), .setting_count = options->set.count, .host = &s->host, .real = DT_f32,
+        .settings = settings(s, &options->set), .setting_count = options->set.count, .host = &s->host,
+        .real = strcmp(options->command, "gradcheck") ? DT_f32 : DT_f64,
         .on_demand = !strcmp(options->command, "generate")
     };
     s->model = model_new(s->arena, s->ast, &model, s->diagnostics);
