@@ -6,6 +6,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+#define LINE_END "</s>"                  /* the mark of words that ends a line */
 
 typedef struct Generator {
     Run         *run;
@@ -13,6 +16,7 @@ typedef struct Generator {
     const RtTokenizer *tokenizer;
     int32_t     *tokens;                 /* the prompt, then what is generated */
     int64_t      count, length;          /* of the tokens so far, and of those to generate */
+    bool         in_line;                /* what was printed last has not ended its line, nor has a space behind it */
     float       *weights;                /* of one draw: one for each piece of the vocabulary */
 } Generator;
 
@@ -77,14 +81,37 @@ static int32_t draw(Generator *g, const float *logits, double temperature, int64
     return last;
 }
 
-static void print_tokens(const Generator *g, const int32_t *ids, int64_t count)
+static bool is_words(const Generator *g) { return rt_tokenizer_rule(g->tokenizer) == TOKENIZER_words; }
+
+static bool text_is(RtText text, const char *is)
 {
-    int64_t size;
-    char *text = rt_tokenizer_decode(g->tokenizer, ids, count, &size);
-    fwrite(text, 1, (size_t)size, stdout);
-    free(text);
-    if (count == 1 && rt_tokenizer_rule(g->tokenizer) == TOKENIZER_words) putchar(' ');
+    return text.size == (int64_t)strlen(is) && !strncasecmp(text.bytes, is, strlen(is));
+}
+
+/* Words stand apart by a space, and the mark that ends a line is the end of one. */
+static void print_token(Generator *g, int32_t id)
+{
+    RtText piece = rt_tokenizer_piece(g->tokenizer, id);
+    bool ends = is_words(g) && text_is(piece, LINE_END);
+    if (is_words(g) && g->in_line && !ends) putchar(' ');
+    if (ends) putchar('\n');
+    else fwrite(piece.bytes, 1, (size_t)piece.size, stdout);
+    g->in_line = !ends;
     fflush(stdout);
+}
+
+static void print_prompt(Generator *g, const char *prompt)
+{
+    fputs(prompt, stdout);
+    g->in_line = *prompt && !strchr(" \t\n\v\f\r", prompt[strlen(prompt) - 1]);
+}
+
+/* Not a number, or not one that is finite. */
+static bool has_nan(const float *logits, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (isnan(logits[i])) return true;
+    return !isfinite(logits[likeliest(logits, count)]);
 }
 
 static bool step(Generator *g, int64_t position)
@@ -92,10 +119,32 @@ static bool step(Generator *g, int64_t position)
     const Options *o = g->run->s->options;
     const float *logits = predict_next(&g->predictor, g->tokens, g->count);
     if (!logits) return false;
+    if (has_nan(logits, g->predictor.vocabulary))
+        return session_fail(g->run->s, "%s gives numbers that are not finite behind %lld tokens: are the weights?",
+                            g->predictor.entry, (long long)g->count) && false;
     double temperature = isnan(o->temperature) ? 1 : o->temperature;
     g->tokens[g->count++] = temperature <= 0 ? likeliest(logits, g->predictor.vocabulary)
                                              : draw(g, logits, temperature, o->top_k, position);
     return true;
+}
+
+/* Says which words of the prompt the vocabulary lacks. */
+static void name_unknown(Generator *g, const char *prompt)
+{
+    const char *white = " \t\n\v\f\r";
+    for (const char *at = prompt + strspn(prompt, white); is_words(g) && *at; at += strspn(at, white)) {
+        RtText word = { at, (int64_t)strcspn(at, white) };
+        const char *text = arena_copy_text(g->run->s->arena, word.bytes, (size_t)word.size);
+        RtIds ids = { 0 };
+        RtError error;
+        if (!rt_tokenizer_encode(g->tokenizer, word, &ids, &error)) return;
+        RtText piece = ids.count ? rt_tokenizer_piece(g->tokenizer, ids.ids[0]) : (RtText){ "", 0 };
+        if (!text_is(piece, text))
+            fprintf(stderr, "warning: --prompt: \"%s\" is not in the vocabulary and %s%.*s\n", text,
+                    ids.count ? "read as " : "left out", (int)piece.size, piece.bytes);
+        rt_ids_free(&ids);
+        at += word.size;
+    }
 }
 
 /* An empty prompt begins with token 0. */
@@ -107,6 +156,7 @@ static bool read_prompt(Generator *g)
     RtError error;
     if (!rt_tokenizer_encode(g->tokenizer, (RtText){ prompt, (int64_t)strlen(prompt) }, &ids, &error))
         return session_fail(s, "--prompt: %s", error.text) && false;
+    name_unknown(g, prompt);
     g->length = s->options->length >= 0 ? s->options->length : 500;
     g->tokens = arena_array(s->arena, int32_t, ids.count + g->length + 1);
     if (ids.count) memcpy(g->tokens, ids.ids, (size_t)ids.count * sizeof *g->tokens);
@@ -122,10 +172,10 @@ static int generate(Generator *g)
     if (!find_tokenizer(g) || !read_prompt(g)) return EXIT_BAD_INPUT;
     if (!predict_open(g->run, g->tokenizer, g->count, &g->predictor)) return EXIT_BAD_INPUT;
     g->weights = arena_array(s->arena, float, g->predictor.vocabulary);
-    if (s->options->prompt) fputs(s->options->prompt, stdout);
+    if (s->options->prompt) print_prompt(g, s->options->prompt);
     for (int64_t i = 0; i < g->length; i++) {
         if (!step(g, i)) return EXIT_BAD_INPUT;
-        print_tokens(g, &g->tokens[g->count - 1], 1);
+        print_token(g, g->tokens[g->count - 1]);
     }
     putchar('\n');
     return EXIT_GOOD;

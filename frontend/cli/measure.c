@@ -20,6 +20,25 @@ static bool term_graphs(Session *s, Measure *m, int term)
     return true;
 }
 
+/* Does it sum, or average, over no elements? */
+static bool reduces_nothing(const Graph *graph)
+{
+    for (int i = 0; i < graph->nodes.count; i++) {
+        const Node *n = graph->nodes.at[i];
+        if (n->op == OP_sum && type_value_elements(&n->type) && !type_value_elements(&n->args[0]->type)) return true;
+    }
+    return false;
+}
+
+/* Where a scalar's sums are empty for the rest of a stream and not for its other batches, the rest predicts nothing:
+ * of parallel streams it may be the one element that predicts the next. */
+static void find_idle(Graph *const *graphs, Job *job)
+{
+    for (int v = 1; v < job->shapes; v++)
+        if (graphs[v] && graphs[0] && !graphs[v]->outputs.at[0].node->type.rank)
+            job->run[v].idle = reduces_nothing(graphs[v]) && !reduces_nothing(graphs[0]);
+}
+
 bool measure_open(Session *s, const Evaluation *from, Measure *out)
 {
     *out = (Measure){ .from = from };
@@ -57,6 +76,7 @@ static bool build_term(Session *s, const Layout *shared, Measure *m, int term)
     if (!job_open(s, title, m->graphs[term], variants->count, 0, NULL, shared, job)) return false;
     if (!job_build(s, NULL, job)) return false;
     job_feed(s, job, variants, names);
+    find_idle(m->graphs[term], job);
     return true;
 }
 

@@ -209,10 +209,12 @@ static bool begin_states(Run *r, char *const *block, Job *extra)
 }
 
 /* What a step works through: predicted tokens of windows and parallel streams, rows of anything else. */
-static int64_t tokens_per_step(const StepSource *step)
+static void set_items(const StepSource *step, RtStage *stage)
 {
-    const StageSpec *stage = step->stage;
-    return stage->stream_count ? step->shards * host_stream(&stage->streams[0].stream)->variants[0].weight : 0;
+    if (!step->stage->stream_count) return;
+    const RtVariant *batch = host_stream(&step->stage->streams[0].stream)->variants;
+    stage->items = step->shards * batch->weight;
+    stage->unit = batch->weight == batch->rows ? "rows" : "tokens";
 }
 
 static const RtValue *find_output(const Program *program, const char *name)
@@ -266,8 +268,9 @@ static void list_stages(Run *r)
         r->stages[i] = (RtStage){
             .name = step->stage->name, .train = job_runs(&r->trains[i]), .states = r->trains[i].states,
             .loss = outputs(r, i, NULL), .lr = outputs(r, i, "lr"), .grad_norm = outputs(r, i, "grad_norm"),
-            .steps = step->steps, .epoch_steps = step->epoch_steps, .tokens = tokens_per_step(step)
+            .steps = step->steps, .epoch_steps = step->epoch_steps
         };
+        set_items(step, &r->stages[i]);
         add_shards(&r->trains[i], step->shards, &r->stages[i]);
         add_evaluations(r, step->stage, &r->stages[i]);
     }

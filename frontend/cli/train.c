@@ -85,7 +85,8 @@ static void print_best_possible(Run *r)
     for (int i = 0; i < rt_data_source_count(data); i++) {
         const DataSource *source = rt_data_source(data, i);
         if (source->file || !(source->best_loss > 0)) continue;
-        printf("best possible on the built-in \"%s\": %.4f nats", source->name, source->best_loss);
+        printf("best possible on the built-in \"%s\": %.4f nats a %s", source->name, source->best_loss,
+               rt_corpus_unit(source->kind));
         if (source->best_accuracy > 0) printf(", accuracy %.4f", source->best_accuracy);
         putchar('\n');
     }

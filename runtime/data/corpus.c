@@ -150,6 +150,11 @@ double rt_corpus_entropy(CorpusKind kind)
     return line.nats / line.bytes;
 }
 
+const char *rt_corpus_unit(CorpusKind kind)
+{
+    return kind == CORPUS_text ? "character" : kind == CORPUS_pairs ? "target line" : "label";
+}
+
 /* What the source side leaves open about the target side of a pair is what is drawn after it. */
 double rt_corpus_target_entropy(void)
 {

@@ -39,6 +39,9 @@ double rt_corpus_label_accuracy(void);
 /* Sentence pairs: nats of a target line when its source is known. */
 double rt_corpus_target_entropy(void);
 
+/* What the least loss of each kind is counted over: "character", "label", "target line". */
+const char *rt_corpus_unit(CorpusKind kind);
+
 /* How long the text is that stands in for a missing file. */
 int64_t rt_corpus_size(CorpusKind kind);
 

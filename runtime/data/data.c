@@ -14,16 +14,10 @@ typedef struct Binding {
     char *name, *file;
 } Binding;
 
-/* A text read once and kept. */
-typedef struct Loaded {
-    DataSource source;
-    CorpusKind kind;
-} Loaded;
-
 struct RtData {
     Binding      *bindings;
     int64_t       binding_count, binding_room;
-    Loaded       *loaded;
+    DataSource   *loaded;                /* each read once and kept */
     int64_t       loaded_count, loaded_room;
     void        **blocks;                /* from malloc */
     int64_t       block_count, block_room;
@@ -101,7 +95,7 @@ bool rt_data_bind(RtData *d, const char *name, const char *file)
 static bool is_read(const RtData *d, const char *name)
 {
     for (int64_t i = 0; i < d->loaded_count; i++) {
-        if (strcmp(d->loaded[i].source.name, name) == 0) return true;
+        if (strcmp(d->loaded[i].name, name) == 0) return true;
     }
     return false;
 }
@@ -121,23 +115,23 @@ int rt_data_source_count(const RtData *d)
 
 const DataSource *rt_data_source(const RtData *d, int i)
 {
-    return &d->loaded[i].source;
+    return &d->loaded[i];
 }
 
 /* Fills the source's text and what it knows about itself. */
-static bool load(RtData *d, Loaded *l, RtError *e)
+static bool load(RtData *d, DataSource *s, RtError *e)
 {
     char *bytes;
-    if (l->source.file) {
-        if (!file_read(l->source.file, &bytes, &l->source.text, e)) return false;
+    if (s->file) {
+        if (!file_read(s->file, &bytes, &s->text, e)) return false;
         rt_data_adopt(d, bytes);
     } else {
-        CorpusText made = rt_corpus(l->kind, l->source.name, rt_corpus_size(l->kind));
-        l->source.text = (RtText){ rt_data_adopt(d, made.bytes), made.size };
-        if (l->kind == CORPUS_text) l->source.best_loss = rt_corpus_entropy(CORPUS_text);
-        if (l->kind == CORPUS_pairs) l->source.best_loss = rt_corpus_target_entropy();
-        if (l->kind == CORPUS_labelled) l->source.best_loss = rt_corpus_label_entropy();
-        if (l->kind == CORPUS_labelled) l->source.best_accuracy = rt_corpus_label_accuracy();
+        CorpusText made = rt_corpus(s->kind, s->name, rt_corpus_size(s->kind));
+        s->text = (RtText){ rt_data_adopt(d, made.bytes), made.size };
+        if (s->kind == CORPUS_text) s->best_loss = rt_corpus_entropy(CORPUS_text);
+        if (s->kind == CORPUS_pairs) s->best_loss = rt_corpus_target_entropy();
+        if (s->kind == CORPUS_labelled) s->best_loss = rt_corpus_label_entropy();
+        if (s->kind == CORPUS_labelled) s->best_accuracy = rt_corpus_label_accuracy();
     }
     return true;
 }
@@ -146,17 +140,27 @@ bool source_text(RtData *d, const char *name, CorpusKind kind, RtText *text, RtE
 {
     const char *file = source_file(d, name);
     for (int64_t i = 0; i < d->loaded_count; i++) {
-        const Loaded *l = &d->loaded[i];
-        if (strcmp(l->source.name, name) != 0 || (!file && l->kind != kind)) continue;
-        *text = l->source.text;
+        const DataSource *known = &d->loaded[i];
+        if (strcmp(known->name, name) != 0 || (!file && known->kind != kind)) continue;
+        *text = known->text;
         return true;
     }
-    Loaded l = { .source = { .name = keep_string(d, name), .file = file }, .kind = kind };
-    if (!load(d, &l, e)) return false;
+    DataSource s = { .name = keep_string(d, name), .file = file, .kind = kind };
+    if (!load(d, &s, e)) return false;
     d->loaded = rt_grow(d->loaded, &d->loaded_room, d->loaded_count + 1, sizeof *d->loaded);
-    d->loaded[d->loaded_count++] = l;
-    *text = l.source.text;
+    d->loaded[d->loaded_count++] = s;
+    *text = s.text;
     return true;
+}
+
+const DataSource *rt_data_mixed(const RtData *d, const DataSource **given)
+{
+    for (int64_t i = 0; i < d->loaded_count; i++)
+        for (int64_t k = 0; k < d->loaded_count; k++) {
+            *given = &d->loaded[k];
+            if (!d->loaded[i].file && d->loaded[k].file && d->loaded[i].kind == d->loaded[k].kind) return &d->loaded[i];
+        }
+    return NULL;
 }
 
 uint64_t data_stream_key(RtData *d)

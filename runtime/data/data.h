@@ -4,6 +4,7 @@
 #ifndef PTM_RUNTIME_DATA_H
 #define PTM_RUNTIME_DATA_H
 
+#include "runtime/data/corpus.h"
 #include "runtime/data/value.h"
 
 enum { DATA_MAX_RESULTS = 8 };
@@ -41,12 +42,15 @@ typedef struct DataSource {
     const char *name;                    /* as the program says it: "text" */
     const char *file;                    /* NULL: the built-in corpus */
     RtText      text;                    /* all of it */
-    double      best_loss;               /* built-in: nats per character of text, per label, per target line of pairs;
-                                            else 0 */
+    CorpusKind  kind;                    /* what it was read as */
+    double      best_loss;               /* built-in: nats per character of text, per label, per target line of pairs
+                                            (rt_corpus_unit); else 0 */
     double      best_accuracy;           /* built-in labelled lines: of the best possible classifier; else 0 */
 } DataSource;
 int               rt_data_source_count(const RtData *d);
 const DataSource *rt_data_source(const RtData *d, int i);
+/* A built-in text that is used beside the user's own of the same kind, *given: one of them forgotten; or NULL. */
+const DataSource *rt_data_mixed(const RtData *d, const DataSource **given);
 /* A name given to rt_data_bind that nothing has read, or NULL: a misspelling that the command reports. */
 const char *rt_data_unused(const RtData *d);
 

@@ -43,6 +43,7 @@ static bool run_batch(const Recipe *r, const Blocks *b, const RtTerm *term, int6
                       RtError *e)
 {
     const RtRun *run = runs_pass(&term->runs, index);
+    if (run->idle) return true;
     const RtStream *stream = runs_stream(&term->runs);
     run_fill_pass(run, b->evaluate, EVALUATION_SEED, step, index);
     RtFault fault;

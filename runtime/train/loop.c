@@ -217,8 +217,9 @@ static void begin_stage(Session *s, int64_t number)
     s->position.stage = number;
     s->position.begin = s->position.step;
     states_begin(&stage->states, s->held.state);
-    progress_stage(&s->progress, s->position.step, stage->tokens);
-    if (*stage->name) progress_line(&s->progress, "stage %s: %" PRId64 " steps", stage->name, stage->steps);
+    progress_stage(&s->progress, s->position.step, stage->items, stage->unit);
+    if (*stage->name) progress_line(&s->progress, "stage %s: %" PRId64 " step%s", stage->name, stage->steps,
+                                      stage->steps == 1 ? "" : "s");
 }
 
 static RtOutcome stop_early(Session *s, RtError *e)
@@ -330,7 +331,7 @@ static bool session_begin(Session *s, const Recipe *r, RtError *e)
     if (!hold(s, e) || !open_directory(s, e)) return false;
     int64_t steps = due_total(r);
     s->logged_step = s->position.step;
-    s->progress = progress_begin(r->progress, s->position.step, steps, stage_of(s)->tokens);
+    s->progress = progress_begin(r->progress, s->position.step, steps, stage_of(s)->items, stage_of(s)->unit);
     say_where(s, steps);
     if (s->saved_step < 0) begin_stage(s, 0);
     return true;

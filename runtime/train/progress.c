@@ -81,8 +81,8 @@ static void add_speed(Line *line, const Progress *p, int64_t step, double now)
     double made = (double)(step - p->first), timed = (double)(step - p->timed_from);
     if (p->timed_s <= 0) return;
     add(line, "  ");
-    add_rate(line, timed * (double)(p->tokens > 0 ? p->tokens : 1) / p->timed_s);
-    add(line, p->tokens > 0 ? " tokens/s" : " steps/s");
+    add_rate(line, timed * (double)(p->items > 0 ? p->items : 1) / p->timed_s);
+    add(line, " %s/s", p->items > 0 ? p->unit : "steps");
     if (step == p->steps) {
         add(line, "  took ");
         add_duration(line, now - p->start_s);
@@ -99,15 +99,16 @@ static int digits_of(int64_t number)
     return digits;
 }
 
-Progress progress_begin(int fd, int64_t first, int64_t steps, int64_t tokens)
+Progress progress_begin(int fd, int64_t first, int64_t steps, int64_t items, const char *unit)
 {
-    return (Progress){.fd = fd, .terminal = fd >= 0 && isatty(fd), .first = first, .steps = steps, .tokens = tokens,
-                      .timed_from = first, .start_s = clock_s()};
+    return (Progress){.fd = fd, .terminal = fd >= 0 && isatty(fd), .first = first, .steps = steps, .items = items,
+                      .unit = unit, .timed_from = first, .start_s = clock_s()};
 }
 
-void progress_stage(Progress *p, int64_t step, int64_t tokens)
+void progress_stage(Progress *p, int64_t step, int64_t items, const char *unit)
 {
-    p->tokens = tokens;
+    p->items = items;
+    p->unit = unit;
     p->timed_from = step;
     p->timed_s = 0;
 }

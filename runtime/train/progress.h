@@ -9,7 +9,8 @@ typedef struct Progress {
     int     fd;                          /* -1: silent */
     bool    terminal, drawn;             /* drawn: a bar stands on the current line */
     int64_t first, steps;                /* steps made before this session, and in all */
-    int64_t tokens;                      /* a step; 0: not shown */
+    int64_t items;                       /* a step; 0: not shown */
+    const char *unit;                    /* of these: "tokens" */
     int64_t timed_from;                  /* the speed is that of the steps behind this one, which took ... */
     double  timed_s;
     double  start_s, shown_s;            /* clock at the beginning, and when the last line or bar was drawn */
@@ -18,9 +19,9 @@ typedef struct Progress {
 
 double clock_s(void);                    /* of a clock that only goes forward */
 
-Progress progress_begin(int fd, int64_t first, int64_t steps, int64_t tokens);
+Progress progress_begin(int fd, int64_t first, int64_t steps, int64_t items, const char *unit);
 /* From here on steps are of another kind. */
-void progress_stage(Progress *p, int64_t step, int64_t tokens);
+void progress_stage(Progress *p, int64_t step, int64_t items, const char *unit);
 /* After a step that took `seconds`. Draws when enough time has passed or the step is the last. */
 void progress_step(Progress *p, int64_t step, double seconds, double loss, double lr);
 /* A line of its own, above the bar. */

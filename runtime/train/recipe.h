@@ -23,6 +23,7 @@ typedef struct RtRun {
     const Program *program;
     const RtFeed  *feeds;
     int            feed_count;
+    bool           idle;                 /* predicts nothing: an evaluation leaves such batches out */
 } RtRun;
 
 /* The same entry compiled for each variant of its streams (RtVariant): run[v], whose program is NULL when no batch of
@@ -80,7 +81,8 @@ typedef struct RtStage {
     RtRun          merge;                /* adds the slot behind it to the slot at the block's begin */
     RtRun          update;               /* the optimizer, for the mean of the shards; its outputs are the step's */
     int64_t        slot_bytes;           /* of one set of sums */
-    int64_t        tokens;               /* per step, for the progress line; 0: not shown */
+    int64_t        items;                /* per step, for the progress line; 0: not shown */
+    const char    *unit;                 /* of these: "tokens", "rows" */
     const RtEvaluation *evaluations;
     int            evaluation_count;
 } RtStage;
