@@ -159,6 +159,13 @@ static void check_data(Model *m, Diagnostics *d)
         elab_item(e, m->root->names.at[i], m->root->names.at[i]->name->place);
 }
 
+bool model_has_dimension(const Model *m, const char *name)
+{
+    for (int i = 0; i < map_count(m->root->fns); i++)
+        if (fn_mentions(((const Callable *)map_value(m->root->fns, i))->fn, name)) return true;
+    return false;
+}
+
 void model_check(Model *m, Diagnostics *d)
 {
     Map *failed = map_new(m->arena);

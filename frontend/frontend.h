@@ -90,6 +90,9 @@ Dims  *model_dims(const Model *m);
  * `train` uses with its streams; reports unused settings, constants and parameters. */
 void model_check(Model *m, Diagnostics *d);
 
+/* Whether a signature or a body of the file, or of a plain import, has a dimension or value of this name. */
+bool model_has_dimension(const Model *m, const char *name);
+
 /* A constant of `data` or the file, by name, for commands (`V`, tokenizer `tok`): false when absent, or after
  * reporting. */
 bool model_constant(Model *m, const char *name, HostArg *out, Diagnostics *d);

@@ -18,11 +18,17 @@ bool model_check_patterns(Model *m, Diagnostics *d)
     m->patterns_checked = true;
     for (int i = 0; i < m->patterns.count; i++) {
         const PatternUse *use = &m->patterns.at[i];
-        bool matched = false;
-        for (int k = 0; k < m->params.count && !matched; k++)
-            matched = pattern_matches(use->pattern, m->params.at[k]->path);
+        bool matched = false, trained = false;
+        for (int k = 0; k < m->params.count && !trained; k++) {
+            if (!pattern_matches(use->pattern, m->params.at[k]->path)) continue;
+            matched = true;
+            trained = m->params.at[k]->trained;
+        }
         if (!matched)
             diag_error(d, use->x->place, "the pattern \"%s\" matches no parameter of the model", use->pattern);
+        else if (!trained)
+            diag_warning(d, use->x->place, "the program itself updates what the pattern \"%s\" matches, no optimizer: "
+                         "this does nothing", use->pattern);
     }
     return diag_error_count(d) == errors;
 }

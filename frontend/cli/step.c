@@ -56,11 +56,15 @@ static bool reads(const StepSource *step, const char *param)
 /* The optimizer's code for each parameter that the stage reaches and may train. */
 static bool read_updates(Session *s, StepSource *out)
 {
-    int count = model_param_count(s->model), frozen = 0;
+    int count = model_param_count(s->model), frozen = 0, updated = 0;
     ParamUpdate *updates = arena_array(s->arena, ParamUpdate, count + 1);
     for (int i = 0; i < count; i++) {
         const Param *param = model_param(s->model, i);
-        if (!param->trained || !reads(out, param->path)) continue;
+        if (!reads(out, param->path)) continue;
+        if (!param->trained) {
+            updated++;
+            continue;
+        }
         if (model_frozen(s->model, out->stage, param)) {
             frozen++;
             continue;
@@ -72,6 +76,9 @@ static bool read_updates(Session *s, StepSource *out)
     out->updates = updates;
     if (frozen && !out->update_count)
         diag_error(s->diagnostics, out->stage->place, "every parameter that this stage reaches is frozen");
+    if (updated && !frozen && !out->update_count)
+        diag_warning(s->diagnostics, out->stage->place,
+                     "the program itself updates every parameter that this stage reaches: the optimizer trains nothing");
     return diag_error_count(s->diagnostics) == 0;
 }
 
