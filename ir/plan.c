@@ -5,12 +5,30 @@
 
 /* ---- questions about kernels ---- */
 
+static bool holds(Node *const *at, int count, const Node *node)
+{
+    for (int i = 0; i < count; i++)
+        if (at[i] == node) return true;
+    return false;
+}
+
 Buffer *kernel_buffer(const Plan *p, const Kernel *k, const Node *node)
 {
     Buffer *b = p->buffer_of[node->id];
     for (int i = 0; b && i < k->instead.count; i++)
         if (k->instead.at[i].from == b->id) return p->buffers.at[k->instead.at[i].to];
     return b;
+}
+
+int plan_made_again(const Plan *p)
+{
+    int count = 0;
+    for (int k = 0; k < p->kernels.count; k++) {
+        const Kernel *kernel = p->kernels.at[k];
+        const Node *made = kernel->outputs.at[0];
+        count += kernel->kind != KERNEL_copy && kernel_buffer(p, kernel, made) != p->buffer_of[made->id];
+    }
+    return count;
 }
 
 bool node_is_reduction(const Node *node) { return node->op == OP_sum || node->op == OP_reduce_max; }
@@ -22,11 +40,25 @@ int64_t kernel_extent(const Kernel *k, int first, int count)
     return n;
 }
 
-static bool holds(Node *const *at, int count, const Node *node)
+/* As the code generator lays it out: each value padded, those that lie in their own output excepted. */
+static int64_t kernel_held(const Kernel *k)
 {
-    for (int i = 0; i < count; i++)
-        if (at[i] == node) return true;
-    return false;
+    int64_t bytes = k->body ? plan_scratch(k->body) : 0, row = kernel_extent(k, k->a_rank, k->r_rank);
+    for (int i = 0; i < k->keep.count; i++) {
+        const Node *kept = k->keep.at[i];
+        if (!holds(k->outputs.at, k->outputs.count, kept)) bytes += (row * dtype_bytes(kept->type.dtype) + 63) / 64 * 64;
+    }
+    return bytes;
+}
+
+int64_t plan_scratch(const Plan *p)
+{
+    int64_t most = 0;
+    for (int k = 0; k < p->kernels.count; k++) {
+        int64_t bytes = kernel_held(p->kernels.at[k]);
+        if (bytes > most) most = bytes;
+    }
+    return most;
 }
 
 int kernel_parts(const Kernel *k, const Node *output)

@@ -164,6 +164,8 @@ int         kernel_parts(const Kernel *k, const Node *output);           /* how 
 const Node *kernel_pick(const Kernel *k, int result);
 bool        kernel_carry_in_place(const Kernel *k, int carry);
 
+int64_t     plan_scratch(const Plan *p);                     /* of a thread: what its rows hold between passes */
+int         plan_made_again(const Plan *p);                  /* kernels that make values once more */
 const char *kernel_kind_name(const Kernel *k);               /* map, rows, columns, contract, scatter, copy, scan */
 const char *block_name(MemoryBlock block);
 MemoryBlock block_of_storage(int storage);                   /* where the inputs of a Storage lie */

@@ -35,6 +35,21 @@ Plan *plan_copy(Arena *arena, const Plan *from)
     return p;
 }
 
+Kernel *plan_new_copy(Arena *arena, Node *value, Node *place)
+{
+    Kernel *k = arena_new_of(arena, Kernel);
+    k->kind = KERNEL_copy;
+    k->parts = -1;
+    vec_push(arena, &k->inputs, value);
+    vec_push(arena, &k->aligned, value);
+    vec_push(arena, &k->outputs, place);
+    k->a_rank = value->type.rank;
+    for (int i = 0; i < value->type.rank; i++) k->space[i] = value->type.dim[i];
+    static const char why[] = "the old value is read elsewhere, or at other elements, when the new one is written";
+    vec_push(arena, &k->refusals, ((Refusal){value, why}));
+    return k;
+}
+
 /* ---- lifetimes ---- */
 
 static void find_lifetimes(Placing *w)

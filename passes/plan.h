@@ -25,6 +25,9 @@ int64_t plan_place(Placing *w, int64_t enough);
 /* plan.c: a plan of our own: kernels and buffers may be changed; what kernels list is shared. */
 Plan *plan_copy(Arena *arena, const Plan *from);
 
+/* plan.c: the kernel that copies a new value to the place of the input that it updates. */
+Kernel *plan_new_copy(Arena *arena, Node *value, Node *place);
+
 /* plan.c: a copy of an ordered plan with lifetimes, and the bytes of work alive at each kernel, from -1 (before the
  * first) to kernels.count (after the last). */
 typedef struct Lives {

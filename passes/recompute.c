@@ -119,18 +119,12 @@ static double kernel_cost(const Kernel *k)
     return cost + (double)kernel_extent(k, 0, k->a_rank + k->r_rank + k->c_rank);
 }
 
-/* A kernel whose results are values of the step alone. */
+/* A kernel that writes into no parameter or state. */
 static bool may_run_again(const Recompute *r, const Kernel *k)
 {
-    const Graph *g = r->p->graph;
-    if (k->kind == KERNEL_copy) return false;
-    for (int i = 0; i < k->outputs.count; i++) {
-        const Buffer *b = kernel_buffer(r->p, k, k->outputs.at[i]);
-        if (b->block != MEMORY_work) return false;
-        for (int o = 0; o < g->outputs.count; o++)
-            if (r->p->buffer_of[g->outputs.at[o].node->id] == b) return false;
-    }
-    return true;
+    for (int i = 0; i < k->outputs.count; i++)
+        if (kernel_buffer(r->p, k, k->outputs.at[i])->block != MEMORY_work) return false;
+    return k->kind != KERNEL_copy;
 }
 
 /* The value of a buffer may lie in several: one of them that is at hand there, or this one. */
@@ -182,7 +176,8 @@ static bool consider(Recompute *r, int position, Choice *c)
         const Buffer *b = kernel_buffer(r->p, k, k->outputs.at[i]);
         int later = r->first_later[b->id];
         if (later < c->before) c->before = later;
-        if (later < r->p->kernels.count && !r->needed_now[b->id]) c->bytes += b->bytes;
+        bool waits = later < r->p->kernels.count && !r->needed_now[b->id] && b->last < r->p->kernels.count;
+        if (waits) c->bytes += b->bytes;
     }
     return c->bytes > 0 && add_kernel(r, position, 0, c->bytes / SMALL_SHARE, c) && c->bytes > 0;
 }
@@ -280,6 +275,28 @@ static bool helps(Arena *scratch, const Recompute *r, const Plan *plan, const Ch
     return excess(after.p, after.bytes, goal) < excess(r->p, r->live, goal);
 }
 
+/* A kernel that writes a state in place can not run again. One that makes much else, such as a loop with its last
+ * carry, writes the new state to a place of its own instead, and a copy ends the step. */
+static void set_states_free(Arena *arena, Plan *p)
+{
+    int count = p->kernels.count;
+    for (int k = 0; k < count; k++) {
+        const Kernel *kernel = p->kernels.at[k];
+        int64_t work = 0;
+        for (int i = 0; i < kernel->outputs.count; i++) {
+            const Buffer *b = kernel_buffer(p, kernel, kernel->outputs.at[i]);
+            if (!b->takes_over && b->node->op != OP_scan) work += b->bytes;
+        }
+        for (int i = 0; i < kernel->outputs.count && kernel->kind != KERNEL_copy; i++) {
+            Buffer *b = kernel_buffer(p, kernel, kernel->outputs.at[i]);
+            if (!b->takes_over || b->bytes > work / SMALL_SHARE) continue;
+            vec_push(arena, &p->kernels, plan_new_copy(arena, kernel->outputs.at[i], (Node *)b->takes_over->node));
+            b->takes_over = NULL;
+        }
+    }
+    for (int k = count; k < p->kernels.count; k++) p->kernels.at[k]->id = k;
+}
+
 /* One step toward a goal below the present peak, whatever the limit is: so a larger limit is met earlier on the same way. */
 static bool lower(Arena *arena, Plan *p)
 {
@@ -310,6 +327,7 @@ Plan *pass_recompute(Arena *arena, Plan *plan, const PassOptions *options, Diagn
 {
     Plan *p = plan_copy(arena, plan), *best = plan;
     int64_t bytes = placed_bytes(p, options, d), least = bytes;
+    if (bytes > options->memory) set_states_free(arena, p);
     while (bytes > options->memory && lower(arena, p)) {
         bytes = placed_bytes(p, options, d);
         if (bytes >= least) continue;

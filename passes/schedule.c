@@ -98,26 +98,11 @@ static void write_in_place(Schedule *s, Buffer *value, Buffer *place)
             must_follow(s, s->readers[place->id].at[i], s->writer[value->id]);
 }
 
-static Kernel *new_copy(Schedule *s, Node *value, Node *place)
-{
-    Kernel *k = arena_new_of(s->arena, Kernel);
-    k->kind = KERNEL_copy;
-    k->parts = -1;
-    vec_push(s->arena, &k->inputs, value);
-    vec_push(s->arena, &k->aligned, value);
-    vec_push(s->arena, &k->outputs, place);
-    k->a_rank = value->type.rank;
-    for (int i = 0; i < value->type.rank; i++) k->space[i] = value->type.dim[i];
-    static const char why[] = "the old value is read elsewhere, or at other elements, when the new one is written";
-    vec_push(s->arena, &k->refusals, ((Refusal){value, why}));
-    return k;
-}
-
 static void write_by_copy(Schedule *s, Node *value, Node *place)
 {
     const Buffer *from = buffer_at(s, value), *to = buffer_at(s, place);
     int copy = s->p->kernels.count;
-    vec_push(s->arena, &s->p->kernels, new_copy(s, value, place));
+    vec_push(s->arena, &s->p->kernels, plan_new_copy(s->arena, value, place));
     for (int i = 0; i < s->readers[to->id].count; i++) must_follow(s, s->readers[to->id].at[i], copy);
     if (s->writer[from->id] >= 0) must_follow(s, s->writer[from->id], copy);
     vec_push(s->arena, &s->readers[from->id], copy);

@@ -2,18 +2,27 @@
 #include "frontend/cli/build.h"
 #include "passes/build.h"
 
-bool build_graph(Session *s, const Graph *graph, PassOptions *passes, Build *out)
+bool build_plan(Session *s, const Graph *graph, const PassOptions *passes, Build *out)
 {
     *out = (Build){ .graph = graph };
     PassOptions noted = *passes;
     noted.notes = &out->notes;
     out->plan = passes_run(s->arena, graph, &noted, s->diagnostics);
-    if (!out->plan) return session_report(s) && false;
+    return out->plan || (session_report(s) && false);
+}
+
+bool build_code(Session *s, Build *out)
+{
     CodeOptions code = { .threads = s->options->threads > 0 ? (int)s->options->threads : 0, .debug_lines = true };
-    out->code = code_compile(out->plan, graph->name, &code, s->diagnostics);
+    out->code = code_compile(out->plan, out->graph->name, &code, s->diagnostics);
     if (!out->code) return session_report(s) && false;
     out->program = code_program(out->code);
     return true;
+}
+
+bool build_graph(Session *s, const Graph *graph, const PassOptions *passes, Build *out)
+{
+    return build_plan(s, graph, passes, out) && build_code(s, out);
 }
 
 void build_free(Build *b)

@@ -16,8 +16,10 @@ typedef struct Build {
     PassNotes notes;                     /* of the passes */
 } Build;
 
-/* Runs the passes and compiles. The options' layout is required. False after printing diagnostics. */
-bool build_graph(Session *s, const Graph *graph, PassOptions *passes, Build *out);
+/* Runs the passes; compiles; both. The options' layout is required. False after printing diagnostics. */
+bool build_plan(Session *s, const Graph *graph, const PassOptions *passes, Build *out);
+bool build_code(Session *s, Build *out);
+bool build_graph(Session *s, const Graph *graph, const PassOptions *passes, Build *out);
 void build_free(Build *b);
 
 /* A graph of all tables: they have their place whether or not another one reads them, since a checkpoint holds them. */

@@ -112,19 +112,39 @@ bool job_open(Session *s, const char *title, Graph *const *graphs, int shapes, i
     return place(s, out, all, shared) && find_drawn(s, out, all);
 }
 
-bool job_build(Session *s, PassOptions *passes, Job *job)
+static void free_builds(Job *job)
 {
+    for (int v = 0; job->builds && v < job->count; v++) build_free(&job->builds[v]);
+    build_free(&job->drawing);
+}
+
+bool job_plan(Session *s, const PassOptions *passes, Job *job)
+{
+    free_builds(job);
     job->builds = arena_array(s->arena, Build, job->count);
     job->run = arena_array(s->arena, RtRun, job->count);
     for (int v = 0; v < job->count; v++) {
         PassOptions options = passes ? passes[v] : (PassOptions){ 0 };
         options.layout = job->layout;
+        if (job->graphs[v] && !build_plan(s, job->graphs[v], &options, &job->builds[v])) return false;
+    }
+    return true;
+}
+
+bool job_compile(Session *s, Job *job)
+{
+    for (int v = 0; v < job->count; v++) {
         if (!job->graphs[v]) continue;
-        if (!build_graph(s, job->graphs[v], &options, &job->builds[v])) return false;
+        if (!build_code(s, &job->builds[v])) return false;
         job->run[v].program = job->builds[v].program;
     }
     PassOptions options = { .layout = job->layout };
     return !job->drawn || build_graph(s, job->drawn, &options, &job->drawing);
+}
+
+bool job_build(Session *s, const PassOptions *passes, Job *job)
+{
+    return job_plan(s, passes, job) && job_compile(s, job);
 }
 
 /* feeding */
@@ -208,7 +228,6 @@ int64_t job_scratch(const Job *job)
 
 void job_close(Job *job)
 {
-    for (int v = 0; job->builds && v < job->count; v++) build_free(&job->builds[v]);
-    build_free(&job->drawing);
+    free_builds(job);
     if (job->initial) rt_memory_free(job->initial, job->states.bytes);
 }

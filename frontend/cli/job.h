@@ -27,8 +27,11 @@ typedef struct Job {
 bool job_open(Session *s, const char *title, Graph *const *graphs, int shapes, int more, const Graphs *kept,
               const Layout *shared, Job *out);
 
-/* Compiles. passes: as `graphs`, without layout; NULL: nothing is trained. The runs have no feeds yet. */
-bool job_build(Session *s, PassOptions *passes, Job *job);
+/* Runs the passes, also once more; compiles; both. passes: as `graphs`, without layout; NULL: nothing is trained. The runs
+ * have no feeds yet. */
+bool job_plan(Session *s, const PassOptions *passes, Job *job);
+bool job_compile(Session *s, Job *job);
+bool job_build(Session *s, const PassOptions *passes, Job *job);
 
 /* Stream k feeds the input names[k] in every variant that reads it; the leader comes first among the feeds. */
 void job_feed(Session *s, Job *job, const Variants *variants, const char *const *names);

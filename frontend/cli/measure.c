@@ -99,18 +99,21 @@ bool measure_build(Session *s, const Layout *shared, Measure *m)
 
 bool measure_initial(Session *s, Measure *m, Pool *pool, char *const *block, uint64_t seed)
 {
+    for (int t = 0; t < m->from->term_count; t++)
+        if (!job_initial(s, &m->jobs[t], pool, block, seed)) return false;
+    return true;
+}
+
+RtEvaluation measure_evaluation(Session *s, const Measure *m)
+{
     const Evaluation *from = m->from;
     RtTerm *terms = arena_array(s->arena, RtTerm, from->term_count + 1);
-    for (int t = 0; t < from->term_count; t++) {
-        Job *job = &m->jobs[t];
-        if (!job_initial(s, job, pool, block, seed)) return false;
-        terms[t] = (RtTerm){ .runs = job_runs(job), .states = job->states,
+    for (int t = 0; t < from->term_count; t++)
+        terms[t] = (RtTerm){ .runs = job_runs(&m->jobs[t]), .states = m->jobs[t].states,
                              .reduce = from->terms[t].reduce == TERM_sum ? RT_SUM : RT_MEAN };
-    }
-    m->made = (RtEvaluation){ .name = from->name, .terms = terms, .term_count = from->term_count,
-                              .post = m->post.program, .every = from->every,
-                              .better = larger_is_better(from->name) ? 1 : -1 };
-    return true;
+    return (RtEvaluation){ .name = from->name, .terms = terms, .term_count = from->term_count,
+                           .post = m->post.program, .every = from->every,
+                           .better = larger_is_better(from->name) ? 1 : -1 };
 }
 
 int64_t measure_scratch(const Measure *m)

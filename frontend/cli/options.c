@@ -19,7 +19,7 @@ const Command commands[] = {
 #define FLAG_MANY   INT64_C(1000000000000)
 #define FLAG_TOKENS INT64_C(1000000000)
 
-typedef enum FlagKind { FLAG_YES, FLAG_TEXT, FLAG_WHOLE, FLAG_REAL, FLAG_PAIRS } FlagKind;
+typedef enum FlagKind { FLAG_YES, FLAG_TEXT, FLAG_WHOLE, FLAG_REAL, FLAG_BYTES, FLAG_PAIRS } FlagKind;
 
 typedef struct Flag {
     const char *spelling;
@@ -123,6 +123,23 @@ static bool read_real(const Command *command, const Flag *flag, const char *text
     return false;
 }
 
+/* "600M", "1.5G": of 1024 each. */
+static bool read_bytes(const Command *command, const Flag *flag, const char *text, int64_t *out)
+{
+    static const char units[] = "KMG";
+    char *end;
+    errno = 0;
+    double value = strtod(text, &end);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    for (int i = 0; unit && i <= unit - units; i++) value *= 1024;
+    bool good = end != text && !errno && value >= 1 && value < 0x1p62 && !end[unit != NULL];
+    *out = good ? (int64_t)value : -1;
+    if (!good)
+        fprintf(stderr, "ptm %s: --%s wants a size such as 600M or 1.5G, not \"%s\"\n", command->name, flag->spelling,
+                text);
+    return good;
+}
+
 /* A name twice is a mistake: one of the two values would do nothing. */
 static bool read_pair(const Command *command, const Flag *flag, const char *text, Arena *arena, Pairs *out)
 {
@@ -150,6 +167,7 @@ static bool read_value(const Command *command, const Flag *flag, const char *val
     case FLAG_TEXT: *(const char **)field = value; return true;
     case FLAG_WHOLE: return read_whole(command, flag, value, field);
     case FLAG_REAL: return read_real(command, flag, value, field);
+    case FLAG_BYTES: return read_bytes(command, flag, value, field);
     case FLAG_PAIRS: return read_pair(command, flag, value, out->arena, field);
     }
     return false;
@@ -158,7 +176,8 @@ static bool read_value(const Command *command, const Flag *flag, const char *val
 static void set_absent(Options *out)
 {
     for (int i = 0; i < FLAG_COUNT; i++) {
-        if (flags[i].kind == FLAG_WHOLE) *(int64_t *)((char *)out + flags[i].offset) = -1;
+        if (flags[i].kind == FLAG_WHOLE || flags[i].kind == FLAG_BYTES)
+            *(int64_t *)((char *)out + flags[i].offset) = -1;
         if (flags[i].kind == FLAG_REAL) *(double *)((char *)out + flags[i].offset) = NAN;
     }
 }

@@ -22,6 +22,7 @@ typedef struct Options {
 #define FIELD_TEXT  const char *
 #define FIELD_WHOLE int64_t
 #define FIELD_REAL  double
+#define FIELD_BYTES int64_t
 #define FIELD_PAIRS Pairs
 #define FLAG(field, spelling, kind, most, value, doc) FIELD_##kind field;
 #include "frontend/cli/flags.def"

@@ -41,20 +41,28 @@ static bool open_steps(Run *r)
     return true;
 }
 
-static bool build_step(Run *r, const StepSource *step, Job *job)
+bool run_plan_step(Run *r, int stage) { return job_plan(r->s, r->steps[stage].passes, &r->trains[stage]); }
+
+bool run_compile_step(Run *r, int stage)
+{
+    const StepSource *step = &r->steps[stage];
+    const StageSpec *spec = step->stage;
+    const char **names = arena_array(r->s->arena, const char *, spec->stream_count + 1);
+    for (int i = 0; i < spec->stream_count; i++) names[i] = model_entry_parameter(r->s->model, spec->minimize, i);
+    if (!job_compile(r->s, &r->trains[stage])) return false;
+    job_feed(r->s, &r->trains[stage], &step->variants, names);
+    return true;
+}
+
+static bool open_step(Run *r, int stage)
 {
     Session *s = r->s;
-    const StageSpec *stage = step->stage;
-    const char *title = *stage->name ? arena_print(s->arena, "stage %s", stage->name) : "training";
-    const char **names = arena_array(s->arena, const char *, stage->stream_count + 1);
+    const StepSource *step = &r->steps[stage];
+    const char *name = step->stage->name, *title = *name ? arena_print(s->arena, "stage %s", name) : "training";
     Graphs codes = { 0 };
     for (int i = 0; i < step->update_count; i++) vec_push(s->arena, &codes, step->updates[i].code);
-    for (int i = 0; i < stage->stream_count; i++) names[i] = model_entry_parameter(s->model, stage->minimize, i);
-    if (!job_open(s, title, step->graphs, step->variants.count, step_programs(step), &codes, r->layout, job))
-        return false;
-    if (!job_build(s, step->passes, job)) return false;
-    job_feed(s, job, &step->variants, names);
-    return true;
+    return job_open(s, title, step->graphs, step->variants.count, step_programs(step), &codes, r->layout,
+                    &r->trains[stage]) && run_plan_step(r, stage);
 }
 
 /* evaluations */
@@ -107,10 +115,13 @@ bool run_open(Run *r, Session *s, bool training)
     if (!open_all_measures(r, training)) return false;
     r->layout = shared_layout(r);
     r->trains = arena_array(s->arena, Job, r->train_count + 1);
-    for (int i = 0; i < r->train_count; i++)
-        if (!build_step(r, &r->steps[i], &r->trains[i])) return false;
     for (int i = 0; i < r->measures.count; i++)
         if (!measure_build(s, r->layout, &r->measures.at[i])) return false;
+    for (int i = 0; i < r->train_count; i++)
+        if (!open_step(r, i)) return false;
+    if (s->options->memory > 0 && !run_fit(r, s->options->memory)) return false;
+    for (int i = 0; i < r->train_count; i++)
+        if (!run_compile_step(r, i)) return false;
     return session_report(s);
 }
 
@@ -243,7 +254,7 @@ static void add_evaluations(const Run *r, const StageSpec *from, RtStage *stage)
 {
     RtEvaluation *evaluations = arena_array(r->s->arena, RtEvaluation, from->evaluation_count + 1);
     for (int i = 0; i < from->evaluation_count; i++)
-        evaluations[i] = find_measure(r, &from->evaluations[i])->made;
+        evaluations[i] = measure_evaluation(r->s, find_measure(r, &from->evaluations[i]));
     stage->evaluations = evaluations;
     stage->evaluation_count = from->evaluation_count;
 }
@@ -295,9 +306,11 @@ bool run_memory(Run *r, Job *extra)
     list_params(r);
     list_tables(r);
     r->pool = rt_pool_new(s->options->threads > 0 ? (int)s->options->threads : 0, most_scratch(r, extra));
+    if (!r->pool) return session_fail(s, "not enough memory for threads") && false;
+    if (s->options->memory > 0 && !run_fit(r, s->options->memory)) return false;
     r->param = rt_memory_new(r->layout->bytes[MEMORY_param]);
     r->constants = rt_memory_new(r->layout->bytes[MEMORY_const]);
-    if (!r->pool || !r->param || !r->constants) {
+    if (!r->param || !r->constants) {
         session_fail(s, "not enough memory: parameters and tables need %lld bytes",
                      (long long)(r->layout->bytes[MEMORY_param] + r->layout->bytes[MEMORY_const]));
         return false;

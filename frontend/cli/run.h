@@ -37,7 +37,30 @@ bool run_begin(Run *r);
 
 int64_t run_steps(const Run *r);         /* of all stages */
 
-/* Prints the memory certificate of training. memory: of the recipe. */
-void certificate_print(FILE *out, const Run *r, const RtMemory *memory);
+/* The passes of a stage that trains, with the options of its steps as they are now; and what follows them. */
+bool run_plan_step(Run *r, int stage);
+bool run_compile_step(Run *r, int stage);
+
+/* The memory of a run, once everything is planned (needs.c). */
+typedef struct Needs {
+    int64_t states, sums;                /* of the neediest stage and the neediest evaluation */
+    int64_t step, evaluation, initial;   /* work of each; they share one block */
+    int64_t work;                        /* the largest of the three */
+    int64_t arena;                       /* all blocks, those of parameters, tables and threads included */
+} Needs;
+Needs run_needs(const Run *r);
+
+/* The program that needs most of the work: of a stage's step, in a variant; or of an evaluation (stage -1). build NULL:
+ * there is none. */
+typedef struct Neediest {
+    int          stage, variant;
+    const Build *build;
+} Neediest;
+Neediest run_neediest_step(const Run *r);
+Neediest run_neediest_evaluation(const Run *r);
+
+/* fit.c: brings the arena of training down to `size` bytes by making values again. False after saying what stands in the
+ * way, and how much is the least. */
+bool run_fit(Run *r, int64_t size);
 
 #endif

@@ -1,8 +1,8 @@
 /* ptm train. */
+#include "frontend/cli/certificate.h"
 #include "frontend/cli/host.h"
 #include "frontend/cli/nonfinite.h"
 #include "frontend/cli/record.h"
-#include "frontend/cli/run.h"
 #include "frontend/cli/saved.h"
 #include "runtime/train/rundir.h"
 
@@ -155,14 +155,16 @@ static int train(Run *r)
     if (!may_begin(r) || !run_open(r, r->s, true) || !run_memory(r, NULL)) return EXIT_BAD_INPUT;
     Recipe recipe;
     RtError error = { 0 };
+    int64_t promised = -1;
     make_recipe(r, &recipe);
-    RtMemory memory = rt_recipe_memory(&recipe);
     if (!o->quiet) {
         printf("ready after %.2f s\n", session_seconds(r->s));
-        certificate_print(stdout, r, &memory);
+        certificate_print(stdout, r);
+        promised = process_print(stdout, r);
     }
     fflush(stdout);
     RtOutcome outcome = rt_train(&recipe, &error);
+    process_compare(stdout, promised);
     return finish(r, &recipe, outcome, &error);
 }
 

@@ -265,15 +265,25 @@ static bool start_workers(Pool *pool, int wanted)
     return true;
 }
 
+static int thread_count(int wanted)
+{
+    int threads = wanted > 0 ? wanted : processors();
+    return threads > RT_MAX_THREADS ? RT_MAX_THREADS : threads;
+}
+
+/* Of one thread, a cache line apart from the next one's. */
+static int64_t scratch_stride(int64_t bytes) { return (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE + CACHE_LINE; }
+
+int64_t rt_pool_room(int threads, int64_t scratch_bytes) { return thread_count(threads) * scratch_stride(scratch_bytes); }
+
 Pool *rt_pool_new(int threads, int64_t scratch_bytes)
 {
     int available = processors();
-    if (threads <= 0) threads = available;
-    if (threads > RT_MAX_THREADS) threads = RT_MAX_THREADS;
+    threads = thread_count(threads);
     Pool *pool = aligned_alloc(CACHE_LINE, (sizeof *pool + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
     if (!pool) return NULL;
     *pool = (Pool){.threads = 1, .spin_ns = threads > available ? SPIN_CROWDED_NS : SPIN_NS};
-    pool->scratch_stride = (scratch_bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE + CACHE_LINE;
+    pool->scratch_stride = scratch_stride(scratch_bytes);
     pool->scratch_bytes = pool->scratch_stride * threads;
     pool->scratch = rt_memory_new(pool->scratch_bytes);
     pthread_mutex_init(&pool->lock, NULL);

@@ -11,6 +11,7 @@ Pool *rt_pool_new(int threads, int64_t scratch_bytes);
 void  rt_pool_free(Pool *pool);
 int   rt_pool_threads(const Pool *pool);
 int64_t rt_pool_scratch(const Pool *pool);                   /* bytes of all threads */
+int64_t rt_pool_room(int threads, int64_t scratch_bytes);    /* what that will be, for the arguments of rt_pool_new */
 
 /* Runs `count` steps that do not depend on each other: the tiles of each spread over the threads; returns when all are
  * done. */

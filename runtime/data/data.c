@@ -2,6 +2,7 @@
 #include "runtime/data/data.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,13 @@ void *rt_data_adopt(RtData *d, void *block)
     d->blocks = rt_grow(d->blocks, &d->block_room, d->block_count + 1, sizeof *d->blocks);
     d->blocks[d->block_count++] = block;
     return block;
+}
+
+int64_t rt_data_bytes(const RtData *d)
+{
+    int64_t bytes = 0;
+    for (int64_t i = 0; i < d->block_count; i++) bytes += (int64_t)malloc_usable_size(d->blocks[i]);
+    return bytes;
 }
 
 void *rt_data_alloc(RtData *d, int64_t count, int64_t item)

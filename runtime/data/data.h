@@ -54,6 +54,8 @@ const DataSource *rt_data_mixed(const RtData *d, const DataSource **given);
 /* A name given to rt_data_bind that nothing has read, or NULL: a misspelling that the command reports. */
 const char *rt_data_unused(const RtData *d);
 
+int64_t rt_data_bytes(const RtData *d);                      /* what it holds, but for tokenizers */
+
 /* Memory that lives as long as the RtData; never NULL. rt_data_adopt takes over a block from malloc. Tokenizers are
  * freed with it. */
 void *rt_data_alloc(RtData *d, int64_t count, int64_t item);

@@ -133,18 +133,6 @@ static inline void lower_within(Lab *l, int64_t memory)
 
 static inline void lower(Lab *l) { lower_within(l, 0); }
 
-/* How many kernels run once more. */
-static inline int made_again(const Plan *p)
-{
-    int count = 0;
-    for (int k = 0; k < p->kernels.count; k++) {
-        const Kernel *kernel = p->kernels.at[k];
-        const Node *made = kernel->outputs.at[0];
-        count += kernel->kind != KERNEL_copy && kernel_buffer(p, kernel, made) != p->buffer_of[made->id];
-    }
-    return count;
-}
-
 /* "rows contract map": the kinds in order of execution. */
 static inline void assert_kinds(Lab *l, const char *wanted)
 {

@@ -26,7 +26,7 @@ static char *check_graph(uint64_t seed, int64_t memory, int *again)
         result(&l, arena_print(l.arena, "%d", k), r.at[r.count - 1 - random_number(&r, r.count / 2)]);
     random_update_states(&r);
     lower_within(&l, memory);
-    *again += made_again(l.p);
+    *again += plan_made_again(l.p);
     compare_with_graph(l.arena, l.p, l.g);
     char *text = plan_as_text(l.p);
     arena_free(l.arena);

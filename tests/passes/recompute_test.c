@@ -33,7 +33,7 @@ static void a_step_fits_into_less(void **state)
         int before = -1;
         for (int percent = 100; percent >= 60; percent -= 10) {
             lower_step(&m, g, &options, d, all * percent / 100);
-            int again = made_again(m.lab.p);
+            int again = plan_made_again(m.lab.p);
             assert_true(percent == 100 ? again == 0 : again > before);
             assert_true(m.lab.p->block_bytes[MEMORY_work] <= all * percent / 100);
             before = again;
@@ -70,7 +70,7 @@ static void values_stay(void **state)
         shrink(&m.lab);
         Graph *g = step_graph(&m, &options, d);
         lower_step(&m, g, &options, d, 1);
-        assert_true(made_again(m.lab.p) > 5);
+        assert_true(plan_made_again(m.lab.p) > 5);
         compare_with_graph(m.lab.arena, m.lab.p, g);
         arena_free(m.lab.arena);
     }

@@ -1,0 +1,25 @@
+/* What training takes of the machine's memory, said before it begins. */
+#ifndef PTM_CLI_CERTIFICATE_H
+#define PTM_CLI_CERTIFICATE_H
+
+#include "frontend/cli/run.h"
+
+/* The arena, with the step's peak. */
+void certificate_print(FILE *out, const Run *r);
+
+/* largest.c: the kernel at which most work is alive, whether a value is alive there, and the largest that are, with their
+ * lines. */
+int  certificate_peak(const Plan *plan);
+bool certificate_alive(const Buffer *b, int at);
+void certificate_largest(FILE *out, const Plan *plan);
+
+const char *certificate_amount(Arena *arena, int64_t bytes); /* "25.7 MiB" */
+void        certificate_line(FILE *out, const char *what, int64_t bytes, const char *rest);
+
+/* process.c: the whole process: prints what it takes now and what the arena will add, and returns the sum, the most that
+ * the system will find resident. */
+int64_t process_print(FILE *out, const Run *r);
+/* What was resident at most, beside what was promised. */
+void    process_compare(FILE *out, int64_t promised);
+
+#endif
