@@ -101,6 +101,7 @@ messages() {
 # Every block ```ptm of a README becomes a file of its own, with the lines above it empty: messages keep their line numbers.
 readme() {
     rm -rf "$work/blocks" && mkdir "$work/blocks"
+    ln -s "$(realpath "$tests/../models/lib")" "$work/blocks/lib"
     awk -v out="$work/blocks" '
         /^```/ && inside { inside = 0; close(file); next }
         /^```ptm( |$)/ { inside = 1; file = out "/line" FNR ".ptm"; for (i = 1; i <= FNR; i++) print "" >file; next }

@@ -42,7 +42,8 @@ static void test_halving(void **state)
     assert_true(rate_at("halving(8, after = 2, factor = 0.25)", 35) == 0.5);
 }
 
-/* The second and the last value do not beat the best before them; those to come are NaN. */
+/* The second and the last value do not beat the best before them; those to come are NaN. Larger values are better where
+ * it says so. */
 static void test_plateau(void **state)
 {
     (void)state;
@@ -54,6 +55,11 @@ static void test_plateau(void **state)
     Given all = { DT_f32, { 5 }, (const double[]){ 5, 6, 4, 3, 3 } };
     assert_f(text, &all, 1, VALUES(1));
     assert_f("fn f(v: f32[K]) -> f32 { return plateau(16.0, v, factor = 0.5) }\n", &all, 1, VALUES(4));
+    const char *larger = "fn f(v: f32[K]) -> f32 { return plateau(16.0, v, larger = true) }\n";
+    Given rising = { DT_f32, { 5 }, (const double[]){ 0.5, 0.6, 0.55, 0.7, NAN } };
+    assert_f(larger, &rising, 1, VALUES(4));
+    Given falling = { DT_f32, { 3 }, (const double[]){ 0.7, 0.6, 0.5 } };
+    assert_f(larger, &falling, 1, VALUES(1));
 }
 
 int main(void)
