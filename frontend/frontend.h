@@ -138,6 +138,7 @@ const Param *model_find_param(const Model *m, const char *path);
 typedef struct StreamUse {               /* argument k of an entry is fed from this stream's component */
     HostValue stream;
     const char *name;                    /* of the pipeline value: "batch" */
+    Place       place;                   /* where the train block names it */
 } StreamUse;
 
 /* evaluate NAME = post(mean(entry(streams)), ..): each term is an entry over finite streams reduced in f64 over the

@@ -74,7 +74,7 @@ bool setting_stream(Elab *e, const Expr *x, StreamUse *out)
         return false;
     }
     Value v = elab_name(e, x->text, x->place);
-    *out = (StreamUse){ .name = x->text };
+    *out = (StreamUse){ .name = x->text, .place = x->place };
     if (v.kind == VALUE_host && v.host->kind == HOST_stream) {
         out->stream = *v.host;
         return true;

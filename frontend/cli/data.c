@@ -80,14 +80,29 @@ static void print_shape(const RtStream *stream, int variant)
     putchar(']');
 }
 
-/* "i32[128, 40]; also [128, 20], [3, 40]" */
-static void print_shapes(const RtStream *stream)
+/* Whether a variant before this one has its shape. */
+static bool is_same_shape(const RtStream *stream, int variant)
 {
+    int64_t shape[RT_MAX_RANK], other[RT_MAX_RANK];
+    rt_stream_shape(stream, variant, shape);
+    for (int v = 0; v < variant; v++) {
+        rt_stream_shape(stream, v, other);
+        if (!memcmp(shape, other, sizeof *shape * (size_t)stream->rank)) return true;
+    }
+    return false;
+}
+
+/* "i32[128, 40]; also [128, 20], [3, 40]": the shapes of its batches in training, or in a finite pass. */
+static void print_shapes(const RtStream *stream, bool training)
+{
+    int shown = 0;
     fputs(dtype_name((DType)stream->dtype), stdout);
-    print_shape(stream, 0);
-    for (int v = 1; v < stream->variant_count; v++) {
-        fputs(v == 1 ? "; also " : ", ", stdout);
+    for (int v = 0; v < stream->variant_count; v++) {
+        bool used = training ? stream->variants[v].trains : stream->variants[v].passes;
+        if (!used || is_same_shape(stream, v)) continue;
+        fputs(shown == 0 ? "" : shown == 1 ? "; also " : ", ", stdout);
         print_shape(stream, v);
+        shown++;
     }
 }
 
@@ -98,7 +113,7 @@ static void print_batch(Session *s, const StreamUse *use, int64_t step, uint64_t
     int variant = rt_stream_variant(stream, seed, step);
     rt_stream_batch(stream, seed, step, batch);
     printf("%s: ", use->name);
-    print_shapes(stream);
+    print_shapes(stream, true);
     printf(", batch %lld of %lld a pass, %lld rows\n", (long long)step, (long long)rt_stream_steps(stream),
            (long long)stream->rows);
     int64_t rows = stream->variants[variant].rows, per_row = rt_stream_variant_bytes(stream, variant) / rows;
@@ -134,6 +149,26 @@ static bool show_stage(Session *s, const TrainSpec *train, int stage)
     return true;
 }
 
+/* The streams that evaluations go through, each once. */
+static void show_evaluations(Session *s, const TrainSpec *train)
+{
+    Map *shown = map_new(s->arena);
+    for (int i = 0; i < train->stage_count; i++)
+        for (int k = 0; k < train->stages[i].evaluation_count; k++) {
+            const Evaluation *evaluation = &train->stages[i].evaluations[k];
+            for (int t = 0; t < evaluation->term_count; t++)
+                for (int u = 0; u < evaluation->terms[t].stream_count; u++) {
+                    const StreamUse *use = &evaluation->terms[t].streams[u];
+                    if (map_get(shown, use->name)) continue;
+                    map_set(shown, use->name, (void *)use);
+                    printf("%s: ", use->name);
+                    print_shapes(host_stream(&use->stream), false);
+                    printf(", %lld batches in an evaluation\n",
+                           (long long)rt_stream_pass_batches(host_stream(&use->stream)));
+                }
+        }
+}
+
 static int show(Session *s)
 {
     for (int i = 0; i < model_constant_count(s->model); i++) {
@@ -149,6 +184,7 @@ static int show(Session *s)
     const TrainSpec *train = model_train(s->model);
     for (int i = 0; i < train->stage_count; i++)
         if (!show_stage(s, train, i)) return EXIT_BAD_INPUT;
+    show_evaluations(s, train);
     return EXIT_GOOD;
 }
 

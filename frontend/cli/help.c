@@ -86,6 +86,17 @@ static void help_passes(Arena *arena)
     print_rows(&rows);
 }
 
+static void help_stages(Arena *arena)
+{
+    Rows rows = { 0 };
+    vec_push(arena, &rows, ((Row){ "ast", "the file as it was read" }));
+    vec_push(arena, &rows, ((Row){ "graph", "the entry's operators, before any pass" }));
+    for (int i = 0; i < pass_count(); i++) vec_push(arena, &rows, ((Row){ pass_name(i), pass_doc(i) }));
+    vec_push(arena, &rows, ((Row){ "llvm", "the code of its kernels for LLVM" }));
+    vec_push(arena, &rows, ((Row){ "asm", "the same as machine code" }));
+    print_rows(&rows);
+}
+
 static void help_settings(Arena *arena)
 {
     Rows rows = { 0 }, larger = { 0 };
@@ -170,7 +181,7 @@ static const struct {
     void (*print)(Arena *arena);
 } topics[] = { { "commands", help_commands }, { "functions", help_functions }, { "ops", help_ops },
                { "optimizers", help_optimizers }, { "passes", help_passes }, { "schedules", help_schedules },
-               { "settings", help_settings }, { "sources", help_sources }, { "words", help_words } };
+               { "settings", help_settings }, { "sources", help_sources }, { "stages", help_stages }, { "words", help_words } };
 enum { TOPIC_COUNT = sizeof topics / sizeof *topics };
 
 int command_help(const Options *options)

@@ -177,6 +177,17 @@ static HostArg result_arg(HostData *h, Dims *dims, const DataValue *v)
     return (HostArg){ .kind = v->array.dtype == RT_bool ? ARG_bool : ARG_number, .number = x };
 }
 
+/* Whose ids a node holds that is nothing but moved inputs: those of the first of them, if all agree. */
+static const RtTokenizer *ids_of(const Graph *graph, const Node *n, const HostArg *inputs)
+{
+    for (int i = 0; i < graph->inputs.count; i++)
+        if (graph->inputs.at[i] == n) return host_array(&inputs[i].value)->tokenizer;
+    const RtTokenizer *first = n->arg_count && op_is_movement(n->op) ? ids_of(graph, n->args[0], inputs) : NULL;
+    for (int k = 1; first && k < n->arg_count; k++)
+        if (ids_of(graph, n->args[k], inputs) != first) return NULL;
+    return first;
+}
+
 static bool run(void *context, Graph *graph, const HostArg *inputs, Place place, Diagnostics *d, HostArg *results)
 {
     HostData *h = context;
@@ -187,6 +198,7 @@ static bool run(void *context, Graph *graph, const HostArg *inputs, Place place,
     for (int i = 0; i < graph->inputs.count; i++) given[i] = host_array(&inputs[i].value)->data;
     for (int i = 0; i < graph->outputs.count; i++) {
         values[i] = new_array(h, &graph->outputs.at[i].node->type);
+        values[i].array.tokenizer = ids_of(graph, graph->outputs.at[i].node, inputs);
         bytes[i] = (void *)values[i].array.data;
     }
     if (!compute_graph(h->arena, graph, h->threads, given, bytes, place, d)) return false;

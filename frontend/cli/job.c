@@ -23,6 +23,20 @@ static const char *valued_text(Session *s, Type type)
     return type_text(s->arena, &type);
 }
 
+/* Returns false. */
+static bool report_types(Session *s, const char *title, const Node *known, const Node *input)
+{
+    bool tokens = !strcmp(s->options->command, "generate");
+    Place place = input->origin_count ? input->origins[0]->place : (Place){ 0 };
+    diag_error(s->diagnostics, place, "%s: the state %s is %s for %s and %s for %s, so it cannot go from one to the other",
+               title, input->attr.text, valued_text(s, known->type), tokens ? "the prompt" : "one shape of batches",
+               valued_text(s, input->type), tokens ? "one token" : "another");
+    diag_note(s->diagnostics, (Place){ 0 }, tokens ? "its type must not depend on how many tokens are read at once"
+              : "begin it anew (`reset`, `carry = false` of the library's modules), or make batches of one shape: by "
+                "streams(…), or by batches(…, widths = 1)");
+    return session_report(s) && false;
+}
+
 /* The states and sums of a graph into `all`, a graph of nothing else. */
 static bool collect(Session *s, const char *title, Graph *all, const Graph *graph)
 {
@@ -34,10 +48,7 @@ static bool collect(Session *s, const char *title, Graph *all, const Graph *grap
         if (!known) {
             make_input(all, sum ? STORE_sum : STORE_state, input->attr.text, input->type);
         } else if (!same_values(&known->type, &input->type)) {
-            session_fail(s, "%s: the state %s is %s for one shape of batches and %s for another, so it cannot go from "
-                         "one to the other", title, input->attr.text, valued_text(s, known->type),
-                         valued_text(s, input->type));
-            return false;
+            return report_types(s, title, known, input);
         }
     }
     return true;

@@ -6,6 +6,14 @@
 
 int step_programs(const StepSource *step) { return step->shards > 1 ? 2 : 0; }
 
+/* "4 streams of 25 elements", "60 rows" */
+static const char *amount_text(Arena *arena, const RtStream *stream)
+{
+    long long rows = stream->rows, of_row = stream->carries ? stream->row_bytes / stream->shape[1] : 1;
+    if (!stream->carries) return arena_print(arena, "%lld rows", rows);
+    return arena_print(arena, "%lld streams of %lld elements", rows, stream->row_stride / of_row);
+}
+
 static bool count_steps(Session *s, StepSource *out)
 {
     const StageSpec *stage = out->stage;
@@ -13,10 +21,13 @@ static bool count_steps(Session *s, StepSource *out)
     out->shards = stage->accumulate ? stage->accumulate : 1;
     out->epoch_steps = first ? host_stream_batches(&first->stream) / out->shards : 0;
     out->steps = stage->steps ? stage->steps : stage->epochs * out->epoch_steps;
-    if (first && out->epoch_steps < 1)
-        return session_fail(s, "%s is too short for %s of %s", first->name,
-                            out->shards > 1 ? arena_print(s->arena, "%lld batches", (long long)out->shards)
-                                            : "one batch", type_text(s->arena, &first->stream.type)) && false;
+    if (first && out->epoch_steps < 1) {
+        const char *batches = out->shards > 1 ? arena_print(s->arena, "%lld batches", (long long)out->shards) : "one batch";
+        diag_error(s->diagnostics, first->place, "%s is too short for %s of %s: it has %s; make batches smaller, "
+                   "or give more data", first->name, batches, type_text(s->arena, &first->stream.type),
+                   amount_text(s->arena, host_stream(&first->stream)));
+        return session_report(s) && false;
+    }
     if (!first && stage->epochs)
         return session_fail(s, "%s takes no stream, so there are no epochs: give steps", stage->minimize) && false;
     return true;

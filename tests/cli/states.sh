@@ -90,4 +90,5 @@ fn loss(w: i32[N, L], y: i32[N]) -> f32 { return mean(cross_entropy(sum(weight[(
 train { minimize loss(w, y); using sgd(lr = 0.1); steps 3 }
 MODEL
 status 1 "$PTM" train wide.ptm --data train=t.tsv
-says "training: the state past.last is i32[16, 23] for one shape of batches and i32[16, "
+says "wide.ptm:8:9: error: training: the state past.last is i32[16, 23] for one shape of batches and i32[16, "
+says "widths = 1"

@@ -47,6 +47,6 @@ says "--dim V=5: V comes from data ("
 status 1 "$PTM" check "$model" --dim N=5.5
 says "a dimension is a whole number"
 status 1 "$PTM" check "$model" --dim N=99999999999999999999
-for topic in ops passes settings sources check train; do
+for topic in ops passes settings sources stages check train; do
     status 0 "$PTM" help "$topic"
 done

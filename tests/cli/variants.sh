@@ -39,7 +39,8 @@ narrow=$(loss)
 status 0 "$PTM" eval m.ptm --weights run --set widths=1
 [ "$(loss)" = "$narrow" ] || fail "the widths change the loss: $narrow, $(loss)"
 status 0 "$PTM" data m.ptm --data train=t.tsv --set widths=1
-says "w: i32[16, 23]; also [12, 23]"
+says "w: i32[16, 23], batch 0 of"
+says "tw: i32[16, 23]; also [12, 23], "
 
 # Rows that were grouped by width belong to the rows of their own call and to no others.
 sed 's/^  tw, ty/  z = batches(kinds(label), size = rows)\n&/; s/minimize loss(w, y)/minimize loss(w, z)/' m.ptm >two.ptm
