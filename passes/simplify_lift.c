@@ -240,9 +240,9 @@ static Node *every_delayed(Loop *l, const Carry *c)
     Node *first = l->args[c->input->id], *next = loop_every(l, c->next);
     build_at(l->g, c->next);
     Type type = stacked_type(l, &first->type);
+    if (dim_value(rest) == 0) return make_reshape(l->g, first, type);
     type.dim[0] = one;
     first = make_reshape(l->g, first, type);
-    if (dim_value(rest) == 0) return first;
     next = build_part(l->g, next, 0, l->attr->i ? one : zero, rest);
     return make_concat(l->g, l->attr->i ? (Node *[]){next, first} : (Node *[]){first, next}, 2, 0);
 }

@@ -13,6 +13,7 @@ typedef struct Pool {
     uint64_t *state;
     Node    *at[POOL], *ids[4];          /* values; tensors of row numbers */
     int      count, id_count, inputs, depth;
+    bool     symbolic;                   /* dimensions have names */
     Node    *index, *seed, *step;
     Node    *args[32];                   /* of a body: what its inputs are given */
     int      arg_count;
@@ -33,7 +34,13 @@ static Node *pick(Pool *p)
     return p->at[from + below(p, p->count - from)];
 }
 
-static const Dim *length(Pool *p) { return dim_int(p->g->dims, 1 + below(p, 3)); }
+static const Dim *extent(Pool *p, int value)
+{
+    const char *const names[] = {"", "L", "M", "N"};
+    return p->symbolic && value ? dim_symbol(p->g->dims, names[value], value) : dim_int(p->g->dims, value);
+}
+
+static const Dim *length(Pool *p) { return extent(p, 1 + below(p, 3)); }
 
 static Node *scaled(Pool *p, Node *x, double by)
 {
@@ -125,7 +132,7 @@ static Node *indexed(Pool *p, Node *x)
 {
     for (int axis = 0; axis < x->type.rank && p->id_count; axis++) {
         Node *ids = p->ids[below(p, p->id_count)];
-        if (!dim_is(x->type.dim[axis], 3)) continue;
+        if (dim_value(x->type.dim[axis]) != 3) continue;
         Node *rows = make_gather(p->g, x, &ids, 1, axis);
         if (below(p, 2)) return rows;
         Node *onto = below(p, 2) ? make_full(p->g, x->type, 0) : x;
@@ -193,7 +200,7 @@ static void add_each(Pool *p, const Dim *count)
 static void open_body(Pool *p, Pool *around, const Dim *count)
 {
     Type number = type_scalar(DT_i64);
-    *p = (Pool){.around = around, .state = around->state, .depth = around->depth + 1};
+    *p = (Pool){.around = around, .state = around->state, .depth = around->depth + 1, .symbolic = around->symbolic};
     p->g = graph_new(around->g->arena, around->g->dims, "body");
     p->index = make_input(p->g, STORE_ambient, "index", number);
     if (around->index) {
@@ -227,7 +234,7 @@ static Node *new_value(Pool *p, Node *carry)
 static void random_loop(Pool *around)
 {
     Pool p;
-    const Dim *count = dim_int(around->g->dims, below(around, 4));
+    const Dim *count = extent(around, below(around, 4));
     Node *carry[4];
     int carries = below(around, 4), until = around->depth == 0 && below(around, 5) == 0;
     open_body(&p, around, count);
@@ -255,19 +262,28 @@ static void random_loop(Pool *around)
     }
 }
 
+static Type shape_of(Pool *p, DType dtype, int rank, const int *extents)
+{
+    Type type = {.dtype = dtype, .rank = rank};
+    for (int k = 0; k < rank; k++) type.dim[k] = extent(p, extents[k]);
+    return type;
+}
+#define EXTENTS(p, dtype, ...) \
+    shape_of(p, dtype, (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), (const int[]){__VA_ARGS__})
+
 static void random_program(Pool *p)
 {
     Graph *g = p->g;
     Type number = type_scalar(DT_i64);
     p->seed = make_input(g, STORE_ambient, "seed", number);
     p->step = make_input(g, STORE_ambient, "step", number);
-    p->ids[p->id_count++] = data(g, "ids", SHAPE(g, DT_i32, 3, 2));
-    p->ids[p->id_count++] = data(g, "one", SHAPE(g, DT_i32, 2));
-    keep(p, param(g, "a", SHAPE(g, DT_f64, 3, 3, 2)));
-    keep(p, param(g, "b", SHAPE(g, DT_f64, 2, 3)));
-    keep(p, param(g, "c", SHAPE(g, DT_f64, 1, 3)));
-    keep(p, data(g, "d", SHAPE(g, DT_f64, 3)));
-    keep(p, param(g, "e", SHAPE(g, DT_f64, 3, 3)));
+    p->ids[p->id_count++] = data(g, "ids", EXTENTS(p, DT_i32, 3, 2));
+    p->ids[p->id_count++] = data(g, "one", EXTENTS(p, DT_i32, 2));
+    keep(p, param(g, "a", EXTENTS(p, DT_f64, 3, 3, 2)));
+    keep(p, param(g, "b", EXTENTS(p, DT_f64, 2, 3)));
+    keep(p, param(g, "c", EXTENTS(p, DT_f64, 1, 3)));
+    keep(p, data(g, "d", EXTENTS(p, DT_f64, 3)));
+    keep(p, param(g, "e", EXTENTS(p, DT_f64, 3, 3)));
     int inputs = p->count;
     for (int k = 0; k < 3; k++) random_loop(p);
     Node *loss = make_float(g, DT_f64, 0);
@@ -317,7 +333,7 @@ static void check_program(uint64_t seed)
 {
     Arena *arena = arena_new();
     uint64_t state = seed * 0x9E3779B97F4A7C15u;
-    Pool pool = {.g = new_graph(arena), .state = &state};
+    Pool pool = {.g = new_graph(arena), .state = &state, .symbolic = seed % 2};
     random_program(&pool);
     assert_null(graph_verify(pool.g, arena));
     compare(arena, pool.g, seed);
