@@ -2,6 +2,7 @@
 #include "frontend/cli/certificate.h"
 #include "frontend/cli/host.h"
 #include "frontend/cli/nonfinite.h"
+#include "frontend/cli/prove.h"
 #include "frontend/cli/record.h"
 #include "frontend/cli/saved.h"
 #include "runtime/train/rundir.h"
@@ -163,6 +164,7 @@ static int train(Run *r)
         promised = process_print(stdout, r);
     }
     fflush(stdout);
+    if (o->prove_memory && !prove_memory(stdout, r)) return EXIT_BAD_INPUT;
     RtOutcome outcome = rt_train(&recipe, &error);
     process_compare(stdout, promised);
     return finish(r, &recipe, outcome, &error);
