@@ -123,10 +123,10 @@ static bool is_flat_node(const Signature *s, const Node *node, int64_t elements,
 {
     int64_t own = type_value_elements(&node->type);
     if (own == 1) return is_flat_scalar(node);
-    if (own != elements) return false;
+    /* a result of another shape has its own order of axes, which the nest keeps apart */
+    if (own != elements || !type_same_shape(&node->type, shape)) return false;
     if (node->op == OP_reshape) return signature_is_stored(s, node->args[0]);
     if (node->op == OP_expand) return type_value_elements(&node->args[0]->type) == 1;
-    if (!type_same_shape(&node->type, shape)) return false;
     /* draws with an index count the elements */
     if (node->op == OP_uniform) return node->arg_count == 2;
     return op_is_element(node->op) || node->op == OP_cast || node->op == OP_stop;

@@ -133,6 +133,7 @@ static int64_t step_extent(const Function *f, const Signature *s)
 {
     if (!s->flat) return f->grid.units;
     int64_t elements = type_value_elements(&s->kernel->outputs.at[0]->type);
+    assert(f->grid.flat || elements < 2);
     return f->grid.flat && f->grid.whole ? elements / LANES : elements;
 }
 

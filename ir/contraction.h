@@ -46,8 +46,8 @@ typedef struct Tiling {
     int64_t sum_rows, sum_units;         /* of the second step: rows of the result in a unit, and units */
 } Tiling;
 
-/* A function of the shape and of how the operands lie: the bits of a product follow from it. m, n and k are
- * positive. */
+/* A function of the shape and of how the operands lie: the bits of a product follow from it. A product without elements
+ * has no units; one over nothing makes zeros, in one unit for each batch element. */
 Tiling contraction_tiling(const Contraction *c);
 
 #endif

@@ -105,10 +105,11 @@ static int64_t candidate_side(int i, int64_t extent, int64_t grain)
 
 Tiling contraction_tiling(const Contraction *c)
 {
-    assert(c->m > 0 && c->n > 0 && c->k > 0 && c->k <= INT_MAX && c->batch_rank <= 4);
+    assert(c->m >= 0 && c->n >= 0 && c->k >= 0 && c->k <= INT_MAX && c->batch_rank <= 4);
     Tiling best = {0}, candidate = {0};
     double best_cost = -1;
     int64_t area = batch_count(c) * c->m * c->n;
+    if (!area || !c->k) return (Tiling){.tile_m = c->m, .tile_n = c->n, .parts = 1, .units = area ? batch_count(c) : 0};
     for (int64_t parts = 1; parts <= MAX_PARTS && (parts == 1 || parts * area <= PARTIAL_LIMIT); parts *= 2) {
         candidate.parts = parts;
         if (parts > 1 && c->k / parts < 64) break;

@@ -1,6 +1,7 @@
 /* Kernels that share a function: the text that two of them have in common must be all that their code depends on. */
 #include "jit.h"
 #include "tests/passes/gpt.h"
+#include "tests/passes/recurrence.h"
 #include "tests/passes/samples_random.h"
 
 #include "codegen/signature.h"
@@ -54,6 +55,27 @@ static void copies_of_any_length(void **state)
             assert_int_equal(copies, 2);
             arena_free(l.arena);
         }
+}
+
+/* A value and a spread element of as many elements in another order of axes, written by one kernel of a loop's body:
+ * what follows them stays. */
+static void results_of_two_shapes(void **state)
+{
+    (void)state;
+    Lab l = lab_new(), b = body_new(&l);
+    const Dim *d[] = {dim_int(l.g->dims, 2), dim_int(l.g->dims, 5), dim_int(l.g->dims, 7)};
+    Type one = type_of(DT_f32, 3, d), other = type_of(DT_f32, 3, (const Dim *[]){d[2], d[0], d[1]});
+    Node *x = make_input(b.g, STORE_carry, "x", one), *k = make_input(b.g, STORE_outer, "k", type_scalar(DT_f32));
+    update(&b, "x", un(&b, OP_tanh, mul(&b, x, make_broadcast(b.g, k, one))));
+    result(&b, "spread", make_broadcast(b.g, k, other));
+    Node *args[] = {make_input(l.g, STORE_data, "x", one), make_input(l.g, STORE_data, "k", type_scalar(DT_f32))};
+    Node *scan = loop_over(&l, &b, dim_int(l.g->dims, 3), false, args, 2);
+    for (int i = 0; i < 2; i++) result(&l, arena_print(l.arena, "%d", i), make_pick(l.g, scan, i));
+    jit_check_some(&l, 1, 1e-6);
+    const Kernel *scan_kernel = kernel_at(&l, l.p->kernels.count - 1);
+    assert_non_null(scan_kernel->body);
+    assert_int_equal(scan_kernel->body->kernels.count, 1);   /* or this test has no object */
+    arena_free(l.arena);
 }
 
 /* Kernels of any plans with one text, each compiled for itself, are one code. */
@@ -125,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_element_has_its_place),
         cmocka_unit_test(copies_of_any_length),
+        cmocka_unit_test(results_of_two_shapes),
         cmocka_unit_test(equal_text_is_equal_code),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

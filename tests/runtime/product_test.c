@@ -100,7 +100,7 @@ static char *run_case(Case *x, int threads, size_t bytes)
          .extent = x->sum_units,
          .tile = 1},
     };
-    Program program = {.steps = steps, .step_count = p.parts > 1 ? 2 : 1};
+    Program program = {.steps = steps, .step_count = x->units == 0 ? 0 : p.parts > 1 ? 2 : 1};
     char *block[BLOCK_COUNT] = {[BLOCK_work] = work};
     Pool *pool = rt_pool_new(threads, 0);
     RtFault fault;
@@ -128,7 +128,7 @@ static void check_values(const Case *x, const char *c, size_t bytes)
 {
     const RtProduct *p = &x->product;
     double epsilon = bytes == sizeof(float) ? 0x1p-23 : 0x1p-52;
-    double bound = epsilon * (double)p->k * (1 + log2((double)p->k)) / 4 + epsilon;
+    double bound = epsilon * (double)p->k * (1 + log2((double)p->k + 1)) / 4 + epsilon;
     for (int64_t e = 0; e < p->batch[0] * p->batch[1]; e++) {
         int64_t outer = e / p->batch[1], inner = e % p->batch[1];
         for (int64_t i = 0; i < p->m; i++) {
@@ -191,6 +191,19 @@ static void inner_dimension_in_parts(void **state)
     check(70, 90, 4099, COLUMNS, ROWS, 5, 2, 1);
 }
 
+/* Without rows or columns there is nothing to do; a sum of nothing is 0. */
+static void nothing_to_multiply(void **state)
+{
+    (void)state;
+    static const int64_t shapes[][4] = {{0, 5, 7, 2}, {5, 0, 7, 2}, {0, 0, 0, 2}, {5, 7, 3, 0}, {5, 70, 0, 2}, {1, 1, 0, 3}};
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        Case x = make_case(shapes[s][0], shapes[s][1], shapes[s][2], ROWS, COLUMNS, 0, shapes[s][3], 2);
+        assert_int_equal(x.units > 0, x.c_elements > 0);
+        free_case(&x);
+        for (int a = 0; a < LAYOUTS; a++) check(shapes[s][0], shapes[s][1], shapes[s][2], a, ROWS, 0, shapes[s][3], 2);
+    }
+}
+
 /* Strides BLAS refuses: an operand spread over its rows (stride 0) and one whose rows overlap. */
 static void strange_strides(void **state)
 {
@@ -234,7 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(odd_shapes_all_layouts),   cmocka_unit_test(batches_and_gaps),
-        cmocka_unit_test(inner_dimension_in_parts), cmocka_unit_test(strange_strides),
+        cmocka_unit_test(nothing_to_multiply), cmocka_unit_test(inner_dimension_in_parts), cmocka_unit_test(strange_strides),
         cmocka_unit_test(same_bits_for_any_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
