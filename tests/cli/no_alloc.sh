@@ -15,3 +15,12 @@ status 0 env LD_PRELOAD="$counter" "$PTM" train gpt.ptm $small --steps 60 --save
 grep -q valid_perplexity run/metrics.jsonl || fail "no evaluation"
 [ "$(head -1 counts)" -gt 1000 ] || fail "nothing was counted before the first step"
 [ "$(sort -u counts | wc -l)" = 1 ] || fail "allocations by line of metrics: $(tr '\n' ' ' <counts)"
+
+# Nor with states and scans, of which rest batches have other shapes.
+cp "$TESTS"/../models/lib/*.ptm lib/
+rm counts
+# shellcheck disable=SC2086
+status 0 env LD_PRELOAD="$counter" "$PTM" train "$TESTS/../models/lstm.ptm" --set width=16 --set span=10 --set rows=4 \
+    --set held_rows=2 --set unit=chars --steps 60 --save-every 7 --threads 3 --out lstm
+[ "$(wc -l <counts)" = 7 ] || fail "$(wc -l <counts) lines of metrics of lstm instead of 7"
+[ "$(sort -u counts | wc -l)" = 1 ] || fail "allocations by line of metrics of lstm: $(tr '\n' ' ' <counts)"

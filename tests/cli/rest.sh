@@ -25,9 +25,9 @@ says ']  "'                              # ids that are cut stay those of their 
 status 0 "$PTM" train m.ptm --out run
 grep -q 'valid_loss nan' out && fail "the mean over nothing counts"
 status 0 "$PTM" eval m.ptm --weights run
+[ "$(awk '$1 == "loss" { a = $2 } $1 == "each" { print (a - $2) ^ 2 < 1e-10 }' out)" = 1 ] || fail "$(cat out)"
 sed 's/\[:6000\]/[:40]/; /valid/d' m.ptm >short.ptm
 for command in check train; do
     status 1 "$PTM" $command short.ptm
     says "short.ptm:10:17: error: batch is too short for one batch of i32[4, 11]: it has 4 streams of 9 elements"
 done
-[ "$(awk '$1 == "loss" { a = $2 } $1 == "each" { print (a - $2) ^ 2 < 1e-10 }' out)" = 1 ] || fail "$(cat out)"
