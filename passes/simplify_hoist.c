@@ -54,12 +54,10 @@ static Pace input_pace(const Loop *l, const Node *input)
     return PACE_carried;
 }
 
-static bool varies(const Loop *l, const Node *node) { return l->pace[node->id] > PACE_fixed; }
-
 static bool fixed_from(const Loop *l, const Node *node, int first, int end)
 {
     for (int k = first; k < end; k++)
-        if (varies(l, node->args[k])) return false;
+        if (loop_varies(l, node->args[k])) return false;
     return true;
 }
 
@@ -77,7 +75,7 @@ bool loop_can_lift(const Loop *l, const Node *node)
     case OP_cumsum:
     case OP_einsum: return true;
     case OP_gather:
-        return !varies(l, node->args[0]) || fixed_from(l, node, 1, node->arg_count) || node->attr.axis == 0;
+        return !loop_varies(l, node->args[0]) || fixed_from(l, node, 1, node->arg_count) || node->attr.axis == 0;
     case OP_scatter: return fixed_from(l, node, 2, node->arg_count) || node->attr.axis == 0;
     case OP_uniform:
     case OP_integers: return fixed_from(l, node, 0, node->arg_count - 1) && loop_draw_index(l, node, &outer);
@@ -85,8 +83,14 @@ bool loop_can_lift(const Loop *l, const Node *node)
     }
 }
 
-/* An index out of range is an error of the iteration that meets it: where it may never come to that, it stays there. */
-static bool may_fail(const Node *node) { return node->op == OP_gather || node->op == OP_scatter; }
+/* An index out of range is an error of the iteration that meets it: where it may never come to that, it stays there,
+ * and with it the loop that it stands in. */
+static bool may_fail(const Node *node)
+{
+    for (int k = 0; node->op == OP_scan && k < node->region->nodes.count; k++)
+        if (may_fail(node->region->nodes.at[k])) return true;
+    return node->op == OP_gather || node->op == OP_scatter;
+}
 
 static void find_paces(Loop *l)
 {
@@ -123,10 +127,7 @@ void loop_find_paces(Loop *l)
 /* ---- the new body ---- */
 
 /* A view of its argument, which costs nothing inside. */
-static bool is_view(const Node *node)
-{
-    return node->op == OP_reshape || node->op == OP_permute || node->op == OP_expand || node->op == OP_slice;
-}
+static bool is_view(const Node *node) { return is_whole_view(node) || node->op == OP_slice; }
 
 static bool is_heavy(const Node *node)
 {

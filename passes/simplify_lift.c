@@ -6,8 +6,6 @@
 #include <assert.h>
 #include <string.h>
 
-static bool varies(const Loop *l, const Node *node) { return l->pace[node->id] > PACE_fixed; }
-
 static Type stacked_type(const Loop *l, const Type *type)
 {
     Type wide = {.dtype = type->dtype, .rank = type->rank + 1, .dim = {l->attr->count}};
@@ -58,7 +56,7 @@ static Node *whole_input(Loop *l, const Node *input)
 Node *loop_whole(Loop *l, const Node *node)
 {
     Node **place = &l->whole[node->id];
-    assert(!varies(l, node));
+    assert(!loop_varies(l, node));
     if (*place) return *place;
     if (node->op == OP_input) return *place = whole_input(l, node);
     Node **args = arena_array(l->g->arena, Node *, node->arg_count + 1);
@@ -117,7 +115,7 @@ static Node *lift_einsum(Loop *l, const Node *node, bool in_result)
     const char places[2] = {free_letter(text), 0}, *term[2];
     Node *args[2];
     for (int k = 0; k < 2; k++) {
-        bool lifted = varies(l, node->args[k]);
+        bool lifted = loop_varies(l, node->args[k]);
         args[k] = lifted ? loop_every(l, node->args[k]) : loop_whole(l, node->args[k]);
         term[k] = lifted ? places : "";
     }
@@ -139,7 +137,7 @@ static int lift_indices(Loop *l, const Node *node, int from, bool with_places, N
 static bool rows_vary(const Loop *l, const Node *node, int from)
 {
     for (int k = from; k < node->arg_count; k++)
-        if (varies(l, node->args[k])) return true;
+        if (loop_varies(l, node->args[k])) return true;
     return false;
 }
 
@@ -173,7 +171,7 @@ static Node *lift_gather(Loop *l, const Node *node)
         int count = whole_indices(l, node, 1, indices);
         return make_gather(l->g, loop_every(l, node->args[0]), indices, count, axis + 1);
     }
-    bool table_varies = varies(l, node->args[0]);
+    bool table_varies = loop_varies(l, node->args[0]);
     int count = lift_indices(l, node, 1, table_varies, indices);
     if (table_varies) return make_gather(l->g, loop_every(l, node->args[0]), indices, count, 0);
     return axis_to_front(l, make_gather(l->g, loop_whole(l, node->args[0]), indices, count, axis), axis);
@@ -199,7 +197,7 @@ bool loop_draw_index(const Loop *l, const Node *draw, const Node **outer)
         const Node *own = index->args[k], *product = index->args[1 - k];
         if (own->op != OP_input || own->attr.storage != STORE_ambient || product->op != OP_mul) continue;
         *outer = product->args[0];
-        return is_splat_whole(product->args[1], dim_value(l->attr->count)) && !varies(l, *outer);
+        return is_splat_whole(product->args[1], dim_value(l->attr->count)) && !loop_varies(l, *outer);
     }
     return false;
 }
@@ -275,7 +273,7 @@ static Node *stacked_pick(Loop *l, const Node *node)
 static void build_arguments(Loop *l, const Node *node)
 {
     for (int k = 0; k < node->arg_count; k++)
-        if (varies(l, node->args[k])) loop_every(l, node->args[k]);
+        if (loop_varies(l, node->args[k])) loop_every(l, node->args[k]);
         else loop_whole(l, node->args[k]);
     build_at(l->g, node);
 }
@@ -284,7 +282,7 @@ Node *loop_every(Loop *l, const Node *node)
 {
     Node **place = &l->every[node->id];
     if (*place) return *place;
-    if (!varies(l, node))
+    if (!loop_varies(l, node))
         *place = spread_over_places(l, loop_whole(l, node));
     else if (l->stacked[node->id] && l->pace[node->id] == PACE_carried)
         *place = stacked_pick(l, node);
@@ -309,14 +307,14 @@ static bool is_rounding(const Node *cast)
 
 TotalKind loop_total_kind(const Loop *l, const Node *part)
 {
-    if (!varies(l, part)) return TOTAL_plain;
+    if (!loop_varies(l, part)) return TOTAL_plain;
     switch ((int)part->op) {
     case OP_einsum: return TOTAL_product;
     case OP_sum: return TOTAL_sum;
     case OP_scatter: return part->attr.i == 1 && is_zero(part->args[0]) ? TOTAL_scatter : TOTAL_plain;
     case OP_add: return TOTAL_linear;
     case OP_cast: return is_rounding(part) ? TOTAL_linear : TOTAL_plain;
-    case OP_mul: return varies(l, part->args[0]) && varies(l, part->args[1]) ? TOTAL_plain : TOTAL_linear;
+    case OP_mul: return loop_varies(l, part->args[0]) && loop_varies(l, part->args[1]) ? TOTAL_plain : TOTAL_linear;
     default: return op_is_movement(part->op) ? TOTAL_linear : TOTAL_plain;
     }
 }
@@ -338,7 +336,7 @@ static Node *total_linear(Loop *l, const Node *part)
 {
     Node **args = arena_array(l->g->arena, Node *, part->arg_count + 1);
     for (int k = 0; k < part->arg_count; k++) {
-        bool factor = part->op == OP_mul && !varies(l, part->args[k]);
+        bool factor = part->op == OP_mul && !loop_varies(l, part->args[k]);
         args[k] = factor ? loop_whole(l, part->args[k]) : loop_total(l, part->args[k]);
     }
     build_at(l->g, part);

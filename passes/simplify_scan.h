@@ -51,6 +51,15 @@ typedef struct Loop {
     bool   changed;
 } Loop;
 
+/* Not the same in every iteration. */
+static inline bool loop_varies(const Loop *l, const Node *node) { return l->pace[node->id] > PACE_fixed; }
+
+/* A view of all elements of its argument. */
+static inline bool is_whole_view(const Node *node)
+{
+    return node->op == OP_reshape || node->op == OP_permute || node->op == OP_expand;
+}
+
 /* simplify_hoist.c: paces; the new body, which asks for `whole` and `every` where that pays. */
 void  loop_find_paces(Loop *l);
 bool  loop_can_lift(const Loop *l, const Node *node);        /* `every` can be built from that of the arguments */

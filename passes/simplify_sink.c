@@ -89,15 +89,10 @@ static void find_parts(Sinks *s, Carry *c)
     c->summed = at == c->input && c->parts.count && s->users[at->id] == 1;
 }
 
-static bool is_view(const Node *node)
-{
-    return node->op == OP_reshape || node->op == OP_permute || node->op == OP_expand;
-}
-
 /* What is to be stacked so that every() of the node can be built. */
 static const Node *stack_base(const Node *node)
 {
-    while (is_view(node)) node = node->args[0];
+    while (is_whole_view(node)) node = node->args[0];
     return node;
 }
 
@@ -188,13 +183,14 @@ static void find_after(Sinks *s)
     }
 }
 
-/* Sees to it that every() of the node can be built, by stacking it or what it is made of. */
+/* Sees to it that every() of the node can be built, by stacking it or what it is made of: of a view what it shows, if
+ * there is room for one more axis. */
 static void need(Sinks *s, const Node *node)
 {
     Loop *l = s->l;
     if (!is_carried(l, node) || s->met[node->id]) return;
     s->met[node->id] = true;
-    if (!l->after[node->id] && !is_view(node)) {
+    if (!l->after[node->id] && !(is_whole_view(node) && has_room(node))) {
         l->stacked[node->id] = true;
         return;
     }

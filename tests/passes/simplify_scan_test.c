@@ -578,6 +578,45 @@ static void test_until(void **state)
     close_graph(g);
 }
 
+/* Rows that are not there are no error of a loop that makes no iteration, be they in a loop in it. */
+static void test_never_begun(void **state)
+{
+    (void)state;
+    for (int until = 0; until < 2; until++) {
+        Graph *g = open_graph(), *inner = new_body(g), *body = new_body(g);
+        Type row = SHAPE(g, DT_f64, H);
+        Node *h = carry(inner, "h", row), *id = each(inner, "id", type_scalar(DT_i32));
+        Node *rows = outer(inner, "rows", SHAPE(g, DT_f64, 1, H));
+        next(inner, "h", make_unary(inner, OP_tanh, add(inner, h, make_gather(inner, rows, &id, 1, 0))));
+        Node *sum = carry(body, "sum", row), *first = make_full(body, row, 0);
+        Node *ids = outer(body, "ids", SHAPE(g, DT_i32, T)), *done = carry(body, "done", type_scalar(DT_bool));
+        Node *args[] = {first, ids, outer(body, "rows", SHAPE(g, DT_f64, 1, H))};
+        Node *scan = make_scan(body, args, 3, &(Attr){.count = dim_int(g->dims, T)}, inner);
+        next(body, "sum", add(body, sum, make_pick(body, scan, 0)));
+        next(body, "done", done);
+        Given given[] = {{"ids", make_full(g, ids->type, 3)}, {"done", make_whole(g, DT_bool, 1)}};
+        scan = loop(g, body, until ? T : 0, (Attr){.axis = until ? 2 : 0}, given, 2);
+        emit_value(g, "0", make_pick(g, scan, 0));
+        check(g->arena, g, "never begun");
+        close_graph(g);
+    }
+}
+
+/* There is no axis left for the places of a value, but for those of a view of it. */
+static void test_full_rank(void **state)
+{
+    (void)state;
+    Graph *g = open_graph(), *body = new_body(g);
+    Node *h = carry(body, "h", SHAPE(g, DT_f64, 2, 1, 2, 1, 2, 1, 1, 2)), *x = each(body, "x", type_scalar(DT_f64));
+    h = make_unary(body, OP_tanh, mul(body, h, make_broadcast(body, x, h->type)));
+    next(body, "h", h);
+    emit_value(body, "0", make_reshape(body, h, SHAPE(g, DT_f64, 16)));
+    emit_value(body, "1", scaled(body, make_reshape(body, h, SHAPE(g, DT_f64, 4, 4)), 2));
+    ask_all(g, LOOP(g, body));
+    check_gradient(g->arena, g, "full rank");
+    close_graph(g);
+}
+
 static void check_length(int length)
 {
     Graph *g = open_graph();
@@ -642,6 +681,7 @@ int main(void)
         cmocka_unit_test(test_no_loop),      cmocka_unit_test(test_arguments),     cmocka_unit_test(test_until),
         cmocka_unit_test(test_lengths),      cmocka_unit_test(test_nested),
         cmocka_unit_test(test_order_of_rows), cmocka_unit_test(test_delays),
+        cmocka_unit_test(test_never_begun),  cmocka_unit_test(test_full_rank),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
