@@ -17,6 +17,9 @@ typedef struct Tensor {
 Tensor *tensor_new(Arena *arena, Type type);                 /* zeroed; every dim must have a value */
 Tensor *tensor_from_bytes(Arena *arena, Type type, const void *bytes);   /* packed elements of the dtype */
 void    tensor_to_bytes(const Tensor *t, void *bytes);
+/* Plausible values for an input, different for each salt: floats from -0.3 to 0.3, those of an optimizer's states from
+ * 0 to 1; whole numbers from 0 to below `below`, scalars 3. */
+Tensor *tensor_some(Arena *arena, const Node *input, int salt, int below);
 
 /* Evaluates every output. inputs[k] belongs to graph->inputs.at[k]; results[k] to graph->outputs.at[k], in `arena`.
  * Returns NULL, or a message (an id out of range: value, bound and place). */

@@ -179,3 +179,19 @@ void tensor_to_bytes(const Tensor *t, void *bytes)
             whole_to_bytes(t->type.dtype, t->i[k], at);
     }
 }
+
+Tensor *tensor_some(Arena *arena, const Node *input, int salt, int below)
+{
+    Tensor *t = tensor_new(arena, input->type);
+    DType dtype = input->type.dtype;
+    uint32_t x = 12345u + (uint32_t)salt * 7919u;
+    bool moment = strstr(input->attr.text, "optimizer.") != NULL;
+    for (int64_t k = 0; k < t->count; k++) {
+        x = x * 1664525u + 1013904223u;
+        double unit = (x >> 8) * 0x1p-24;
+        if (t->f) t->f[k] = round_to_dtype(dtype, (float)(moment ? unit : 0.6 * unit - 0.3));
+        else if (dtype == DT_bool) t->i[k] = unit < 0.5;
+        else t->i[k] = input->type.rank ? (int64_t)(unit * below) : 3;
+    }
+    return t;
+}

@@ -64,12 +64,12 @@ static uint64_t parameters_after(int threads)
     Jit j = jit_new(&m.lab, threads);
     for (int k = 0; k < m.lab.g->inputs.count; k++) {
         const Node *input = m.lab.g->inputs.at[k];
-        jit_set(&j, input->attr.text, jit_some(m.lab.arena, input, k));
+        jit_set(&j, input->attr.text, tensor_some(m.lab.arena, input, k, 8));
     }
     for (int step = 0; step < 3; step++) {
         for (int k = 0; k < m.lab.g->inputs.count; k++) {
             const Node *input = m.lab.g->inputs.at[k];
-            if (!graph_input_stays(input)) jit_set(&j, input->attr.text, jit_some(m.lab.arena, input, k));
+            if (!graph_input_stays(input)) jit_set(&j, input->attr.text, tensor_some(m.lab.arena, input, k, 8));
         }
         assert_int_equal(jit_run(&j), 0);
     }

@@ -66,22 +66,6 @@ static inline void jit_compare(const Tensor *have, const Tensor *want, double wi
     }
 }
 
-static inline Tensor *jit_some(Arena *arena, const Node *input, int salt)
-{
-    Tensor *t = tensor_new(arena, input->type);
-    uint32_t x = 12345u + (uint32_t)salt * 7919u;
-    bool moment = strstr(input->attr.text, "optimizer.") != NULL;
-    for (int64_t k = 0; k < t->count; k++) {
-        x = x * 1664525u + 1013904223u;
-        double unit = (x >> 8) * 0x1p-24;
-        if (t->f) t->f[k] = (float)(moment ? unit : 0.6 * unit - 0.3);
-        else t->i[k] = input->type.dtype == DT_bool ? unit < 0.5 : input->type.rank ? (int64_t)(unit * 8) : 3;
-    }
-    char *bytes = arena_alloc(arena, (size_t)type_value_bytes(&t->type) + 1);            /* what the type can hold */
-    tensor_to_bytes(t, bytes);
-    return tensor_from_bytes(arena, t->type, bytes);
-}
-
 /* Runs compiled code and evaluator on the same inputs. */
 static inline void jit_check(Lab *l, Tensor *const *inputs, int threads, double within, bool with_sign)
 {
@@ -100,7 +84,7 @@ static inline void jit_check(Lab *l, Tensor *const *inputs, int threads, double 
 static inline void jit_check_some(Lab *l, int threads, double within)
 {
     Tensor **inputs = arena_array(l->arena, Tensor *, l->g->inputs.count + 1);
-    for (int k = 0; k < l->g->inputs.count; k++) inputs[k] = jit_some(l->arena, l->g->inputs.at[k], k);
+    for (int k = 0; k < l->g->inputs.count; k++) inputs[k] = tensor_some(l->arena, l->g->inputs.at[k], k, 8);
     jit_check(l, inputs, threads, within, false);
 }
 

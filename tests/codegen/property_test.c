@@ -159,7 +159,7 @@ static void line_tables_name_the_model(void **state)
     assert_non_null(strstr(text, "DIFile(filename: \"small.ptm\", directory: \"models\")"));
     assert_non_null(strstr(text, "DILocation(line: 17, column: 5"));
     assert_string_equal(j.trial.program->places[j.trial.program->steps[0].place], "models/small.ptm:17:5 h.0");
-    jit_set(&j, "x", jit_some(l.arena, l.g->inputs.at[0], 0));
+    jit_set(&j, "x", tensor_some(l.arena, l.g->inputs.at[0], 0, 8));
     assert_int_equal(jit_run(&j), 0);
     free(text);
     jit_free(&j);

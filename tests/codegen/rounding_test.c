@@ -29,7 +29,7 @@ static void check_winners(Lab *l, int64_t rows, int64_t columns)
 {
     Jit j = jit_new(l, 2);
     for (int k = 0; k < l->g->inputs.count; k++)
-        jit_set(&j, l->g->inputs.at[k]->attr.text, jit_some(l->arena, l->g->inputs.at[k], k));
+        jit_set(&j, l->g->inputs.at[k]->attr.text, tensor_some(l->arena, l->g->inputs.at[k], k, 8));
     assert_int_equal(jit_run(&j), 0);
     for (int k = 0; k < l->g->outputs.count; k++) {
         if (strcmp(l->g->outputs.at[k].name, "d c")) continue;
@@ -103,7 +103,7 @@ static void maxima_are_attained_in_random_graphs(void **state)
         }
         Jit j = jit_new(&l, 1);
         for (int k = 0; k < l.g->inputs.count; k++)
-            jit_set(&j, l.g->inputs.at[k]->attr.text, jit_some(l.arena, l.g->inputs.at[k], k));
+            jit_set(&j, l.g->inputs.at[k]->attr.text, tensor_some(l.arena, l.g->inputs.at[k], k, 8));
         assert_int_equal(jit_run(&j), 0);
         for (int k = 0; k < l.g->outputs.count; k++)
             if (!(jit_output(&j, &l.g->outputs.at[k])->f[0] >= 1)) fail_msg("seed %d: no winner", (int)seed);
@@ -127,7 +127,7 @@ static void known_numbers_are_rounded_alike(void **state)
     static const int8_t turn[] = {1, 0};
     result(&l, "equal", sum(&l, make_permute(l.g, equal, turn), 1));
     Jit j = jit_new(&l, 1);
-    jit_set(&j, "c", jit_some(l.arena, c, 1));
+    jit_set(&j, "c", tensor_some(l.arena, c, 1, 8));
     assert_int_equal(jit_run(&j), 0);
     const Tensor *equals = jit_output(&j, &l.g->outputs.at[0]);
     for (int64_t k = 0; k < equals->count; k++) assert_true(equals->f[k] >= 1);
@@ -145,7 +145,7 @@ static void exponentials_do_not_come_back_from_quotients(void **state)
     Node *e = un(&l, OP_exp, x);
     result(&l, "y", divide(&l, e, over_last(&l, c, x)));
     result(&l, "twice", mul(&l, e, num(&l, e, 2)));
-    Tensor *inputs[] = {jit_some(l.arena, x, 1), jit_some(l.arena, c, 2)};
+    Tensor *inputs[] = {tensor_some(l.arena, x, 1, 8), tensor_some(l.arena, c, 2, 8)};
     inputs[0]->f[3] = 100;
     inputs[1]->f[1] = 0;
     inputs[1]->f[2] = INFINITY;

@@ -324,7 +324,7 @@ static char *bytes_of_run(Lab *l, int threads, int64_t *size)
     const Graph *g = l->g;
     Jit j = jit_new(l, threads);
     for (int k = 0; k < g->inputs.count; k++)
-        jit_set(&j, g->inputs.at[k]->attr.text, jit_some(l->arena, g->inputs.at[k], k));
+        jit_set(&j, g->inputs.at[k]->attr.text, tensor_some(l->arena, g->inputs.at[k], k, 8));
     assert_int_equal(jit_run(&j), 0);
     *size = 0;
     for (int k = 0; k < g->outputs.count; k++) *size += type_value_bytes(&g->outputs.at[k].node->type);
@@ -413,7 +413,7 @@ static void bad_ids_end_the_loop(void **state)
     build_table(&l, (Sizes){6, 3, 5, false});
     Jit j = jit_new(&l, 2);
     for (int k = 0; k < l.g->inputs.count; k++) {
-        Tensor *t = jit_some(l.arena, l.g->inputs.at[k], k);
+        Tensor *t = tensor_some(l.arena, l.g->inputs.at[k], k, 8);
         if (k == 0) t->i[4 * 3 + 1] = 99;
         jit_set(&j, l.g->inputs.at[k]->attr.text, t);
     }

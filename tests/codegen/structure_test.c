@@ -138,7 +138,7 @@ static void gathers_read_rows_and_places(void **state)
         Node *both[] = {i, j};
         result(&l, "places", worked(&l, make_gather(l.g, table, both, 2, 0)));
         result(&l, "columns", worked(&l, make_gather(l.g, worked(&l, table), &j, 1, 1)));
-        Tensor *inputs[] = {jit_some(l.arena, table, 1), ids(&l, i, 11), ids(&l, j, n)};
+        Tensor *inputs[] = {tensor_some(l.arena, table, 1, 8), ids(&l, i, 11), ids(&l, j, n)};
         jit_check(&l, inputs, 1, 1e-6, true);
         arena_free(l.arena);
     }
@@ -161,8 +161,8 @@ static void scatters_set_and_add_in_order(void **state)
         }
         Node *whole = input(&l, "whole", DT_i64, DIMS(9)), *ones = make_full(l.g, shape(&l, DT_i64, DIMS(20)), 1);
         result(&l, "counts", make_scatter(l.g, whole, ones, &i, 1, 0, true));
-        Tensor *inputs[] = {jit_some(l.arena, x, 1), jit_some(l.arena, v, 2), ids(&l, i, 6),
-                            jit_some(l.arena, c, 3), ids(&l, j, n),           jit_some(l.arena, whole, 4)};
+        Tensor *inputs[] = {tensor_some(l.arena, x, 1, 8), tensor_some(l.arena, v, 2, 8), ids(&l, i, 6),
+                            tensor_some(l.arena, c, 3, 8), ids(&l, j, n), tensor_some(l.arena, whole, 4, 8)};
         jit_check(&l, inputs, 2, 1e-5, true);
         arena_free(l.arena);
     }
@@ -242,7 +242,7 @@ static void maxima_of_nan(void **state)
     Node *x = input(&l, "x", DT_f32, DIMS(4, 20));
     result(&l, "max", make_reduce(l.g, OP_reduce_max, x, 2));
     result(&l, "columns", make_reduce(l.g, OP_reduce_max, x, 1));
-    Tensor *inputs[] = {jit_some(l.arena, x, 1)};
+    Tensor *inputs[] = {tensor_some(l.arena, x, 1, 8)};
     inputs[0]->f[5] = NAN;
     inputs[0]->f[20] = -INFINITY;
     inputs[0]->f[47] = INFINITY;
@@ -302,14 +302,14 @@ static void an_id_out_of_range_is_a_fault(void **state)
         Tensor *bad = ids(&l, i, 11);
         bad->i[7] = which == 1 ? 20 : -2;
         jit_set(&j, "i", bad);
-        jit_set(&j, "table", jit_some(l.arena, table, 1));
-        if (which == 2) jit_set(&j, "v", jit_some(l.arena, v, 2));
+        jit_set(&j, "table", tensor_some(l.arena, table, 1, 8));
+        if (which == 2) jit_set(&j, "v", tensor_some(l.arena, v, 2, 8));
         assert_int_equal(jit_run(&j), 1);
         assert_int_equal(j.trial.fault.value, bad->i[7]);
         assert_int_equal(j.trial.fault.bound, which == 1 ? 20 : 11);
         assert_true(j.trial.fault.place > 0 && j.trial.fault.place < j.trial.program->place_count);
         jit_set(&j, "i", ids(&l, i, 11));
-        jit_set(&j, "table", jit_some(l.arena, table, 1));
+        jit_set(&j, "table", tensor_some(l.arena, table, 1, 8));
         assert_int_equal(jit_run(&j), 0);
         jit_free(&j);
         arena_free(l.arena);
@@ -329,7 +329,7 @@ static void a_fault_does_not_depend_on_threads(void **state)
     for (int threads = 1; threads <= 8; threads++) {
         Jit j = jit_new(&l, threads);
         jit_set(&j, "i", bad);
-        jit_set(&j, "table", jit_some(l.arena, table, 1));
+        jit_set(&j, "table", tensor_some(l.arena, table, 1, 8));
         for (int k = 0; k < 5; k++) {
             assert_int_equal(jit_run(&j), 1);
             assert_int_equal(j.trial.fault.value, 105);           

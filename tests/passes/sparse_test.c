@@ -176,7 +176,7 @@ static void lazy_leaves_other_rows_alone(void **state)
         Tensor **inputs = arena_array(arena, Tensor *, graphs[i]->inputs.count);
         for (int k = 0; k < graphs[i]->inputs.count; k++) {
             const char *name = graphs[i]->inputs.at[k]->attr.text;
-            inputs[k] = some_values(arena, graphs[i]->inputs.at[k], name[0]);
+            inputs[k] = tensor_some(arena, graphs[i]->inputs.at[k], name[0], 8);
             for (int j = 0; j < 2; j++)
                 if (!strcmp(name, names[j])) before[j] = inputs[k];
             if (!strcmp(name, "a")) ids = inputs[k], ids->i[2] = -1, ids->i[3] = ids->i[0];
