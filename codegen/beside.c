@@ -41,6 +41,14 @@ static void add_all(Arena *arena, Ranges *to, const Ranges *from)
     for (int k = 0; k < from->count; k++) vec_push(arena, to, from->at[k]);
 }
 
+static void add_bytes(Arena *arena, Bytes *to, const Bytes *from)
+{
+    add_all(arena, &to->read, &from->read);
+    add_all(arena, &to->written, &from->written);
+    to->keeps = to->keeps || from->keeps;
+    to->checks = to->checks || from->checks;
+}
+
 static bool may_fault(const Kernel *kernel)
 {
     for (int k = 0; k < kernel->nodes.count; k++) {
@@ -83,21 +91,29 @@ static bool are_apart(const Bytes *x, const Bytes *y)
     return !overlap(&x->written, &y->written) && !overlap(&x->written, &y->read) && !overlap(&x->read, &y->written);
 }
 
+/* What a row and the one that runs on its tiles, if there is one, read and write. */
+static Bytes bytes_at(Table *t, const Frame *f, int row)
+{
+    Bytes b = bytes_of(t->arena, f, description(t, row));
+    if (!t->steps.at[row].tiled) return b;
+    Bytes then = bytes_of(t->arena, f, description(t, row + 1));
+    add_bytes(t->arena, &b, &then);
+    return b;
+}
+
 /* How many rows from the given one on run at the same time. Rows of loops run one by one, since what cursors stand for
  * changes, and so do rows that only move bytes. */
 static int group_length(Table *t, const Frame *f, int row)
 {
     Bytes all = {0};
     int count = 0;
-    for (; row + count < t->steps.count; count++) {
-        const CodeRow *next = t->steps.at[row + count].loop ? NULL : description(t, row + count);
-        if (!next) break;
-        Bytes own = bytes_of(t->arena, f, next);
+    while (row + count < t->steps.count) {
+        const RtStep *next = &t->steps.at[row + count];
+        if (next->loop || !description(t, row + count)) break;
+        Bytes own = bytes_at(t, f, row + count);
         if (count && !are_apart(&own, &all)) break;
-        add_all(t->arena, &all.read, &own.read);
-        add_all(t->arena, &all.written, &own.written);
-        all.keeps = all.keeps || own.keeps;
-        all.checks = all.checks || own.checks;
+        add_bytes(t->arena, &all, &own);
+        count += next->tiled ? 2 : 1;
     }
     return count > 0 ? count : 1;
 }

@@ -7,6 +7,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct CodeTable {
+    Arena *arena;
+    Map   *by_text;                      /* Functions without what they were made of */
+    Vec(Linked *) linked;
+};
+
+CodeTable *code_table_new(void)
+{
+    Arena *arena = arena_new();
+    CodeTable *table = arena_new_of(arena, CodeTable);
+    *table = (CodeTable){.arena = arena, .by_text = map_new(arena)};
+    return table;
+}
+
+void code_table_free(CodeTable *table)
+{
+    if (!table) return;
+    for (int k = 0; k < table->linked.count; k++) link_free(table->linked.at[k]);
+    arena_free(table->arena);
+}
+
+/* The linked code of these functions goes over to the table. */
+static void table_take(CodeTable *table, const Functions *functions, Linked *linked)
+{
+    for (int k = 0; k < functions->all.count; k++) {
+        Function *f = arena_new_of(table->arena, Function);
+        *f = *functions->all.at[k];
+        f->signature = NULL;
+        f->nest = (Nest){0};
+        map_set(table->by_text, arena_print(table->arena, "%s", functions->all.at[k]->signature->text), f);
+    }
+    vec_push(table->arena, &table->linked, linked);
+}
+
 struct Code {
     Arena   *arena;                      /* of the table and everything it points to */
     Program  program;
@@ -52,8 +86,12 @@ static bool compile_and_link(Code *code, Functions *functions, const char *entry
     code->objects = compile_functions(code->arena, functions, entry, options);
     const char *why = first_error(&code->objects);
     write_dumps(&code->objects, options);
+    CodeTable *table = options->table;
+    Linked *linked = NULL;
     if (!why && functions->all.count > 0)
-        code->linked = link_objects(code->arena, &code->objects, functions, options->debug_lines, &why);
+        linked = link_objects(table ? table->arena : code->arena, &code->objects, functions, options->debug_lines, &why);
+    if (linked && table) table_take(table, functions, linked);
+    else code->linked = linked;
     if (why) diag_error(d, (Place){0}, "entry %s cannot be compiled: %s", entry, why);
     return !why;
 }
@@ -67,6 +105,18 @@ static bool has_function(const Kernel *kernel)
     return kernel->kind != KERNEL_contract && kernel->kind != KERNEL_scan && writes;
 }
 
+/* On the tiles that it can run on, if their columns are one axis of its nest. */
+static Signature *find_signature(Arena *arena, const Plan *plan, int position, Tiles *tiles)
+{
+    *tiles = tiles_before(plan, position);
+    Signature *s = signature_tiled(arena, plan, plan->kernels.at[position], *tiles);
+    if (!s->tiles.columns) return s;
+    Nest nest = nest_find(arena, s);
+    if (nest_fits_tiles(s, &nest)) return s;
+    *tiles = (Tiles){0};
+    return signature_new(arena, plan, plan->kernels.at[position]);
+}
+
 static Calls *find_calls(Arena *arena, Functions *functions, const Plan *plan)
 {
     int count = plan->kernels.count;
@@ -74,11 +124,12 @@ static Calls *find_calls(Arena *arena, Functions *functions, const Plan *plan)
     calls->function = arena_array(arena, Function *, count + 1);
     calls->signature = arena_array(arena, Signature *, count + 1);
     calls->body = arena_array(arena, Calls *, count + 1);
+    calls->tiles = arena_array(arena, Tiles, count + 1);
     for (int k = 0; k < count; k++) {
         const Kernel *kernel = plan->kernels.at[k];
         if (kernel->kind == KERNEL_scan) calls->body[k] = find_calls(arena, functions, kernel->body);
         if (!has_function(kernel)) continue;
-        calls->signature[k] = signature_new(arena, plan, kernel);
+        calls->signature[k] = find_signature(arena, plan, k, &calls->tiles[k]);
         calls->function[k] = function_find(arena, functions, calls->signature[k]);
     }
     return calls;
@@ -89,7 +140,7 @@ Code *code_compile(const Plan *plan, const char *entry, const CodeOptions *optio
     Arena *arena = arena_new(), *scratch = arena_new();
     Code *code = arena_new_of(arena, Code);
     *code = (Code){.arena = arena};
-    Functions functions = {0};
+    Functions functions = {.known = options->table ? options->table->by_text : NULL};
     const Calls *calls = find_calls(scratch, &functions, plan);
     bool done = compile_and_link(code, &functions, entry, options, d);
     if (done) {

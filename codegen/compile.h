@@ -18,6 +18,7 @@ typedef struct Function {
 } Function;
 
 typedef struct Functions {
+    const Map *known;                    /* by text: compiled before for other programs; NULL: none */
     Map *by_text;
     Vec(Function *) all;                 /* in order of first use */
 } Functions;
@@ -47,6 +48,10 @@ typedef struct Linked Linked;
 Linked *link_objects(Arena *arena, Objects *objects, Functions *functions, bool listeners, const char **why);
 void    link_free(Linked *linked);
 
+/* tiles.c: the tiles of the product just before a kernel, if the kernel can run on each as soon as it is finished; their
+ * whole rows for a kernel of rows; else no columns. */
+Tiles tiles_before(const Plan *plan, int position);
+
 /* What the kernels of a plan call, by position: a function and the signature it is called with, or neither for
  * contractions, scans, and what writes no element; of a scan, what the kernels of its body call. */
 typedef struct Calls Calls;
@@ -54,6 +59,7 @@ struct Calls {
     Function  **function;
     Signature **signature;
     Calls     **body;
+    Tiles      *tiles;                   /* what they run on, of the product before them */
 };
 
 /* table.c: the Program, and what its rows compute. NULL, or why the table cannot hold it. */

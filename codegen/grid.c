@@ -97,6 +97,21 @@ static void share_map(const Nest *nest, Grid *grid)
     grid->units = outer_units(nest, grid);
 }
 
+bool nest_fits_tiles(const Signature *s, const Nest *nest)
+{
+    int last = nest->axis_count - 1;
+    return last >= 0 && nest->axis[last].extent == s->tiles.columns;
+}
+
+static void share_tiles(const Signature *s, const Nest *nest, Grid *grid)
+{
+    for (int k = 0; k + 1 < nest->axis_count; k++) grid->outer[grid->outer_count++] = k;
+    grid->tiled = true;
+    grid->chunk = s->tiles.wide;
+    grid->chunks = divide_up(grid->lane_extent, grid->chunk);
+    grid->units = outer_units(nest, grid);
+}
+
 static void share_rows(const Signature *s, const Nest *nest, Grid *grid)
 {
     for (int k = 0; k < nest->axis_count; k++) {
@@ -157,6 +172,8 @@ Grid nest_grid(const Signature *s, const Nest *nest)
         share_columns(nest, &grid);
     else if (kernel->r_rank > 0)
         share_rows(s, nest, &grid);
+    else if (s->tiles.columns)
+        share_tiles(s, nest, &grid);
     else if (nest->axis_count == 1)
         share_flat(&grid);
     else

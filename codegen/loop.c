@@ -58,7 +58,7 @@ void emit_map(Emit *e)
     }
     Loop units;
     LLVMValueRef chunk = span_units(e, &units);
-    if (e->grid->chunks > 1)
+    if (e->grid->tiled || e->grid->chunks > 1)
         span_chunk(e, chunk, map_body, NULL);
     else
         span_inner(e, map_body, NULL, NULL, 0);

@@ -289,10 +289,18 @@ static void split(Nest *nest, int part, int64_t size)
     low->extent = size;
 }
 
+/* Whether the parts behind this one are the columns that the tiles of a product cut. */
+static bool ends_rows(const Walk *w, int part)
+{
+    int64_t behind = 1;
+    for (int k = part + 1; k < w->nest->part_count; k++) behind *= w->nest->part[k].extent;
+    return behind == w->s->tiles.columns;
+}
+
 static bool mergeable(const Walk *w, int part)
 {
     const Part *here = &w->nest->part[part], *next = here + 1;
-    if (w->nest->group[here->dim] != w->nest->group[next->dim]) return false;
+    if (w->nest->group[here->dim] != w->nest->group[next->dim] || ends_rows(w, part)) return false;
     for (int k = 0; k < w->leaves.count; k++) {
         int64_t outer = affine_factor(&w->leaves.at[k], w->part[part]),
                 inner = affine_factor(&w->leaves.at[k], w->part[part + 1]);

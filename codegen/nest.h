@@ -68,11 +68,13 @@ typedef struct Grid {
     int64_t chunk, chunks;
     bool    flat;                            /* a map over one axis: units are its vectors (whole) or its elements */
     bool    whole;
+    bool    tiled;                       /* a map on tiles: chunks are outermost in the unit's number, then rows */
     bool    resident;                        /* rows: so short that all its vectors are taken at once */
     int64_t units, tile;
 } Grid;
 
 Grid nest_grid(const Signature *s, const Nest *nest);
+bool nest_fits_tiles(const Signature *s, const Nest *nest);  /* the columns that they cut are one axis */
 
 /* Bytes of scratch for the values that a row holds across passes. held: by canonical number their offsets, -1 for none;
  * may be NULL. */

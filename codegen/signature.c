@@ -164,6 +164,7 @@ static void put_space(Text *text, const Signature *s)
     put(text, "kind %d ranks %d %d %d", (int)kernel->kind, kernel->a_rank, kernel->r_rank, kernel->c_rank);
     for (int k = 0; k < kernel->a_rank + kernel->r_rank + kernel->c_rank; k++)
         put(text, " %" PRId64, dim_value(kernel->space[k]));
+    if (s->tiles.columns) put(text, " tiles %" PRId64 " of %" PRId64, s->tiles.wide, s->tiles.columns);
     put(text, s->in_place ? " in place\n" : "\n");
 }
 
@@ -195,8 +196,14 @@ static Signature *copy_signature(Arena *arena, Signature *s)
 
 Signature *signature_new(Arena *arena, const Plan *plan, const Kernel *kernel)
 {
+    return signature_tiled(arena, plan, kernel, (Tiles){0});
+}
+
+Signature *signature_tiled(Arena *arena, const Plan *plan, const Kernel *kernel, Tiles tiles)
+{
     Signature *s = arena_new_of(arena, Signature);
     *s = (Signature){.plan = plan, .kernel = kernel, .slot_count = 64};
+    if (kernel->r_rank == 0) s->tiles = tiles;
     while (s->slot_count < 8 * (kernel->nodes.count + kernel->inputs.count)) s->slot_count *= 2;
     s->slots = arena_array(arena, Member *, s->slot_count);
     if (kernel->kind == KERNEL_copy) return copy_signature(arena, s);
@@ -208,7 +215,7 @@ Signature *signature_new(Arena *arena, const Plan *plan, const Kernel *kernel)
     }
     for (int k = 0; k < kernel->keep.count; k++) add_member(arena, s, kernel->keep.at[k])->keep = true;
     for (int k = 0; k < kernel->outputs.count; k++) add_member(arena, s, kernel->outputs.at[k])->output = true;
-    s->flat = is_flat(s);
+    s->flat = !s->tiles.columns && is_flat(s);
     if (kernel->kind == KERNEL_scatter) {
         const Node *scatter = kernel->outputs.at[0];
         s->in_place = signature_is_stored(s, scatter->args[0]) && same_memory(s, scatter, scatter->args[0]);

@@ -30,6 +30,11 @@ typedef struct Member {
     int  place, key, site;               /* words, or -1 */
 } Member;
 
+/* What a kernel runs on: tiles of `wide` columns of so many in all; every row of one is a unit. columns 0: on none. */
+typedef struct Tiles {
+    int64_t columns, wide;
+} Tiles;
+
 typedef struct Signature {
     const Plan   *plan;
     const Kernel *kernel;
@@ -40,9 +45,11 @@ typedef struct Signature {
     int           slot_count;            /* a power of two */
     bool          flat;                  /* a map whose every access is element i at step i */
     bool          in_place;              /* scatter: the base is the result's own memory */
+    Tiles         tiles;                 /* of a map; rows are taken whole */
 } Signature;
 
 Signature    *signature_new(Arena *arena, const Plan *plan, const Kernel *kernel);
+Signature    *signature_tiled(Arena *arena, const Plan *plan, const Kernel *kernel, Tiles tiles);
 const Member *signature_member(const Signature *s, const Node *node);    /* NULL: neither inside nor input */
 bool          signature_is_stored(const Signature *s, const Node *node); /* read from memory by this kernel */
 bool          signature_contracts(const Signature *s, const Node *node); /* Plan.contracted */

@@ -128,7 +128,11 @@ LLVMValueRef span_units(Emit *e, Loop *loop)
     loop_open(e, loop, e->begin, e->end, 1, false, NULL, 0);
     LLVMBuilderRef b = at(e, e->depth);
     LLVMValueRef number = loop->index, chunk = whole(u, 0);
-    if (grid->chunks > 1) {
+    if (grid->tiled) {
+        LLVMValueRef rows = whole(u, grid->units / grid->chunks);
+        chunk = LLVMBuildUDiv(b, number, rows, "");
+        number = LLVMBuildURem(b, number, rows, "");
+    } else if (grid->chunks > 1) {
         chunk = LLVMBuildURem(b, number, whole(u, grid->chunks), "");
         number = LLVMBuildUDiv(b, number, whole(u, grid->chunks), "");
     }

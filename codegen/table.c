@@ -23,8 +23,7 @@ static int32_t text_number(Arena *arena, Texts *texts, const char *text)
     return *number;
 }
 
-/* "gpt.ptm:21:9 h.0.attn": the innermost place in a file of the user's, and the label path. */
-static const char *place_text(Arena *arena, const Node *node)
+const char *table_place(Arena *arena, const Node *node)
 {
     const Origin *origin = node->origin_count ? node->origins[0] : NULL, *user = origin;
     if (!origin || !origin->place.source) return op_name(node->op);
@@ -63,7 +62,7 @@ static const Node *chief(const Kernel *kernel) { return kernel->outputs.at[kerne
 
 static int32_t place_number(Table *t, const Node *node)
 {
-    return text_number(t->arena, &t->places, place_text(t->arena, node));
+    return text_number(t->arena, &t->places, table_place(t->arena, node));
 }
 
 /* A value written in place of one that the loop places has that one's place. */
@@ -160,6 +159,19 @@ static void add_call(Table *t, const Frame *f, const Function *function, const S
     if (step.extent > 0) describe(t, f, s->kernel);
 }
 
+/* The row made last runs on what the product in the row before has made: of whole rows, those of a row of tiles. */
+static void run_on_tiles(Table *t, Tiles tiles)
+{
+    RtStep *follower = &t->steps.at[t->steps.count - 1], *product = follower - 1;
+    RtProduct *args = (RtProduct *)(uintptr_t)product->args;
+    args->then = follower->run;
+    args->then_args = follower->args;
+    args->then_columns = tiles.wide;
+    if (tiles.wide > args->tile_n) product->tile = (args->n + args->tile_n - 1) / args->tile_n;
+    product->tiled = product->run == rt_product_f32 ? rt_product_tiled_f32 : rt_product_tiled_f64;
+    product->beside = 1;
+}
+
 void table_rows(Table *t, const Frame *f, const Calls *calls)
 {
     for (int k = 0; k < f->plan->kernels.count; k++) {
@@ -172,6 +184,7 @@ void table_rows(Table *t, const Frame *f, const Calls *calls)
             table_scan(t, &at, kernel, calls->body[k]);
         else if (calls->function[k])
             add_call(t, &at, calls->function[k], calls->signature[k]);
+        if (calls->tiles[k].columns) run_on_tiles(t, calls->tiles[k]);
     }
 }
 

@@ -36,7 +36,7 @@ static const char *amount(const Writer *w, int64_t bytes)
 static bool reads(const Plan *p, const Kernel *k, const Buffer *b)
 {
     for (int i = 0; i < k->inputs.count; i++)
-        if (p->buffer_of[k->inputs.at[i]->id] == b) return true;
+        if (kernel_buffer(p, k, k->inputs.at[i]) == b) return true;
     return false;
 }
 
@@ -55,7 +55,7 @@ static void write_stored(const Writer *w, const Kernel *k)
     fprintf(w->out, "%*sleaves in memory\n", w->depth + 2, "");
     for (int i = 0; i < k->outputs.count; i++) {
         const Node *n = k->outputs.at[i];
-        const Buffer *b = w->p->buffer_of[n->id];
+        const Buffer *b = kernel_buffer(w->p, k, n);
         write_node(w, n);
         fprintf(w->out, ", %s: %s", amount(w, b->bytes), b->why ? b->why : "its place is an input's");
         write_readers(w, b);

@@ -80,12 +80,13 @@ static void run_chunks(const Pool *pool, const RtStep *steps, int32_t count, cha
 {
     char *scratch = scratch_of(pool, (int)thread);
     int64_t before = 0;
-    for (const RtStep *step = steps; step < steps + count; step++) {
+    for (const RtStep *step = steps; step < steps + count; step += step->tiled ? 2 : 1) {
+        RtKernel *run = step->tiled ? step->tiled : step->run;
         int64_t tiles = (step->extent + step->tile - 1) / step->tile;
         int64_t last = ((thread + 1) * tiles + before) / threads;
         for (int64_t tile = (thread * tiles + before) / threads; tile < last; tile++) {
             int64_t begin = tile * step->tile, end = begin + step->tile;
-            step->run(block, step->args, begin, end < step->extent ? end : step->extent, scratch, fault);
+            run(block, step->args, begin, end < step->extent ? end : step->extent, scratch, fault);
         }
         before = (before + tiles) % threads;
     }
@@ -95,7 +96,7 @@ static void run_chunks(const Pool *pool, const RtStep *steps, int32_t count, cha
 static bool shares_out(const RtStep *steps, int32_t count)
 {
     double tiles = 0;
-    for (const RtStep *step = steps; step < steps + count; step++) {
+    for (const RtStep *step = steps; step < steps + count; step += step->tiled ? 2 : 1) {
         if (step->extent > step->tile) return true;
         tiles += (double)step->extent / (double)step->tile;
     }

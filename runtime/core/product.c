@@ -69,6 +69,17 @@ static Tile find_tile(const RtProduct *p, int64_t unit)
     return tile;
 }
 
+/* After the last tile of what it takes. */
+static void run_then(const RtProduct *p, const Tile *t, char *const *block, char *scratch, RtFault *fault)
+{
+    int64_t rows = batch_count(p) * p->m, apart = t->c_row / p->n, column = t->c % p->n;
+    if (p->then_columns == p->n && column + t->n < p->n) return;
+    int64_t first = column / p->then_columns * rows + t->c / p->n;
+    int64_t runs = apart == 1 ? 1 : t->m, length = apart == 1 ? t->m : 1;
+    for (int64_t i = 0; i < runs; i++, first += apart)
+        p->then(block, p->then_args, first, first + length, scratch, fault);
+}
+
 /* An operand as BLAS wants it: in rows or in columns, and the stride between them. */
 typedef struct Operand {
     CBLAS_TRANSPOSE transpose;
@@ -152,6 +163,17 @@ static SumRange find_sum_range(const RtProduct *p, int64_t unit)
         for (int64_t unit = begin; unit < end; unit++) {                                                               \
             Tile tile = find_tile(p, unit);                                                                            \
             multiply_##suffix(p, &tile, a + tile.a, b + tile.b, c + tile.c);                                           \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    void rt_product_tiled_##suffix(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch, \
+                                   RtFault *fault)                                                                     \
+    {                                                                                                                  \
+        const RtProduct *p = (const RtProduct *)args;                                                                  \
+        for (int64_t unit = begin; unit < end; unit++) {                                                               \
+            Tile tile = find_tile(p, unit);                                                                            \
+            rt_product_##suffix(block, args, unit, unit + 1, scratch, fault);                                          \
+            run_then(p, &tile, block, scratch, fault);                                                                 \
         }                                                                                                              \
     }                                                                                                                  \
                                                                                                                        \

@@ -27,9 +27,11 @@ static bool run_rows(Run *run, int32_t from, int32_t to, const RtIteration *in)
             row += step->loop->steps;
             continue;
         }
+        RtStep alone = *step;
+        alone.tiled = NULL;
         int32_t count = run->watch ? 1 : step->beside + 1;
         if (run->watch) run->watch->before(run->watch->context, row, run->block, in);
-        rt_pool_run(run->pool, step, count, run->block, run->fault);
+        rt_pool_run(run->pool, run->watch ? &alone : step, count, run->block, run->fault);
         if (run->fault->place != 0) return false;        /* plain read: every thread has finished */
         if (run->watch) run->watch->after(run->watch->context, row, run->block, in);
         row += count - 1;

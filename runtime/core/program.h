@@ -65,6 +65,8 @@ typedef struct RtStep {
     int64_t        extent;               /* units of work in all */
     int64_t        tile;                 /* units in a tile; threads take whole tiles. extent <= tile: one thread, no
                                             barrier beyond the order */
+    RtKernel      *tiled;                /* of a product: runs it and, on each tile, the kernel of the next row, which
+                                            is then not run by itself; NULL: there is none such */
     int32_t        beside;               /* kernels in the rows behind this one that run at the same time */
     int32_t        name;                 /* index into Program.names */
     int32_t        place;                /* index into Program.places */
@@ -115,11 +117,21 @@ typedef struct RtProduct {
     int64_t parts;                       /* of k, added in a fixed tree by the second step; 1: written directly */
     int64_t partial;                     /* offset word of parts * batch * m * n elements, when parts > 1 */
     int64_t sum_rows;                    /* rows of C in a unit of the second step, rt_product_sum_*, when parts > 1 */
+    /* rt_product_tiled_*: what runs on what has just been made. A unit is a row of C and then_columns of its columns,
+     * all rows of the first columns before those of the next. then_columns: tile_n, or n; in this case the step's tiles
+     * are whole rows of tiles. The strides of C are multiples of n */
+    RtKernel      *then;
+    const int64_t *then_args;
+    int64_t        then_columns;
 } RtProduct;
-RtKernel rt_product_f32, rt_product_f64, rt_product_sum_f32, rt_product_sum_f64;
+RtKernel rt_product_f32, rt_product_f64, rt_product_tiled_f32, rt_product_tiled_f64, rt_product_sum_f32,
+    rt_product_sum_f64;
 
-/* Runs every step on the pool. 0, or 1 when *fault says what went wrong (outputs are then not to be used). Allocates
- * nothing. */
+/* NULL: there is none of this name. */
+const RtValue *rt_program_input(const Program *program, const char *name);
+
+/* Runs every step on the pool. 0, or 1 when *fault says what went wrong: outputs, parameters and states are then not to
+ * be used, since some of them may be new and some old. Allocates nothing. */
 typedef struct Pool Pool;
 int rt_program_run(const Program *program, Pool *pool, char *const *block, RtFault *fault);
 

@@ -41,7 +41,7 @@ static void what_reads_another_result_waits(void **state)
     (void)state;
     Lab l = lab_new();
     Node *x = DATA(&l, "x", "B", "T", "D");
-    result(&l, "y", product(&l, un(&l, OP_tanh, product(&l, x, "u")), "v"));
+    result(&l, "y", product(&l, product(&l, x, "u"), "v"));
     assert_string_equal(groups_of(&l), "");
     arena_free(l.arena);
 }
@@ -96,6 +96,12 @@ static void check_apart(const CodeRow *writer, const CodeRow *other)
     }
 }
 
+/* Whether one of two rows runs on the tiles of the other. */
+static bool on_tiles(const Program *p, int a, int b)
+{
+    return (b == a + 1 && p->steps[a].tiled) || (a == b + 1 && p->steps[b].tiled);
+}
+
 static void groups_of_a_training_step_are_apart(void **state)
 {
     (void)state;
@@ -106,14 +112,15 @@ static void groups_of_a_training_step_are_apart(void **state)
     Graph *g = pass_update(l->arena, pass_grad(l->arena, l->g, &options, d), &options, d);
     l->g = pass_simplify(l->arena, g, &options, d);
     Jit j = jit_new(l, 1);
-    const CodeRow *rows = code_rows(j.code);
+    const CodeRow *rows = code_rows(j.trial.code);
     int groups = 0;
-    for (int row = 0; row < j.program->step_count; row += j.program->steps[row].beside + 1, groups++)
-        for (int a = row; a <= row + j.program->steps[row].beside; a++)
-            for (int b = row; b <= row + j.program->steps[row].beside; b++)
-                if (a != b && rows[a].kernel && rows[b].kernel) check_apart(&rows[a], &rows[b]);
-    printf("%d rows in %d groups\n", j.program->step_count, groups);
-    assert_true(groups * 3 < j.program->step_count * 2);
+    for (int row = 0; row < j.trial.program->step_count; row += j.trial.program->steps[row].beside + 1, groups++)
+        for (int a = row; a <= row + j.trial.program->steps[row].beside; a++)
+            for (int b = row; b <= row + j.trial.program->steps[row].beside; b++)
+                if (a != b && rows[a].kernel && rows[b].kernel && !on_tiles(j.trial.program, a, b))
+                    check_apart(&rows[a], &rows[b]);
+    printf("%d rows in %d groups\n", j.trial.program->step_count, groups);
+    assert_true(groups * 3 < j.trial.program->step_count * 2);
     jit_free(&j);
     arena_free(l->arena);
 }

@@ -73,7 +73,7 @@ static void test_errors_end_it(void **state)
 static void test_names(void **state)
 {
     (void)state;
-    assert_int_equal(pass_count(), 7);
+    assert_int_equal(pass_count(), 8);
     assert_string_equal(pass_name(0), "grad");
     assert_string_equal(pass_name(pass_count() - 1), "plan");
     assert_non_null(strstr(pass_doc(0), "reverse"));
