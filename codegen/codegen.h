@@ -6,10 +6,16 @@
 #include "ir/plan.h"
 #include "runtime/core/program.h"
 
+/* Functions that one program was compiled with are there for the next that is compiled with the same table. */
+typedef struct CodeTable CodeTable;
+CodeTable *code_table_new(void);
+void       code_table_free(CodeTable *table);    /* after all programs that were compiled with it; may be NULL */
+
 typedef struct CodeOptions {
     int   threads;                       /* compiler threads, one LLVM context each; 0: one per processor */
     bool  debug_lines;                   /* line tables into the .ptm file, gdb and perf listeners */
     FILE *llvm, *assembly;               /* dumps of what was compiled, or NULL */
+    CodeTable *table;                    /* or NULL */
 } CodeOptions;
 
 typedef struct Code Code;                /* machine code in memory, and the Program whose table points into it */
@@ -30,7 +36,8 @@ const CodeRow *code_rows(const Code *code);                  /* as many as the p
 void           code_free(Code *code);
 
 typedef struct CodeStatistics {
-    int    kernels, functions;           /* rows of the table (those of a loop once), distinct functions compiled */
+    int    kernels, functions;           /* rows of the program (those of a loop once), distinct functions compiled for
+                                            it: those that the table had not yet */
     int    groups;                       /* of kernels that run at the same time */
     double llvm_seconds;                 /* building, optimizing and emitting, summed over threads */
     int64_t code_bytes;

@@ -30,6 +30,7 @@ Function *function_find(Arena *arena, Functions *functions, const Signature *s)
 {
     if (!functions->by_text) functions->by_text = map_new(arena);
     Function *known = map_get(functions->by_text, s->text);
+    if (!known && functions->known) known = map_get(functions->known, s->text);
     if (known) return known;
     Function *f = arena_new_of(arena, Function);
     f->signature = s;

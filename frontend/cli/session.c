@@ -1,5 +1,6 @@
 /* Opening a model file for a command. */
 #include "frontend/cli/session.h"
+#include "codegen/codegen.h"
 #include "frontend/cli/host.h"
 #include "frontend/cli/record.h"
 
@@ -27,7 +28,7 @@ static const char *const *gallery(Arena *arena)
 
 bool session_parse(Session *s, const Options *options)
 {
-    *s = (Session){ .arena = arena_new(), .options = options };
+    *s = (Session){ .arena = arena_new(), .options = options, .codes = code_table_new() };
     clock_gettime(CLOCK_MONOTONIC, &s->opened);
     s->diagnostics = diag_new(s->arena);
     s->ast = ast_load(s->arena, options->argument, gallery(s->arena), s->diagnostics);
@@ -130,6 +131,7 @@ bool session_open(Session *s, const Options *options)
 void session_close(Session *s)
 {
     if (s->data) host_data_free(s->data);
+    code_table_free(s->codes);
     arena_free(s->arena);
     *s = (Session){ 0 };
 }

@@ -22,6 +22,7 @@ typedef struct Session {
                                             NULL */
     struct timespec  opened;
     Host             host;
+    struct CodeTable *codes;             /* of all programs that the command compiles; owned */
 } Session;
 
 /* Opens options->argument. False after printing what is wrong; close it all the same. */
