@@ -108,8 +108,7 @@ typedef struct Recipe {
 
     const RtStage *stages;               /* run in order. rt_evaluate evaluates those of the last one */
     int            stage_count;
-    uint64_t       seed;                 /* of the first stage; a later one draws from rt_random_key(seed, its
-                                            number) */
+    uint64_t       seed;                 /* of the first stage; the others draw from rt_stage_seed */
 
     const char   *out;                   /* run directory; NULL: nothing is written */
     bool          resume;                /* go on from out/last.safetensors; otherwise out must not hold a run */
@@ -137,16 +136,11 @@ typedef enum RtOutcome {
 /* Trains. Nothing is allocated between the first step and the last. */
 RtOutcome rt_train(const Recipe *recipe, RtError *error);
 
+/* What a stage draws with, given the seed of the first, which is number 0. */
+uint64_t rt_stage_seed(uint64_t seed, int stage);
+
 /* All evaluations on the parameters as they are; values: one for each. */
 bool rt_evaluate(const Recipe *recipe, double *values, RtError *error);
-
-/* Bytes that a verb takes beside the blocks of its recipe. step and evaluation share one work block. */
-typedef struct RtMemory {
-    int64_t step, evaluation;            /* work of a training step, and of the neediest evaluation */
-    int64_t sums;                        /* of the gradients of shards */
-    int64_t states;                      /* of the neediest stage and the neediest evaluation together */
-} RtMemory;
-RtMemory rt_recipe_memory(const Recipe *recipe);
 
 /* "gpt.ptm:21:9 h.0: id 70 is outside the table's 65 rows" */
 void rt_fault_text(const Program *program, const RtFault *fault, RtError *error);

@@ -135,13 +135,6 @@ static Needs needs_of(const Recipe *r)
     return n;
 }
 
-RtMemory rt_recipe_memory(const Recipe *r)
-{
-    Needs n = needs_of(r);
-    return (RtMemory){.step = n.step, .evaluation = n.evaluation, .sums = n.sums,
-                      .states = n.train_states + n.evaluation_states};
-}
-
 static void point(const Recipe *r, char **block, char *state, char *work)
 {
     block[BLOCK_param] = r->param;

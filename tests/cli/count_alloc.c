@@ -1,9 +1,11 @@
-/* Loaded before the C library (LD_PRELOAD): counts what is asked of the allocator and of mmap, and writes the count
- * into the file $COUNT_ALLOC, a line whenever a line of metrics is written. So the lines say what the steps between
- * them allocated. */
+/* Loaded before the C library (LD_PRELOAD): counts what is asked of the allocator and of the system (mmap, mremap, sbrk),
+ * and writes the count into the file $COUNT_ALLOC, a line whenever a line of metrics is written. So the lines say what the
+ * steps between them allocated. */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +36,29 @@ void *mmap(void *at, size_t size, int protection, int flags, int file, off_t off
 {
     atomic_fetch_add(&count, 1);
     return (void *)syscall(SYS_mmap, at, size, protection, flags, file, offset);
+}
+
+void *mmap64(void *at, size_t size, int protection, int flags, int file, off_t offset)
+{
+    return mmap(at, size, protection, flags, file, offset);
+}
+
+void *mremap(void *at, size_t old, size_t size, int flags, ...)
+{
+    va_list rest;
+    va_start(rest, flags);
+    void *wanted = flags & MREMAP_FIXED ? va_arg(rest, void *) : NULL;
+    va_end(rest);
+    atomic_fetch_add(&count, 1);
+    return (void *)syscall(SYS_mremap, at, old, size, flags, wanted);
+}
+
+void *sbrk(intptr_t bytes)
+{
+    static void *(*real)(intptr_t);
+    if (!real) *(void **)&real = dlsym(RTLD_NEXT, "sbrk");
+    atomic_fetch_add(&count, 1);
+    return real(bytes);
 }
 
 static void note(void)

@@ -235,7 +235,8 @@ static Bench *bench_new(int threads, const char *out)
                    .kept = 1},
         .steps = STEPS,
         .epoch_steps = rt_stream_steps(&b->fit),
-        .tokens = BATCH,
+        .items = BATCH,
+        .unit = "tokens",
         .evaluations = b->evaluations,
         .evaluation_count = 2,
     };

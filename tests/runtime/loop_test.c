@@ -239,9 +239,6 @@ static void evaluations_reduce(void **state)
         (RtEvaluation){.name = "root", .terms = terms, .term_count = 2, .post = &root};
     b->evaluations[3] = (RtEvaluation){.name = "all", .terms = &all, .term_count = 1};
     b->stage.evaluation_count = 4;
-    RtMemory memory = rt_recipe_memory(&b->recipe);
-    assert_int_equal(memory.evaluation, sizeof(Work));
-    assert_int_equal(memory.states, sizeof(State) + sizeof(JudgeState));
     double sum = 0, values[4];
     for (int i = 0; i < ROWS; i++) sum += pow(error_of(&b->param, b->rows + i * COLUMNS), 2);
     RtError e;
