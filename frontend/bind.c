@@ -410,6 +410,16 @@ static bool check_forms(Elab *e, const Equations *all)
     return good;
 }
 
+/* Whether a dimension of the type has no value, since no tensor was given that has it. */
+static bool has_open_axis(Elab *e, const TypeExpr *type)
+{
+    for (const DimExpr *d = type->dims; d; d = d->next) {
+        bool name = d->kind == DIMEXPR_value && d->value->kind == EXPR_name && elab_binds(e, d->value->text);
+        if (name || (d->kind == DIMEXPR_rank && !elab_find(e->frame, d->rank))) return true;
+    }
+    return false;
+}
+
 /* Statics given for typed parameters become tensors of the type, whose names are all bound by now. */
 static bool fill_statics(Elab *e, int first)
 {
@@ -417,6 +427,10 @@ static bool fill_statics(Elab *e, int first)
         const Binding b = e->frame->names.at[i];
         bool given = b.param && b.param->type && !b.pending && b.value.kind != VALUE_tensor;
         if (!given || elab_is_host_type(b.param->type)) continue;
+        if (b.value.kind != VALUE_error && has_open_axis(e, b.param->type)) {
+            type_mismatch(e, &b, declared_text(e, &b));
+            return false;
+        }
         Value v = elab_fit(e, b.value, b.param->type, b.place, b.name);
         if (v.kind == VALUE_error) return false;
         e->frame->names.at[i].value = v;

@@ -192,6 +192,7 @@ static Value inline_fn(Elab *e, const Function *f, const Argument *const *slots,
                        Place place)
 {
     const FnDecl *fn = f->fn;
+    if (e->symbolic && e->model->faulty && map_get(e->model->faulty, fn->name) == fn) return value_error();
     if (!elab_push(e, fn, f->file, fn->module ? path : e->frame->path, place)) return value_error();
     e->frame->training = training;
     bind_parameters(e, fn, slots);

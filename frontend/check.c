@@ -16,7 +16,8 @@ static void check_fns(Model *m, Diagnostics *d, Map *failed)
     for (int i = 0; i < map_count(m->root->fns); i++) {
         const Callable *c = map_value(m->root->fns, i);
         if (c->file != m->root || !entry_is_complete(c->fn) || is_optimizer(c->fn)) continue;
-        if (!entry_symbolic(m, c, d)) map_set(failed, c->fn->name, (void *)c);
+        if (entry_symbolic(m, c, d)) continue;
+        map_set(failed, c->fn->name, (void *)c->fn);
     }
 }
 
@@ -168,7 +169,7 @@ bool model_has_dimension(const Model *m, const char *name)
 
 void model_check(Model *m, Diagnostics *d)
 {
-    Map *failed = map_new(m->arena);
+    Map *failed = m->faulty = map_new(m->arena);
     m->work = 0;
     check_data(m, d);
     check_fns(m, d, failed);

@@ -230,7 +230,9 @@ static bool usual_slip(Parser *p, const char *const *expected, int count)
     const char *near = second && !block_word(&p->statement) ? near_keyword(p->statement.value.text) : NULL;
     bool chained = !among(expected, count, "==") && among(expected, count, "and");
 
-    if (found->kind == T_ELSE && before->kind == T_NL)
+    if (found->kind == T_CARRYING && !among(expected, count, "carrying"))
+        complain(p, found->place, "`carrying` stands before `until`: scan a in x carrying s until s > 1 { … }");
+    else if (found->kind == T_ELSE && before->kind == T_NL)
         complain(p, found->place, "`else` stands on the line of the `}` before it");
     else if (found->kind == '=' && names_follow(before->kind))
         complain(p, found->place, "a name is missing after %s", shown(p, before));

@@ -125,6 +125,8 @@ struct Model {
     Map          *param_index;           /* path -> Param */
     Map          *unread;                /* function and file name -> itself: what the host could not read */
     Map          *circles;               /* file and fn -> a frame: those reported for calling themselves */
+    Map          *faulty;                /* name -> FnDecl, of the root file: those that fail by themselves, as check has
+                                            reported; NULL before */
     Map          *checked;               /* the same for elaborations that only check, whose initial values are checked
                                             once */
     Vec(Param *)  params;
@@ -213,6 +215,14 @@ typedef struct ArrayInput {
     Node            *node;
 } ArrayInput;
 
+/* What an entry says of states that it may reach later: `reset label`, or `update label.h = value`. */
+typedef struct Ahead {
+    const char *path;                    /* of the label; of the state */
+    Value       value;                   /* of an update; none: a reset */
+    Place       place;
+    bool        met;                     /* there is such a state */
+} Ahead;
+
 typedef enum ElabMode { MODE_entry, MODE_data, MODE_settings, MODE_initial, MODE_optimizer, MODE_term } ElabMode;
 
 typedef struct Elab {
@@ -234,7 +244,7 @@ typedef struct Elab {
     double       steps, epoch;           /* ambient in an optimizer; -1: unknown */
     const StageSpec *stage;              /* in an optimizer: whose evaluations can be read; or NULL */
     bool         symbolic;               /* parameters are not recorded: check only */
-    Vec(const char *) resets;            /* labels whose states begin anew, also those not reached yet */
+    Vec(Ahead)   ahead;                  /* in order */
     Map         *heads;                  /* every leading part of a label's path -> Place of the label */
     Map         *stream_nodes;           /* in a term of an evaluation: name of a stream -> input */
     const Expr **terms;                  /* in the graph around the terms of an evaluation: their calls … */
@@ -379,7 +389,8 @@ Node *elab_ambient(Elab *e, const char *name);               /* "seed", "step" *
 /* state.c: new values of params and states */
 void  elab_update(Elab *e, const Stmt *stmt);
 void  elab_reset(Elab *e, const Stmt *stmt);
-bool  elab_is_reset(const Elab *e, const char *path);        /* by a label above it, before it was reached */
+void  elab_check_ahead(Elab *e);                             /* at the end: what met nothing */
+void  elab_meet(Elab *e, Site *site);                        /* gives a new state what was said ahead of it */
 Node *elab_initial_value(Elab *e, Site *site);               /* of a state, in the entry's graph */
 /* Makes the new values outputs of the graph. Evaluations commit no params. */
 void  elab_output_updates(Elab *e, bool params);
@@ -458,6 +469,7 @@ bool  walk_expr(const Expr *x, ExprVisitor visit, void *context);        /* x an
 bool  walk_exprs(const Expr *list, ExprVisitor visit, void *context);    /* a linked list */
 bool  walk_body(const Stmt *body, ExprVisitor visit, void *context);
 bool  fn_mentions(const FnDecl *fn, const char *name);
+bool  expr_mentions(const Expr *x, const char *name);
 bool  items_mention(const Stmt *items, const char *name);    /* declarations and blocks of a file */
 
 #endif

@@ -242,6 +242,7 @@ static Graph *elaborate(Elab *e, const Callable *c, const Use *use, const Type *
     Value v = elab_apply(e, &f, args, count, path, (Place){0});
     bool effect = v.kind == VALUE_none && updates(e);
     bool good = effect || output_values(e, fn->name, v, fn->place);
+    if (diag_error_count(e->d) == errors) elab_check_ahead(e);
     elab_output_updates(e, true);
     return good && diag_error_count(e->d) == errors ? e->graph : NULL;
 }
@@ -273,6 +274,10 @@ static bool check_arguments(Model *m, const char *name, const Callable *c, int c
         return false;
     }
     int inputs = entry_input_count(c->fn);
+    if (elab_is_host_fn(c->fn)) {
+        diag_error(d, c->fn->place, "%s cannot be an entry: it takes or gives texts, which only data can do", name);
+        return false;
+    }
     if (!entry_is_complete(c->fn)) {
         diag_error(d, c->fn->place, "%s cannot be an entry: a parameter lacks its type or its default", name);
         return false;

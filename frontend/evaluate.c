@@ -202,6 +202,7 @@ Graph *model_eval_graph(Model *m, const Evaluation *evaluation, int term, const 
     }
     Value v = elab_expr(e, x);
     Node *n = elab_tensor(e, &v, x->place, "what is reduced");
+    if (diag_error_count(d) == errors) elab_check_ahead(e);
     if (!n || diag_error_count(d) != errors) return NULL;
     graph_output(e->graph, OUTPUT_result, "0", n);
     elab_output_updates(e, false);

@@ -29,6 +29,8 @@ bool elab_truth(Elab *e, const Expr *x, bool *out)
     *out = v.kind == VALUE_bool && v.truth;
     if (v.kind == VALUE_bool) return true;
     if (v.kind == VALUE_error) return false;
+    if (v.kind == VALUE_string || v.kind == VALUE_none)
+        return elab_error(e, x->place, "a condition is true or false, found %s", value_text(e->arena, &v)).truth;
     const char *hint = v.kind == VALUE_tensor ? "; for a choice element by element write where(…)" : "";
     elab_error(e, x->place, "a condition must be known while the program is elaborated, found %s%s",
                value_text(e->arena, &v), hint);

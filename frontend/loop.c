@@ -85,6 +85,11 @@ static bool add_sources(Loop *l, Value v, Place place)
 {
     v = elab_lift(l->e, v, place);
     if (v.kind != VALUE_list) return add_source(l, &v, place);
+    if (v.list.count && v.list.at[0].kind == VALUE_number) {
+        elab_error(l->e, place, "scan goes along the first axis of a tensor, found a list of numbers; for a count write "
+                   "iota(…)");
+        return false;
+    }
     for (int i = 0; i < v.list.count; i++)
         if (!add_sources(l, v.list.at[i], place)) return false;
     return true;
@@ -97,9 +102,21 @@ static Place source_place(const ScanExpr *scan, int i)
     return x->place;
 }
 
+static bool check_names(Loop *l)
+{
+    for (const Name *n = l->x->scan->names; n; n = n->next) {
+        for (const Name *other = l->x->scan->names; other != n; other = other->next) {
+            if (strcmp(other->text, n->text) || !strcmp(n->text, "_")) continue;
+            elab_error(l->e, n->place, "%s is listed twice", n->text);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool open_sources(Loop *l)
 {
-    if (!read_sources(l)) return false;
+    if (!check_names(l) || !read_sources(l)) return false;
     for (int i = 0; i < l->sources.count; i++)
         if (!add_sources(l, l->sources.at[i], source_place(l->x->scan, i))) return false;
     if (!l->each.count) elab_error(l->e, l->x->place, "scan goes along no tensor at all");
@@ -160,6 +177,14 @@ static bool read_carry(Loop *l, const Name *name)
     return n != NULL;
 }
 
+/* The element that `until` mentions, or NULL. */
+static const char *element_in(const ScanExpr *scan)
+{
+    for (const Name *n = scan->names; n; n = n->next)
+        if (expr_mentions(scan->until, n->text)) return n->text;
+    return NULL;
+}
+
 static Node *condition(Loop *l)
 {
     Elab *e = l->e;
@@ -187,6 +212,12 @@ static bool open_carries(Loop *l)
         if (!read_carry(l, n)) return false;
     }
     if (!scan->until) return true;
+    const char *element = element_in(scan);
+    if (element) {
+        elab_error(l->e, scan->until->place, "until is read before each step, when there is no %s yet: it sees what is "
+                   "carried", element);
+        return false;
+    }
     Node *done = condition(l);
     if (done) vec_push(l->e->arena, &l->carries, ((Part){ .given = done }));
     return done != NULL;
@@ -426,7 +457,8 @@ static Value failed(Loop *l)
 {
     for (const Name *n = l->x->scan->carrying; n; n = n->next) {
         const Binding *b = elab_find(l->e->frame, n->text);
-        if (b && !b->site) elab_bind(l->e, n->text, value_error(), n->place);
+        bool fails = b ? !b->site : !elab_known_name(l->e, n->text);
+        if (fails) elab_bind(l->e, n->text, value_error(), n->place);
     }
     return value_error();
 }

@@ -1,6 +1,7 @@
 /* Names: frames of calls, file scopes, and errors that show the calls that led to a place. */
 #include "frontend/elab.h"
 
+#include <ctype.h>
 #include <string.h>
 
 enum { DEEPEST = 200 };                  /* calls inside calls */
@@ -167,7 +168,8 @@ static void check_shadowing(Elab *e, const char *name, Place place)
 {
     Place above;
     const Frame *f = e->frame;
-    if (!f->fn || !file_level(f->file, name, &above)) return;
+    bool optimizer = e->mode == MODE_optimizer && (!strcmp(name, "w") || !strcmp(name, "g"));  /* it has to have them */
+    if (!f->fn || !file_level(f->file, name, &above) || optimizer) return;
     const Stmt *store = map_get(f->file->stores, name);
     if (store && store->kind == STMT_state)
         elab_error(e, place, "%s is a state: `update %s = …` gives it a new value", name, name);
@@ -297,7 +299,7 @@ static Value unknown_name(Elab *e, const char *name, Place place)
     if (fn) {
         return elab_error(e, place,
                           "the label %s has not been reached yet in this entry: it is made in %s %s; call that "
-                          "first, or declare a param at file level",
+                          "first, or declare at file level what both need",
                           name, fn->module ? "module" : "fn", fn->name);
     }
     Vec(const char *) names = {0};
@@ -313,7 +315,9 @@ static Value unknown_name(Elab *e, const char *name, Place place)
     const char *near = suggest(name, names.at, names.count);
     if (!near) near = elab_suggest_fn(e, name);
     if (near) return elab_error(e, place, "unknown name %s; did you mean %s?", name, near);
-    return elab_error(e, place, "unknown name %s", name);
+    bool symbol = !f->fn && e->mode == MODE_entry && isupper((unsigned char)*name);
+    return elab_error(e, place, "unknown name %s%s", name,
+                      symbol ? ": what the file declares belongs to no call, so its shape is made of constants" : "");
 }
 
 /* What the name means in the line being evaluated: a line sees what stands before it where a `for` binds names anew.

@@ -33,8 +33,10 @@ static bool once(Reading *r, Line *line, const Stmt *s)
         *line = (Line){ s, r->turn };
         return true;
     }
-    elab_error(r->e, s->place, "%s is given twice", s->text);
-    diag_note(r->e->d, line->stmt->place, "it is given first here");
+    bool same = !strcmp(line->stmt->text, s->text);
+    if (same) elab_error(r->e, s->place, "%s is given twice", s->text);
+    else elab_error(r->e, s->place, "%s and %s both say how long: give one of them", line->stmt->text, s->text);
+    diag_note(r->e->d, line->stmt->place, same ? "it is given first here" : "the other one");
     return false;
 }
 
@@ -81,8 +83,9 @@ bool setting_stream(Elab *e, const Expr *x, StreamUse *out)
     }
     if (v.kind == VALUE_unknown) return true;
     if (v.kind != VALUE_error)
-        elab_error(e, x->place, "entries take streams; %s is %s, which windows(…) or batches(…) makes a stream of",
-                   x->text, value_text(e->arena, &v));
+        elab_error(e, x->place,
+                   "entries take streams; %s is %s, which windows(…), streams(…) or batches(…) makes a stream of", x->text,
+                   value_text(e->arena, &v));
     return false;
 }
 

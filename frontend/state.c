@@ -49,6 +49,29 @@ static Site *target_site(Elab *e, const Expr *target, const char *verb)
     return NULL;
 }
 
+/* labels */
+
+/* Whether `path` is the label or below it. */
+static bool is_below(const char *path, const char *label)
+{
+    size_t n = strlen(label);
+    return !strncmp(path, label, n) && (!path[n] || path[n] == '.');
+}
+
+static const Expr *head_of(const Expr *target)
+{
+    while (target->kind == EXPR_index || target->kind == EXPR_member) target = target->left;
+    return target;
+}
+
+/* Whether it is a label, reached or written somewhere in this file. */
+static bool is_label(Elab *e, const Expr *target)
+{
+    const Expr *head = head_of(target);
+    if (head->kind != EXPR_name || elab_find(e->frame, head->text)) return false;
+    return elab_label_value(e, head->text).kind == VALUE_instance || elab_labelling_fn(e->frame->file, head->text);
+}
+
 /* update */
 
 /* The value at the type of the site; numbers take its element type, scalars fill it. */
@@ -74,10 +97,27 @@ static void exempt(Elab *e, const Site *site)
     if (p) p->trained = false;
 }
 
+/* A state of a label that this entry has not reached yet: true when the target is one, or after reporting. */
+static bool update_ahead(Elab *e, const Expr *target, Value value, bool part)
+{
+    if (target->kind != EXPR_member || !is_label(e, target)) return false;
+    const char *label = elab_label_path(e, target->left);
+    if (label && map_get(e->heads, label)) return false;
+    if (!label || value.kind == VALUE_error) return true;
+    const char *path = elab_join_path(e, label, target->text);
+    if (part || e->region)
+        elab_error(e, target->place, "the label %s has not been reached yet in this entry: before that, %s is set as a "
+                   "whole%s", label, path, e->region ? " and outside of scans" : "");
+    else vec_push(e->arena, &e->ahead, ((Ahead){ .path = path, .value = value, .place = target->place }));
+    return true;
+}
+
 static void update_one(Elab *e, const Expr *target, Value value, bool add)
 {
     const Expr *subs = target->kind == EXPR_index ? target->first : NULL;
-    Site *site = target_site(e, subs ? target->left : target, "update");
+    const Expr *whole = subs ? target->left : target;
+    if (update_ahead(e, whole, value, subs || add)) return;
+    Site *site = target_site(e, whole, "update");
     if (!site || value.kind == VALUE_error) return;
     if (subs || add) {
         Value old = elab_site_value(e, site, target->place);
@@ -86,8 +126,8 @@ static void update_one(Elab *e, const Expr *target, Value value, bool add)
                      : elab_binary(e, OPERATOR_add, old, value, target->place);
         if (value.kind == VALUE_error) return;
     }
-    const Expr *base = subs ? target->left : target;
-    Node *n = fitting_value(e, site, value, base->kind == EXPR_name ? base->text : site->path, target->place);
+    const char *name = whole->kind == EXPR_name ? whole->text : site->path;
+    Node *n = fitting_value(e, site, value, name, target->place);
     n = n ? elab_adopt(e, n, target->place) : NULL;
     if (!n) return;
     region_write(e, site, n);
@@ -137,18 +177,39 @@ static void reset_site(Elab *e, Site *site, Place place)
     if (start) region_write(e, site, start);
 }
 
-/* Whether `path` is the label or below it. */
-static bool is_below(const char *path, const char *label)
+/* A state declared in a scan has its value before the scan from what stands there. */
+void elab_meet(Elab *e, Site *site)
 {
-    size_t n = strlen(label);
-    return !strncmp(path, label, n) && (!path[n] || path[n] == '.');
+    Outside inside = { e->region, e->graph };
+    e->graph = elab_root(e);
+    e->region = NULL;
+    for (int i = 0; i < e->ahead.count; i++) {
+        Ahead *a = &e->ahead.at[i];
+        bool reset = a->value.kind == VALUE_none;
+        if (reset ? !is_below(site->path, a->path) : strcmp(site->path, a->path) != 0) continue;
+        a->met = true;
+        Node *n = reset ? elab_initial_value(e, site) : fitting_value(e, site, a->value, site->path, a->place);
+        if (!n) continue;
+        site->node = n;
+        site->updated = true;
+    }
+    region_step_back(e, inside);
 }
 
-bool elab_is_reset(const Elab *e, const char *path)
+/* A label with an index that nothing reached beside others of its name, or an update of no state, is a mistake; a label
+ * that this entry does not use at all may be another's. */
+void elab_check_ahead(Elab *e)
 {
-    for (int i = 0; i < e->resets.count; i++)
-        if (is_below(path, e->resets.at[i])) return true;
-    return false;
+    for (int i = 0; i < e->ahead.count; i++) {
+        const Ahead *a = &e->ahead.at[i];
+        const char *dot = strrchr(a->path, '.');
+        const char *label = arena_copy_text(e->arena, a->path, dot ? (size_t)(dot - a->path) : 0);
+        bool reset = a->value.kind == VALUE_none;
+        if (a->met) continue;
+        if (!reset) elab_error(e, a->place, "this entry reaches no state %s", a->path);
+        else if (dot && map_get(e->heads, label) && !map_get(e->heads, a->path))
+            elab_error(e, a->place, "this entry reaches no label %s", a->path);
+    }
 }
 
 static void reset_label(Elab *e, const char *label, Place place)
@@ -158,21 +219,7 @@ static void reset_label(Elab *e, const char *label, Place place)
         if (site->stored && site->storage == STORE_state && is_below(map_key(e->sites, i), label))
             reset_site(e, site, place);
     }
-    vec_push(e->arena, &e->resets, label);
-}
-
-static const Expr *head_of(const Expr *target)
-{
-    while (target->kind == EXPR_index || target->kind == EXPR_member) target = target->left;
-    return target;
-}
-
-/* Whether it is a label, reached or written somewhere in this file. */
-static bool is_label(Elab *e, const Expr *target)
-{
-    const Expr *head = head_of(target);
-    if (head->kind != EXPR_name || elab_find(e->frame, head->text)) return false;
-    return elab_label_value(e, head->text).kind == VALUE_instance || elab_labelling_fn(e->frame->file, head->text);
+    vec_push(e->arena, &e->ahead, ((Ahead){ .path = label, .value = value_none(), .place = place }));
 }
 
 static void reset_one(Elab *e, const Expr *target)

@@ -161,10 +161,7 @@ static Site *declare_state(Elab *e, const Stmt *s, const char *name, Place place
     site->origin = elab_origin(e, place);
     site->initial = p->initial;
     site->stored = true;
-    if (elab_is_reset(e, path)) {
-        site->node = elab_initial_value(e, site);
-        site->updated = true;
-    }
+    elab_meet(e, site);
     return site;
 }
 

@@ -54,6 +54,8 @@ static bool walk_fn(const FnDecl *fn, ExprVisitor visit, void *context)
 
 static bool is_name(void *context, const Expr *x) { return x->kind == EXPR_name && !strcmp(x->text, context); }
 
+bool expr_mentions(const Expr *x, const char *name) { return walk_expr(x, is_name, (void *)name); }
+
 bool items_mention(const Stmt *items, const char *name) { return walk_body(items, is_name, (void *)name); }
 
 bool fn_mentions(const FnDecl *fn, const char *name) { return walk_fn(fn, is_name, (void *)name); }

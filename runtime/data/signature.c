@@ -153,7 +153,9 @@ static bool check_kind(const Parameter *p, const DataValue *v, RtError *e)
     if (!absent && !(p->kinds >> v->kind & 1)) {
         char wanted[200];
         kinds_words(p->kinds, wanted, sizeof wanted);
-        return rt_fail(e, "'%.*s' is %s; it must be %s", (int)name.size, name.bytes, data_kind_words(v->kind), wanted);
+        bool rows = v->kind == DATA_ragged && (p->kinds >> DATA_array & 1);
+        return rt_fail(e, "'%.*s' is %s; it must be %s%s", (int)name.size, name.bytes, data_kind_words(v->kind), wanted,
+                       rows ? ": pad(…) makes one of rows" : "");
     }
     bool whole = v->kind == DATA_number && v->number >= 1 && v->number <= 0x1p53
         && v->number == (double)(int64_t)v->number;
@@ -211,7 +213,7 @@ static bool bind_positions(RtData *d, const Signature *s, const DataValue *args,
             return rt_fail(e, "'%.*s' is given by position and by name", (int)name.size, name.bytes);
         }
         int taken = s->parameters[i].rest ? positions - next - needed_after(s, i, given) : 1;
-        if (taken < 1) continue;
+        if (taken < 1) taken = 1;        /* so what is missing is one of those behind it */
         if (!s->parameters[i].rest) bound[i] = args[next];
         else if (!bind_rest(d, &s->parameters[i], args + next, taken, &bound[i], e)) return false;
         given[i] = true;

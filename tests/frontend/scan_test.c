@@ -258,6 +258,22 @@ static void test_module_in_body(void **state)
     program_free(p);
 }
 
+/* What an update says of a label below it is where that one begins, in a scan too; the later of a reset and an update
+ * counts. */
+static void test_update_ahead(void **state)
+{
+    (void)state;
+    Program *p = program_new("module sum_of(x: f32[D]) -> f32[D] { state k: f32[D] = 100\n update k = k + x\n return k }\n"
+                    "fn f(x: f32[T, D]) { y = enc: sum_of(x[0])\n reset dec\n update dec.k = enc.k\n"
+                    " ys = scan r in x { emit dec: sum_of(r) }\n update last.k = 1\n reset last\n"
+                    " return ys + (last: sum_of(x[0])) }\n");
+    Graph *g = clean_entry(p, &GRID, 1, false);
+    Tensor **out = program_eval(p, g, &GRID, 1);
+    assert_values(out[0], VALUES(203, 206, 206, 210, 211, 216), 1e-6);
+    assert_false(graph_find_input(g, "dec.k") != NULL);
+    program_free(p);
+}
+
 /* By path, by subscript, several at once, and by scalar; earlier reads keep the old value. */
 static void test_update_targets(void **state)
 {
@@ -399,7 +415,8 @@ int main(void)
         cmocka_unit_test(test_scope), cmocka_unit_test(test_defaults), cmocka_unit_test(test_nested),
         cmocka_unit_test(test_until),
         cmocka_unit_test(test_captures), cmocka_unit_test(test_draws), cmocka_unit_test(test_state),
-        cmocka_unit_test(test_reset), cmocka_unit_test(test_module_in_body), cmocka_unit_test(test_update_targets),
+        cmocka_unit_test(test_reset), cmocka_unit_test(test_module_in_body), cmocka_unit_test(test_update_ahead),
+        cmocka_unit_test(test_update_targets),
         cmocka_unit_test(test_file_state), cmocka_unit_test(test_counts), cmocka_unit_test(test_count_only),
         cmocka_unit_test(test_initial_types), cmocka_unit_test(test_alias), cmocka_unit_test(test_huffman),
     };

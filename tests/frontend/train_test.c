@@ -339,7 +339,7 @@ static void test_mistakes_in_stages(void **state)
                "stage b does not say how long");
     train_says("using sgd(); steps 1; stage a { clip 1.0 }", "stage a does not say what for");
     train_says("minimize loss(batch); steps 1; stage a { clip 1.0 }", "stage a has no optimizer");
-    train_says("minimize loss(batch); using sgd(); stage a { steps 1; epochs 2 }", "epochs is given twice");
+    train_says("minimize loss(batch); using sgd(); stage a { steps 1; epochs 2 }", "steps and epochs both say how long");
     train_says("minimize loss(batch); using sgd(); stage { steps 1 }", "a stage has a name");
     train_says("minimize loss(batch); using sgd(); steps 1; satge a { clip 1.0 }", "did you mean stage?");
     train_says("minimize loss(batch); using sgd(); stage a { steps 1 }\nclip 1.0",
@@ -368,7 +368,7 @@ static void test_mistakes(void **state)
     train_says("minimize los(batch); using sgd(); steps 1", "los is not a fn of this file; did you mean loss?");
     train_says("minimize loss(batch); steps 1", "train has no optimizer");
     train_says("minimize loss(batch); using sgd()", "train does not say how long");
-    train_says("minimize loss(batch); using sgd(); steps 1; epochs 2", "epochs is given twice");
+    train_says("minimize loss(batch); using sgd(); steps 1; epochs 2", "steps and epochs both say how long");
     train_says("minimize loss(batch, valid); using sgd(); steps 1", "loss takes 1 tensor");
     train_says("minimize loss(tok); using sgd(); steps 1", "entries take streams; tok is a tokenizer");
     train_says("minimize nll(batch); using sgd(); steps 1", "minimize takes one f32 number, and nll gives f32[B, T]");
