@@ -2,7 +2,7 @@
 # least that is possible.
 . "$TESTS/cli/common"
 mkdir lib
-cp "$TESTS/../models/lib/transformer.ptm" "$TESTS/../models/lib/lstm.ptm" lib/
+cp "$TESTS"/../models/lib/*.ptm lib/
 cp "$TESTS/../models/gpt.ptm" "$TESTS/../models/lstm.ptm" .
 bytes() { sed -n "s/^ *$1  *\([0-9.]* [A-Za-z]*\).*/\1/p" out | head -1 | awk '{ print int($1 * ($2 == "KiB" ? 1024 : $2 == "MiB" ? 1048576 : 1)) }'; }
 
