@@ -254,6 +254,7 @@ typedef struct Elab {
     int          nesting;                /* of expressions being evaluated, over all frames */
     int64_t      work;                   /* expressions and list elements so far */
     bool         stopped;                /* too much of one of them: everything ends without further reports */
+    const Origin *chained;               /* the call whose way there was shown last: once is enough for its errors */
     Place        blamed;                  /* the call of the prelude at which the latest error in it was reported */
 } Elab;
 

@@ -55,7 +55,7 @@ static Node *captured(Elab *e, Region *r, Node *outer)
     if (anew) return anew;
     for (int i = 0; i < r->captures.count; i++)
         if (r->captures.at[i].outer == outer) return r->captures.at[i].input;
-    const char *base = outer->op == OP_input ? outer->attr.text : arena_print(e->arena, "%d", r->captures.count);
+    const char *base = outer->op == OP_input ? outer->attr.text : op_name(outer->op);
     Capture c = { outer, make_input(r->graph, STORE_outer, region_name(e, r->graph, base), outer->type) };
     vec_push(e->arena, &r->captures, c);
     return c.input;

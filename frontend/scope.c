@@ -77,7 +77,8 @@ Value elab_error(Elab *e, Place place, const char *format, ...)
         diag_error(e->d, shown->place, "in %s: %s", origin->callee ? origin->callee : "the prelude", text);
         diag_note(e->d, place, "here");
     }
-    diag_chain(e->d, shown);
+    if (!shown->caller || shown->caller != e->chained) diag_chain(e->d, shown);
+    e->chained = shown->caller;
     return value_error();
 }
 

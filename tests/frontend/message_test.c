@@ -36,6 +36,19 @@ static void test_chain(void **state)
     check_says("fn f(x: bool[B]) { return mean(x) }\n", "test.ptm:1:27: error: in mean: sum of bool[B]");
 }
 
+/* Two errors in one call show the way to it once. */
+static void test_chain_once(void **state)
+{
+    (void)state;
+    Program *p = program_new("fn inner(x) { y = x + full([3], 1)\n z = x - full([5], 1)\n return y }\n"
+                             "fn f(x: f32[B, 4]) { return inner(x) }\n");
+    model_check(p->model, p->d);
+    const char *text = program_messages(p), *first = strstr(text, "note: in call of inner");
+    assert_int_equal(diag_error_count(p->d), 2);
+    assert_true(first && !strstr(first + 1, "note: in call of inner"));
+    program_free(p);
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -149,7 +162,7 @@ static void test_clean_programs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes), cmocka_unit_test(test_chain), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_shapes), cmocka_unit_test(test_chain), cmocka_unit_test(test_chain_once), cmocka_unit_test(test_names),
         cmocka_unit_test(test_labels), cmocka_unit_test(test_static_phase), cmocka_unit_test(test_reserved),
         cmocka_unit_test(test_all_errors_at_once), cmocka_unit_test(test_unused), cmocka_unit_test(test_clean_programs),
     };

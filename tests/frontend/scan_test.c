@@ -164,6 +164,7 @@ static void test_captures(void **state)
     const Node *scan = only_scan(g);
     assert_int_equal(storage_count(scan->region, STORE_each), 2);
     assert_int_equal(storage_count(scan->region, STORE_outer), 2);   /* w and z */
+    assert_non_null(graph_find_input(scan->region, "mul"));          /* what has no name goes by its operator */
     assert_int_equal(scan->arg_count, 4);
     program_free(p);
 }
