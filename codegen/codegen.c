@@ -41,40 +41,6 @@ static void table_take(CodeTable *table, const Functions *functions, Linked *lin
     vec_push(table->arena, &table->linked, linked);
 }
 
-struct CodeTable {
-    Arena *arena;
-    Map   *by_text;                      /* Functions without what they were made of */
-    Vec(Linked *) linked;
-};
-
-CodeTable *code_table_new(void)
-{
-    Arena *arena = arena_new();
-    CodeTable *table = arena_new_of(arena, CodeTable);
-    *table = (CodeTable){.arena = arena, .by_text = map_new(arena)};
-    return table;
-}
-
-void code_table_free(CodeTable *table)
-{
-    if (!table) return;
-    for (int k = 0; k < table->linked.count; k++) link_free(table->linked.at[k]);
-    arena_free(table->arena);
-}
-
-/* The linked code of these functions goes over to the table. */
-static void table_take(CodeTable *table, const Functions *functions, Linked *linked)
-{
-    for (int k = 0; k < functions->all.count; k++) {
-        Function *f = arena_new_of(table->arena, Function);
-        *f = *functions->all.at[k];
-        f->signature = NULL;
-        f->nest = (Nest){0};
-        map_set(table->by_text, arena_print(table->arena, "%s", functions->all.at[k]->signature->text), f);
-    }
-    vec_push(table->arena, &table->linked, linked);
-}
-
 struct Code {
     Arena   *arena;                      /* of the table and everything it points to */
     Program  program;
