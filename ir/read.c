@@ -135,12 +135,14 @@ static bool read_storage(Reader *r, Draft *draft)
     return reader_fail(r, start, "found %s, expected %s", name, wanted);
 }
 
+/* Of a scan it counts carries, as many as there are: making the node says what it cannot be. */
 static bool read_axis_field(Reader *r, Draft *draft)
 {
     int64_t axis;
-    if (!read_axis(r, &axis)) return false;
+    const char *start = r->at;
+    if (draft->op != OP_scan ? !read_axis(r, &axis) : !reader_integer(r, &axis)) return false;
     draft->attr.axis = (int)axis;
-    return true;
+    return draft->attr.axis == axis || reader_fail(r, start, "found axis %lld, expected a carry", (long long)axis);
 }
 
 /* Texts, storage and the value of a const stand alone; other fields are `name=value`. */

@@ -212,7 +212,7 @@ static void errors_have_places(void **state)
         {"graph g\n%0 = const 300 : u8\n", "t.graph:2:6: error: const: found 300, expected a value of u8"},
         {"graph g\n%0 = input \"x\" data : f32[B,]\n", "t.graph:2:29: error: found ], expected a dimension"},
         {"graph g\n%0 = input \"x\" data : f32[1,1,1,1,1,1,1,1,1]\n", "error: found a type of more than 8 axes"},
-        {"graph g\n%0 = input \"x\" disk : f32\n", "found disk, expected data, param, state, const or ambient"},
+        {"graph g\n%0 = input \"x\" disk : f32\n", "found disk, expected data, param, state, sum, const or ambient"},
         {"graph g\n%0 = input \"x : f32\n", "t.graph:2:12: error: the text has no closing quote on its line"},
         {"graph g\n%0 = input \"\\q\" data : f32\n", "t.graph:2:13: error: found an escape that is none of"},
         {"graph g\n%0 = input \"x\" data : f32[B]\n%1 = sum %0 axes=[0] : f32[B]\n",
@@ -233,14 +233,14 @@ static void errors_have_places(void **state)
         {"graph g\ndim B, K <= B, L <= K\n", "found K, expected fixed symbols defined before"},
         {"graph g\n%0 = const 1.0 : f32\ndim B\n", "found dim after a node, expected it before"},
         {"graph g\n%0 = const 1.0 : f32\nupdate \"w\" %0\n",
-         "t.graph:3:8: error: update of \"w\", which is no parameter, state or carry"},
+         "t.graph:3:8: error: update of \"w\", which is no parameter, state, sum or carry"},
         {"graph g\n%0 = input \"w\" param : f32[3]\n%1 = const 1.0 : f32\nupdate \"w\" %1\n",
          "update of \"w\": found f32, expected f32[3]"},
         {"graph g\n%0 = const 1.0 : f32\nresult \"a\" %0\nresult \"a\" %0\n", "the output \"a\" is given twice"},
         {"graph g\n%0 = const 1.0 : f32[9223372036854775807*2]\n", "expected a dimension"},
         {"graph g\n%0 = input \"x\" data : f32[9223372036854775807, 3]\n", "input: the result is too large"},
         {"graph g\n%0 = input \"x\" each : f32\n",
-         "t.graph:2:16: error: found each, expected data, param, state, const or ambient"},
+         "t.graph:2:16: error: found each, expected data, param, state, sum, const or ambient"},
         {"graph g\n%0 = scan axis=0 i=0 count=3 : i64\n", "t.graph:2:35: error: found the end of the line, expected {"},
         {"graph g\n%0 = scan axis=0 i=0 count=3 : i64 {\n  %0 = const 1.0 : f32\n",
          "t.graph:2:37: error: the body has no closing }"},
@@ -257,7 +257,7 @@ static void errors_have_places(void **state)
         {"graph g\n%0 = scan axis=0 i=0 count=3 : i32 {\n}\n",
          "t.graph:2:6: error: scan: found i32 as its type, expected i64"},
         {"graph g\n%0 = scan axis=0 i=0 count=3 : i64 {\n  %0 = const 1.0 : f32\n  update \"w\" %0\n}\n",
-         "t.graph:4:10: error: update of \"w\", which is no parameter, state or carry"},
+         "t.graph:4:10: error: update of \"w\", which is no parameter, state, sum or carry"},
         {"graph g\n%0 = scan axis=0 i=0 count=3 : i64 {\n}\nresult \"a\" %0\n",
          "t.graph:4:8: error: output \"a\" is a scan, expected one of its picks"},
         {"graph g\n}\n", "t.graph:2:1: error: expected a node (%0 = ...), dim, result or update"},
@@ -290,6 +290,18 @@ static const char *nested(int depth)
     for (int i = 0; i < depth; i++) text = arena_print(arena, "%s%%0 = scan axis=0 i=0 count=1 : i64 {\n", text);
     for (int i = 0; i < depth; i++) text = arena_print(arena, "%s}\n", text);
     return text;
+}
+
+/* `until` of a scan counts carries, and there may be more of them than axes. */
+static void a_late_carry_ends_a_loop(void **state)
+{
+    (void)state;
+    const char *text = "graph g\n%0 = const 0 : bool\n"
+                       "%1 = scan %0 %0 %0 %0 %0 %0 %0 %0 %0 axis=9 i=0 count=3 : i64 {\n";
+    for (int i = 0; i < 9; i++) text = arena_print(arena, "%s  %%%d = input \"c%d\" carry : bool\n", text, i, i);
+    for (int i = 0; i < 9; i++) text = arena_print(arena, "%s  update \"c%d\" %%%d\n", text, i, i);
+    text = arena_print(arena, "%s}\n%%2 = pick %%1 i=8 : bool\nresult \"last\" %%2\n", text);
+    expect_round_trip(read_good(text));
 }
 
 static void depth_is_limited(void **state)
@@ -344,7 +356,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(every_form_reads_back), TEST(built_graphs_read_back), TEST(dot_escapes), TEST(errors_have_places),
-        TEST(one_error_does_not_cause_others), TEST(depth_is_limited), TEST(edited_graphs_are_noticed),
+        TEST(one_error_does_not_cause_others), TEST(a_late_carry_ends_a_loop), TEST(depth_is_limited),
+        TEST(edited_graphs_are_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
