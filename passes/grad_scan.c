@@ -270,13 +270,24 @@ static Node *find_argument(Graph *g, const ScanGrad *s, int k)
     return NULL;
 }
 
-static int find_pick(const Node *scan, const Part *part)
+/* By argument the pick of its part, -1 for none: those of carries as these stand among the inputs, then the results as
+ * they were put out, in the order of the arguments. */
+static int *number_picks(const Backward *b)
 {
-    for (int k = 0; k < scan_result_count(scan); k++) {
-        const Output *output = scan_output(scan, k);
-        if (output->kind == part->kind && !strcmp(output->name, part->name)) return k;
+    Arena *arena = b->work->arena;
+    Map *carries = map_new(arena);
+    int *pick = arena_array(arena, int, b->source->arg_count + 1);
+    int *carry = arena_array(arena, int, b->body->inputs.count + 1), count = 0;
+    for (int k = 0; k < b->body->inputs.count; k++) {
+        if (b->body->inputs.at[k]->attr.storage != STORE_carry) continue;
+        carry[count] = count;
+        map_set(carries, b->body->inputs.at[k]->attr.text, &carry[count++]);
     }
-    return -1;
+    for (int k = 0; k < b->source->arg_count; k++) {
+        const Part *part = &b->part[k];
+        pick[k] = !part->node ? -1 : part->kind == OUTPUT_result ? count++ : *(int *)map_get(carries, part->name);
+    }
+    return pick;
 }
 
 static bool has_gradient(const ScanGrad *s)
@@ -295,10 +306,11 @@ void scan_grad_finish(Grad *grad, const ScanGrad *s)
     for (int k = 0; k < b->args.count; k++) args[k] = find_argument(g, s, k);
     Attr attr = {.i = !s->source->attr.i, .count = s->source->attr.count};
     Node *scan = make_scan(g, args, b->args.count, &attr, b->body);
+    const int *pick = number_picks(b);
     for (int k = 0; k < s->source->arg_count; k++) {
         const Part *part = &b->part[k];
         if (!part->node || !grad->flow->active[s->source->args[k]->id]) continue;
-        Node *d = make_pick(g, scan, find_pick(scan, part));
+        Node *d = make_pick(g, scan, pick[k]);
         grad_add(grad, s->source->args[k], make_cast(g, d, s->source->args[k]->type.dtype));
     }
 }
