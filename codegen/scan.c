@@ -217,7 +217,8 @@ static bool fits(Scan *s)
 {
     int used = s->body.cursors - BLOCK_COUNT;
     if (used > RT_MAX_CURSORS) {
-        s->t->why = "a loop walks along values of too many different sizes";
+        s->t->why = arena_print(s->t->arena, "%s: a loop walks along values of too many different sizes",
+                                table_place(s->t->arena, s->node));
         return false;
     }
     if (used > s->t->out->cursor_count) s->t->out->cursor_count = used;

@@ -31,6 +31,8 @@ typedef struct Frame {
 int64_t frame_word(const Frame *f, const Node *node);        /* the place of a stored value, for the kernel */
 int64_t frame_place(const Frame *f, const Buffer *buffer);
 
+/* "gpt.ptm:21:9 h.0.attn": the innermost place in a file of the user's, and the label path. */
+const char *table_place(Arena *arena, const Node *node);
 void table_step(Table *t, const char *name, const Node *node, RtStep step);  /* unless it has nothing to do */
 void table_rows(Table *t, const Frame *f, const Calls *calls);
 

@@ -318,11 +318,19 @@ static void results_that_nobody_picks(void **state)
 
 /* ---- threads ---- */
 
+static bool has_tiles(const Program *p)
+{
+    for (int row = 0; row < p->step_count; row++)
+        if (!p->steps[row].loop && p->steps[row].extent > p->steps[row].tile) return true;
+    return false;
+}
+
 /* All outputs' bytes. */
 static char *bytes_of_run(Lab *l, int threads, int64_t *size)
 {
     const Graph *g = l->g;
     Jit j = jit_new(l, threads);
+    assert_true(has_tiles(j.trial.program));                 /* or this test has no object */
     for (int k = 0; k < g->inputs.count; k++)
         jit_set(&j, g->inputs.at[k]->attr.text, tensor_some(l->arena, g->inputs.at[k], k, 8));
     assert_int_equal(jit_run(&j), 0);
@@ -343,7 +351,8 @@ static void threads_give_the_same_bits(void **state)
     static const int counts[] = {2, 3, 8};
     for (int b = 0; b < BUILDS; b++) {
         Lab l = lab_new();
-        builds[b](&l, (Sizes){3, 20, 70, b % 2});
+        bool square = builds[b] == build_elman || builds[b] == build_lstm || builds[b] == build_long;
+        builds[b](&l, square ? (Sizes){3, 96, 256, b % 2} : (Sizes){3, 4, 70000, b % 2});
         int64_t size;
         const char *one = bytes_of_run(&l, 1, &size);
         for (int k = 0; k < 3; k++) assert_memory_equal(bytes_of_run(&l, counts[k], &size), one, (size_t)size);
@@ -406,6 +415,34 @@ static void equal_bodies_are_one_code(void **state)
 
 /* ---- faults ---- */
 
+/* What no cursor is left for is said with its place. */
+static void too_many_sizes_are_refused(void **state)
+{
+    (void)state;
+    Lab l = lab_new(), b = body_new(&l);
+    Node *args[RT_MAX_CURSORS + 1];
+    for (int k = 0; k <= RT_MAX_CURSORS; k++) {
+        const char *name = arena_print(l.arena, "x%d", k);
+        result(&b, name, un(&b, OP_tanh, INPUT(&b, STORE_each, name, DT_f32, k + 1)));
+        args[k] = INPUT(&l, STORE_data, name, DT_f32, 2, k + 1);
+    }
+    Source source = {.path = "deep.ptm"};
+    l.g->origin = &(Origin){.place = {&source, 3, 4}};
+    all_results(&l, loop_over(&l, &b, number(&l, 2), false, args, RT_MAX_CURSORS + 1));
+    lower(&l);
+    Diagnostics *d = diag_new(l.arena);
+    Trial trial;
+    assert_false(trial_open(&trial, l.p, 1, &(CodeOptions){.threads = 1}, d));
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    diag_print(d, out);
+    fclose(out);
+    assert_non_null(strstr(text, "deep.ptm:3:4: a loop walks along values of too many different sizes"));
+    free(text);
+    arena_free(l.arena);
+}
+
 static void bad_ids_end_the_loop(void **state)
 {
     (void)state;
@@ -434,6 +471,7 @@ int main(void)
         cmocka_unit_test(code_does_not_grow_with_the_length),
         cmocka_unit_test(equal_bodies_are_one_code),
         cmocka_unit_test(bad_ids_end_the_loop),
+        cmocka_unit_test(too_many_sizes_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
