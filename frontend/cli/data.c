@@ -1,7 +1,7 @@
 /* ptm data: what the model would be trained on. Most training bugs live there. */
 #include "frontend/cli/host.h"
 #include "frontend/cli/session.h"
-#include "runtime/core/random.h"
+#include "runtime/train/recipe.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -137,14 +137,13 @@ static bool show_stage(Session *s, const TrainSpec *train, int stage)
     const StageSpec *spec = &train->stages[stage];
     int64_t batches = s->options->steps > 0 ? s->options->steps : 1;
     uint64_t seed = s->options->seed > 0 ? (uint64_t)s->options->seed : 0;
-    if (stage) seed = rt_random_key(seed, (uint64_t)stage);
     if (*spec->name) printf("stage %s\n", spec->name);
     for (int64_t step = 0; step < batches; step++)
         for (int i = 0; i < spec->stream_count; i++) {
             if (is_shown(train, stage, &spec->streams[i])) continue;
             if (host_stream_batches(&spec->streams[i].stream) < 1)
                 return session_fail(s, "%s is too short for one batch", spec->streams[i].name) && false;
-            print_batch(s, &spec->streams[i], step, seed);
+            print_batch(s, &spec->streams[i], step, rt_stage_seed(seed, stage));
         }
     return true;
 }

@@ -160,16 +160,9 @@ bool job_build(Session *s, const PassOptions *passes, Job *job)
 
 /* feeding */
 
-static const RtValue *find_input(const Program *program, const char *name)
-{
-    for (int i = 0; i < program->input_count; i++)
-        if (!strcmp(program->inputs[i].name, name)) return &program->inputs[i];
-    return NULL;
-}
-
 static void add_feed(RtRun *run, RtFeed *feeds, const StreamUse *use, const char *name)
 {
-    const RtValue *input = find_input(run->program, name);
+    const RtValue *input = rt_program_input(run->program, name);
     if (input) feeds[run->feed_count++] = (RtFeed){ input, host_stream(&use->stream) };
 }
 
@@ -198,7 +191,7 @@ bool job_draw(Session *s, const Program *p, Pool *pool, char *const *block, uint
     memcpy(all, block, sizeof all);
     if (!(all[BLOCK_work] = rt_memory_new(bytes)))
         return session_fail(s, "not enough memory for the initial values") && false;
-    const RtValue *seed_input = find_input(p, "seed"), *step_input = find_input(p, "step");
+    const RtValue *seed_input = rt_program_input(p, "seed"), *step_input = rt_program_input(p, "step");
     if (seed_input) *(int64_t *)rt_at(all, seed_input->place) = (int64_t)seed;
     if (step_input) *(int64_t *)rt_at(all, step_input->place) = 0;
     RtFault fault = { 0 };

@@ -73,16 +73,9 @@ static bool check_result(Predictor *p, const RtTokenizer *tokenizer)
     return false;
 }
 
-static const RtValue *find_input(const Program *program, const char *name)
-{
-    for (int i = 0; i < program->input_count; i++)
-        if (!strcmp(program->inputs[i].name, name)) return &program->inputs[i];
-    return NULL;
-}
-
 static const RtValue *ids_of(const Predictor *p, const Program *program)
 {
-    const RtValue *ids = find_input(program, model_entry_parameter(p->run->s->model, p->entry, 0));
+    const RtValue *ids = rt_program_input(program, model_entry_parameter(p->run->s->model, p->entry, 0));
     assert(ids && "a program lists the inputs of its graph, read or not");
     return ids;
 }
@@ -115,7 +108,7 @@ bool predict_open(Run *run, const RtTokenizer *tokenizer, int64_t prompt, Predic
 
 static bool run_program(Predictor *p, const Program *program, int64_t position)
 {
-    const RtValue *seed = find_input(program, "seed"), *step = find_input(program, "step");
+    const RtValue *seed = rt_program_input(program, "seed"), *step = rt_program_input(program, "step");
     if (seed) *(int64_t *)rt_at(p->block, seed->place) = (int64_t)p->run->seed;
     if (step) *(int64_t *)rt_at(p->block, step->place) = position;
     RtFault fault = { 0 };

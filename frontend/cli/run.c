@@ -3,7 +3,6 @@
 #include "frontend/cli/host.h"
 #include "frontend/cli/saved.h"
 #include "runtime/core/memory.h"
-#include "runtime/core/random.h"
 
 #include <string.h>
 
@@ -204,16 +203,10 @@ static bool load(Run *r, const char *weights)
     return good;
 }
 
-/* What a stage draws with; the first one with the seed itself. */
-static uint64_t stage_seed(const Run *r, int stage)
-{
-    return stage ? rt_random_key(r->seed, (uint64_t)stage) : r->seed;
-}
-
 static bool begin_states(Run *r, char *const *block, Job *extra)
 {
     for (int i = 0; i < r->train_count; i++)
-        if (!job_initial(r->s, &r->trains[i], r->pool, block, stage_seed(r, i))) return false;
+        if (!job_initial(r->s, &r->trains[i], r->pool, block, rt_stage_seed(r->seed, i))) return false;
     for (int i = 0; i < r->measures.count; i++)
         if (!measure_initial(r->s, &r->measures.at[i], r->pool, block, r->seed)) return false;
     return !extra || job_initial(r->s, extra, r->pool, block, r->seed);

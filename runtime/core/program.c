@@ -16,8 +16,8 @@ typedef struct Run {
 
 static bool run_loop(Run *run, const RtLoop *loop, int32_t body, const RtIteration *around);
 
-/* Rows [from, to). False when one met a bad index: what follows would only spread numbers that mean nothing, and
- * parameters are updated last, so they keep their values. */
+/* Rows [from, to). False when one met a bad index: what follows would only spread numbers that mean nothing. What loops
+ * carry in the place of a parameter or a state has changed by then in earlier iterations. */
 static bool run_rows(Run *run, int32_t from, int32_t to, const RtIteration *in)
 {
     for (int32_t row = from; row < to; row++) {
@@ -82,4 +82,11 @@ int rt_program_watch(const Program *program, Pool *pool, char *const *block, con
 int rt_program_run(const Program *program, Pool *pool, char *const *block, RtFault *fault)
 {
     return rt_program_watch(program, pool, block, NULL, fault);
+}
+
+const RtValue *rt_program_input(const Program *program, const char *name)
+{
+    for (int32_t k = 0; k < program->input_count; k++)
+        if (!strcmp(program->inputs[k].name, name)) return &program->inputs[k];
+    return NULL;
 }

@@ -43,11 +43,7 @@ static bool stage_is_over(const Session *s) { return stage_step(s) >= stage_of(s
 
 static bool is_last_stage(const Session *s) { return s->position.stage == s->recipe->stage_count - 1; }
 
-static uint64_t stage_seed(const Session *s)
-{
-    uint64_t seed = s->recipe->seed;
-    return s->position.stage > 0 ? rt_random_key(seed, (uint64_t)s->position.stage) : seed;
-}
+uint64_t rt_stage_seed(uint64_t seed, int stage) { return stage > 0 ? rt_random_key(seed, (uint64_t)stage) : seed; }
 
 /* An output of the step, of whichever variant has it; all of them are of one type. NULL: there is none. */
 static const RtValue *any_output(const RtStage *stage, const RtValue *const *outputs)
@@ -101,7 +97,8 @@ static RtOutcome train_step(Session *s, RtError *e)
     double start = clock_s(), before = p->loss;
     int64_t made = stage_step(s);
     if (s->recipe->step) *s->recipe->step = p->step + 1;
-    int variant = step_make(s->recipe, stage, &s->blocks, &s->held.histories[p->stage], stage_seed(s), made, e);
+    uint64_t seed = rt_stage_seed(s->recipe->seed, p->stage);
+    int variant = step_make(s->recipe, stage, &s->blocks, &s->held.histories[p->stage], seed, made, e);
     if (variant < 0) return RT_FAILED;
     p->step++;
     p->pending = true;
