@@ -157,6 +157,16 @@ MemoryBlock block_of_storage(int storage)
     return MEMORY_work;
 }
 
+const char *kernel_space_text(Arena *arena, const Kernel *k)
+{
+    const char *text = "[";
+    for (int i = 0; i < k->a_rank + k->r_rank + k->c_rank; i++) {
+        bool bar = (i == k->a_rank && k->r_rank > 0) || (i == k->a_rank + k->r_rank && k->c_rank > 0);
+        text = arena_print(arena, "%s%s%s", text, bar ? i ? " | " : "| " : i ? ", " : "", dim_text(arena, k->space[i]));
+    }
+    return arena_print(arena, "%s]", text);
+}
+
 const char *block_name(MemoryBlock block)
 {
     static const char *const names[] = {
@@ -199,17 +209,7 @@ typedef struct Printer {
 
 static void begin_line(const Printer *w, int indent) { fprintf(w->out, "%*s", w->depth + indent, ""); }
 
-static void print_space(const Printer *w, const Kernel *k)
-{
-    int rank = k->a_rank + k->r_rank + k->c_rank;
-    fputc('[', w->out);
-    for (int i = 0; i < rank; i++) {
-        bool bar = (i == k->a_rank && k->r_rank > 0) || (i == k->a_rank + k->r_rank && k->c_rank > 0);
-        fputs(bar ? (i ? " | " : "| ") : i ? ", " : "", w->out);
-        fputs(dim_text(w->arena, k->space[i]), w->out);
-    }
-    fputc(']', w->out);
-}
+static void print_space(const Printer *w, const Kernel *k) { fputs(kernel_space_text(w->arena, k), w->out); }
 
 static void print_value(const Printer *w, const Kernel *k, const Node *n)
 {

@@ -167,6 +167,7 @@ bool        kernel_carry_in_place(const Kernel *k, int carry);
 int64_t     plan_scratch(const Plan *p);                     /* of a thread: what its rows hold between passes */
 int         plan_made_again(const Plan *p);                  /* kernels that make values once more */
 const char *kernel_kind_name(const Kernel *k);               /* map, rows, columns, contract, scatter, copy, scan */
+const char *kernel_space_text(Arena *arena, const Kernel *k);         /* "[A | R | C]" */
 const char *block_name(MemoryBlock block);
 MemoryBlock block_of_storage(int storage);                   /* where the inputs of a Storage lie */
 void        plan_print(const Plan *p, FILE *out);            /* stages fuse, schedule and plan, as far as filled in */
