@@ -86,6 +86,7 @@ static int dump_source(Session *s, Subject *source, const char *stage, bool afte
     if (!subject_is_valued(s, source->graph)) return EXIT_BAD_INPUT;
     if (s->model) source->passes.layout = subject_layout(s, source);
     source->passes.verify = true;
+    source->passes.memory = s->options->memory > 0 ? s->options->memory : 0;
     if (!strcmp(stage, "llvm") || !strcmp(stage, "asm")) return compile_and_show(s, source, stage[0] == 'a');
 
     Wanted wanted = { .pass = stage, .after = after, .dot = s->options->dot, .explain = s->options->explain };
@@ -96,7 +97,8 @@ static int dump_source(Session *s, Subject *source, const char *stage, bool afte
     passes_run(s->arena, source->graph, &source->passes, s->diagnostics);
     if (!session_report(s)) return EXIT_BAD_INPUT;
     if (!wanted.shown)
-        return session_fail(s, "this entry does not go through %s (it belongs to the training step)", stage);
+        return session_fail(s, "this entry does not go through %s (%s)", stage,
+                            strcmp(stage, "recompute") ? "it belongs to the training step" : "it wants --memory SIZE");
     return EXIT_GOOD;
 }
 

@@ -41,6 +41,14 @@ status 0 "$PTM" train gpt.ptm $small --memory "$least" --steps 1
 status 1 "$PTM" train gpt.ptm $small --memory $((least - 1)) --steps 1
 says "(--memory $least)"
 
+# A dump shows what runs again.
+# shellcheck disable=SC2086
+status 1 "$PTM" dump gpt.ptm $small --after recompute
+says "it wants --memory SIZE"
+# shellcheck disable=SC2086
+status 0 "$PTM" dump gpt.ptm $small --after recompute --memory 400K
+grep -q '^kernel' out || fail "no kernels: $(cat out)"
+
 # Sizes.
 status 2 "$PTM" train gpt.ptm --memory 3X
 says '--memory wants a size such as 600M or 1.5G, not "3X"'
