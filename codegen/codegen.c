@@ -89,7 +89,8 @@ static bool compile_and_link(Code *code, Functions *functions, const char *entry
     CodeTable *table = options->table;
     Linked *linked = NULL;
     if (!why && functions->all.count > 0)
-        linked = link_objects(table ? table->arena : code->arena, &code->objects, functions, options->debug_lines, &why);
+        linked = link_objects(table ? table->arena : code->arena, &code->objects, functions, options->debug_lines,
+                              &why);
     if (linked && table) table_take(table, functions, linked);
     else code->linked = linked;
     if (why) diag_error(d, (Place){0}, "entry %s cannot be compiled: %s", entry, why);

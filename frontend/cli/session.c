@@ -123,8 +123,8 @@ bool session_open(Session *s, const Options *options)
     }
     const DataSource *given, *built_in = rt_data_mixed(host_data_runtime(s->data), &given);
     if (built_in)
-        fprintf(stderr, "warning: \"%s\" is %s, but \"%s\" the built-in corpus: --data %s=FILE is missing\n", given->name,
-                given->file, built_in->name, built_in->name);
+        fprintf(stderr, "warning: \"%s\" is %s, but \"%s\" the built-in corpus: --data %s=FILE is missing\n",
+                given->name, given->file, built_in->name, built_in->name);
     return session_bind_dimensions(s, model_dims(s->model));
 }
 

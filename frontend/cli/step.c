@@ -22,7 +22,8 @@ static bool count_steps(Session *s, StepSource *out)
     out->epoch_steps = first ? host_stream_batches(&first->stream) / out->shards : 0;
     out->steps = stage->steps ? stage->steps : stage->epochs * out->epoch_steps;
     if (first && out->epoch_steps < 1) {
-        const char *batches = out->shards > 1 ? arena_print(s->arena, "%lld batches", (long long)out->shards) : "one batch";
+        const char *batches = "one batch";
+        if (out->shards > 1) batches = arena_print(s->arena, "%lld batches", (long long)out->shards);
         diag_error(s->diagnostics, first->place, "%s is too short for %s of %s: it has %s; make batches smaller, "
                    "or give more data", first->name, batches, type_text(s->arena, &first->stream.type),
                    amount_text(s->arena, host_stream(&first->stream)));

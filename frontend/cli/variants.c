@@ -35,8 +35,8 @@ bool variants_open(Session *s, const StreamUse *uses, int count, bool training, 
     if (count) out->count = stream_at(out, out->leader)->variant_count;
     for (int k = 0; k < count; k++) {
         if (goes_along(out, stream_at(out, k), stream_at(out, out->leader))) continue;
-        diag_error(s->diagnostics, uses[k].place, "the batches of %s and %s do not go together: make both streams by one "
-                   "call", uses[out->leader].name, uses[k].name);
+        diag_error(s->diagnostics, uses[k].place, "the batches of %s and %s do not go together: make both streams by "
+                   "one call", uses[out->leader].name, uses[k].name);
         return session_report(s) && false;
     }
     return true;
