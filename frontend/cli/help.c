@@ -181,7 +181,8 @@ static const struct {
     void (*print)(Arena *arena);
 } topics[] = { { "commands", help_commands }, { "functions", help_functions }, { "ops", help_ops },
                { "optimizers", help_optimizers }, { "passes", help_passes }, { "schedules", help_schedules },
-               { "settings", help_settings }, { "sources", help_sources }, { "stages", help_stages }, { "words", help_words } };
+               { "settings", help_settings }, { "sources", help_sources }, { "stages", help_stages },
+               { "words", help_words } };
 enum { TOPIC_COUNT = sizeof topics / sizeof *topics };
 
 int command_help(const Options *options)

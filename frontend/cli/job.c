@@ -29,7 +29,8 @@ static bool report_types(Session *s, const char *title, const Node *known, const
     bool tokens = !strcmp(s->options->command, "generate");
     Place place = input->origin_count ? input->origins[0]->place : (Place){ 0 };
     diag_error(s->diagnostics, place,
-               "%s: the state %s is %s for %s and %s for %s, so it cannot go from one to the other", title, input->attr.text, valued_text(s, known->type), tokens ? "the prompt" : "one shape of batches",
+               "%s: the state %s is %s for %s and %s for %s, so it cannot go from one to the other", title,
+               input->attr.text, valued_text(s, known->type), tokens ? "the prompt" : "one shape of batches",
                valued_text(s, input->type), tokens ? "one token" : "another");
     diag_note(s->diagnostics, (Place){ 0 }, tokens ? "its type must not depend on how many tokens are read at once"
               : "begin it anew (`reset`, `carry = false` of the library's modules), or make batches of one shape: by "
