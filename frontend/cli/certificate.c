@@ -3,20 +3,6 @@
  * is partly measured (process.c). */
 #include "frontend/cli/certificate.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-static int64_t category_bytes(const Plan *plan, const char *category)
-{
-    int at = certificate_peak(plan);
-    int64_t sum = 0;
-    for (int i = 0; i < plan->buffers.count; i++) {
-        const Buffer *b = plan->buffers.at[i];
-        if (certificate_alive(b, at) && b->category && !strcmp(b->category, category)) sum += b->bytes;
-    }
-    return sum;
-}
-
 static double efficiency(const Plan *p)
 {
     int64_t bytes = p->block_bytes[MEMORY_work];
@@ -99,7 +85,7 @@ static void print_step_work(FILE *out, Arena *arena, const Run *r, const Needies
     int again = plan_made_again(plan);
     certificate_line(out, "  step", plan->block_bytes[MEMORY_work], *name ? arena_print(arena, "  (%s)", name) : "");
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        certificate_line(out, arena_print(arena, "    %s", parts[i]), category_bytes(plan, parts[i]), "  at the peak");
+        certificate_line(out, arena_print(arena, "    %s", parts[i]), certificate_category(plan, parts[i]), "  at the peak");
     certificate_line(out, "    lower bound", plan->lower_bound,
                      arena_print(arena, "  (efficiency %.1f %%, order: %s)", efficiency(plan), plan->order));
     if (again) fprintf(out, "      %-18s %12d  kernels of %d\n", "run again", again, plan->kernels.count);

@@ -7,11 +7,11 @@
 /* The arena, with the step's peak. */
 void certificate_print(FILE *out, const Run *r);
 
-/* largest.c: the kernel at which most work is alive, whether a value is alive there, and the largest that are, with their
- * lines. */
-int  certificate_peak(const Plan *plan);
-bool certificate_alive(const Buffer *b, int at);
-void certificate_largest(FILE *out, const Plan *plan);
+/* largest.c: the kernel at which most work is alive, the bytes of a category there, and the largest that are alive, with
+ * their lines. Bytes that one value takes over from another count once. */
+int     certificate_peak(const Plan *plan);
+int64_t certificate_category(const Plan *plan, const char *category);
+void    certificate_largest(FILE *out, const Plan *plan);
 
 const char *certificate_amount(Arena *arena, int64_t bytes); /* "25.7 MiB" */
 void        certificate_line(FILE *out, const char *what, int64_t bytes, const char *rest);

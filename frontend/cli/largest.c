@@ -2,6 +2,7 @@
 #include "frontend/cli/certificate.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { LARGEST = 10 };
 
@@ -19,9 +20,27 @@ void certificate_line(FILE *out, const char *what, int64_t bytes, const char *re
     arena_free(arena);
 }
 
-bool certificate_alive(const Buffer *b, int at)
+static bool is_alive(const Buffer *b, int at)
 {
     return b->block == MEMORY_work && b->first <= at && at <= b->last;
+}
+
+/* Written in the bytes of another value that counts already. */
+static bool is_second(const Buffer *b, int at)
+{
+    return b->takes_over && (is_alive(b->takes_over, at) || b->takes_over->block != MEMORY_work);
+}
+
+int64_t certificate_category(const Plan *plan, const char *category)
+{
+    int at = certificate_peak(plan);
+    int64_t sum = 0;
+    for (int i = 0; i < plan->buffers.count; i++) {
+        const Buffer *b = plan->buffers.at[i];
+        bool counts = is_alive(b, at) && !is_second(b, at);
+        if (counts && b->category && !strcmp(b->category, category)) sum += b->bytes;
+    }
+    return sum;
 }
 
 int certificate_peak(const Plan *plan)
@@ -59,8 +78,7 @@ void certificate_largest(FILE *out, const Plan *plan)
     int at = certificate_peak(plan);
     for (int i = 0; i < plan->buffers.count; i++) {
         Buffer *b = plan->buffers.at[i];
-        bool counted = b->takes_over && (certificate_alive(b->takes_over, at) || b->takes_over->block != MEMORY_work);
-        if (!counted && (certificate_alive(b, at) || b->block != MEMORY_work)) vec_push(arena, &living, b);
+        if (!is_second(b, at) && (is_alive(b, at) || b->block != MEMORY_work)) vec_push(arena, &living, b);
     }
     if (living.count) qsort(living.at, (size_t)living.count, sizeof *living.at, by_size);
     fprintf(out, "largest tensors alive at the peak (kernel %d of %d):\n", at + 1, plan->kernels.count);
