@@ -85,7 +85,8 @@ static void print_step_work(FILE *out, Arena *arena, const Run *r, const Needies
     int again = plan_made_again(plan);
     certificate_line(out, "  step", plan->block_bytes[MEMORY_work], *name ? arena_print(arena, "  (%s)", name) : "");
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        certificate_line(out, arena_print(arena, "    %s", parts[i]), certificate_category(plan, parts[i]), "  at the peak");
+        certificate_line(out, arena_print(arena, "    %s", parts[i]), certificate_category(plan, parts[i]),
+                         "  at the peak");
     certificate_line(out, "    lower bound", plan->lower_bound,
                      arena_print(arena, "  (efficiency %.1f %%, order: %s)", efficiency(plan), plan->order));
     if (again) fprintf(out, "      %-18s %12d  kernels of %d\n", "run again", again, plan->kernels.count);
