@@ -221,7 +221,7 @@ static Node *copy_inside(Loop *l, const Node *node)
     return graph_rebuild(l->inner, node, args);
 }
 
-static bool leaves(const Loop *l, const Node *node)
+bool loop_leaves(const Loop *l, const Node *node)
 {
     switch (l->pace[node->id]) {
     case PACE_constant: return is_heavy(node) || node->op == OP_pick;
@@ -232,10 +232,7 @@ static bool leaves(const Loop *l, const Node *node)
     return false;
 }
 
-Node *loop_inside(Loop *l, const Node *node)
+Node *loop_make_inside(Loop *l, const Node *node)
 {
-    Node **place = &l->inside[node->id];
-    if (*place) return *place;
-    *place = node->op == OP_input ? inside_input(l, node) : leaves(l, node) ? hoist(l, node) : copy_inside(l, node);
-    return *place;
+    return node->op == OP_input ? inside_input(l, node) : loop_leaves(l, node) ? hoist(l, node) : copy_inside(l, node);
 }

@@ -53,15 +53,13 @@ static Node *whole_input(Loop *l, const Node *input)
     return without_places(l, arg, input->type);
 }
 
-Node *loop_whole(Loop *l, const Node *node)
+Node *loop_make_whole(Loop *l, const Node *node)
 {
-    Node **place = &l->whole[node->id];
     assert(!loop_varies(l, node));
-    if (*place) return *place;
-    if (node->op == OP_input) return *place = whole_input(l, node);
+    if (node->op == OP_input) return whole_input(l, node);
     Node **args = arena_array(l->g->arena, Node *, node->arg_count + 1);
     for (int k = 0; k < node->arg_count; k++) args[k] = loop_whole(l, node->args[k]);
-    return *place = graph_rebuild(l->g, node, args);
+    return graph_rebuild(l->g, node, args);
 }
 
 /* ---- for every place ---- */
@@ -254,13 +252,19 @@ Node *loop_last(Loop *l, const Node *node)
     return make_reshape(l->g, build_part(l->g, every, 0, place, one), node->type);
 }
 
+const Carry *loop_delay(const Loop *l, const Node *input)
+{
+    for (int k = 0; input->attr.storage == STORE_carry && k < l->carry_count; k++)
+        if (l->carries[k].input == input && l->carries[k].delays) return &l->carries[k];
+    return NULL;
+}
+
 static Node *every_input(Loop *l, const Node *input)
 {
     Type index = type_of(DT_i64, 1, &l->attr->count);
+    const Carry *late = loop_delay(l, input);
     if (input->attr.storage == STORE_ambient) return make_iota(l->g, index, 0);
-    for (int k = 0; k < l->carry_count; k++)
-        if (l->carries[k].input == input) return every_delayed(l, &l->carries[k]);
-    return l->args[input->id];
+    return late ? every_delayed(l, late) : l->args[input->id];
 }
 
 static Node *stacked_pick(Loop *l, const Node *node)
@@ -273,26 +277,17 @@ static Node *stacked_pick(Loop *l, const Node *node)
 static void build_arguments(Loop *l, const Node *node)
 {
     for (int k = 0; k < node->arg_count; k++)
-        if (loop_varies(l, node->args[k])) loop_every(l, node->args[k]);
-        else loop_whole(l, node->args[k]);
+        loop_made(l, node->args[k], loop_varies(l, node->args[k]) ? WAY_every : WAY_whole);
     build_at(l->g, node);
 }
 
-Node *loop_every(Loop *l, const Node *node)
+Node *loop_make_every(Loop *l, const Node *node)
 {
-    Node **place = &l->every[node->id];
-    if (*place) return *place;
-    if (!loop_varies(l, node))
-        *place = spread_over_places(l, loop_whole(l, node));
-    else if (l->stacked[node->id] && l->pace[node->id] == PACE_carried)
-        *place = stacked_pick(l, node);
-    else if (node->op == OP_input)
-        *place = every_input(l, node);
-    else {
-        build_arguments(l, node);
-        *place = with_origins(l, lift(l, node), node);
-    }
-    return *place;
+    if (!loop_varies(l, node)) return spread_over_places(l, loop_whole(l, node));
+    if (l->stacked[node->id] && l->pace[node->id] == PACE_carried) return stacked_pick(l, node);
+    if (node->op == OP_input) return every_input(l, node);
+    build_arguments(l, node);
+    return with_origins(l, lift(l, node), node);
 }
 
 /* ---- added up ---- */
@@ -305,7 +300,8 @@ static bool is_rounding(const Node *cast)
     return dtype_is_float(cast->type.dtype) && dtype_is_float(cast->args[0]->type.dtype);
 }
 
-TotalKind loop_total_kind(const Loop *l, const Node *part)
+/* The kind, were there no end to what a total may be made of. */
+static TotalKind kind_of(const Loop *l, const Node *part)
 {
     if (!loop_varies(l, part)) return TOTAL_plain;
     switch ((int)part->op) {
@@ -317,6 +313,24 @@ TotalKind loop_total_kind(const Loop *l, const Node *part)
     case OP_mul: return loop_varies(l, part->args[0]) && loop_varies(l, part->args[1]) ? TOTAL_plain : TOTAL_linear;
     default: return op_is_movement(part->op) ? TOTAL_linear : TOTAL_plain;
     }
+}
+
+/* Linear operators are walked once for each way to them: an end to that. */
+enum { MOST_TERMS = 10000 };
+
+void loop_count_terms(Loop *l)
+{
+    for (int k = 0; k < l->body->nodes.count; k++) {
+        const Node *node = l->body->nodes.at[k];
+        l->terms[k] = 1;
+        for (int j = 0; kind_of(l, node) == TOTAL_linear && j < node->arg_count && l->terms[k] <= MOST_TERMS; j++)
+            l->terms[k] += l->terms[node->args[j]->id];
+    }
+}
+
+TotalKind loop_total_kind(const Loop *l, const Node *part)
+{
+    return l->terms[part->id] > MOST_TERMS ? TOTAL_plain : kind_of(l, part);
 }
 
 /* All rows in the order in which the loop adds them. */

@@ -54,9 +54,8 @@ static Loop loop_new(Graph *g, const Node *scan, const Graph *body, Node *const 
     l.after = arena_array(arena, bool, count);
     l.stacked = arena_array(arena, bool, count);
     l.result = arena_array(arena, int, count);
-    l.whole = arena_array(arena, Node *, count);
-    l.every = arena_array(arena, Node *, count);
-    l.inside = arena_array(arena, Node *, count);
+    l.terms = arena_array(arena, int, count);
+    for (int way = 0; way < 3; way++) l.made[way] = arena_array(arena, Node *, count);
     l.inner = graph_like(arena, body);
     read_inputs(&l, args, scan->region);
     return l;
@@ -74,7 +73,7 @@ static void build_carries(Loop *l)
     for (int k = 0; k < l->carry_count; k++) {
         Carry *c = &l->carries[k];
         if (!stays_carry(l, c)) continue;
-        l->inside[c->input->id] =
+        l->made[WAY_inside][c->input->id] =
             loop_add_input(l, STORE_carry, c->input->attr.text, c->input->type, l->args[c->input->id]);
         l->kept_carries++;
     }
@@ -204,6 +203,7 @@ static bool simplify_scan(Graph *g, const Node *scan, Node *const *args, const b
     const Graph *body = simplify_normal(g->arena, scan->region, normal);
     Loop l = loop_new(g, scan, body, args, picked);
     loop_find_paces(&l);
+    loop_count_terms(&l);
     loop_find_sinks(&l);
     build_carries(&l);
     build_results(&l);

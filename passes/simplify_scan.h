@@ -18,6 +18,8 @@ typedef enum Pace {
     PACE_carried                         /* the iterations before, or it cannot be computed but inside */
 } Pace;
 
+typedef enum Way { WAY_inside, WAY_whole, WAY_every } Way;
+
 typedef struct Carry {
     const Node *input, *next;            /* of the body: the old value and the new one */
     bool        ends;                    /* true ends the loop */
@@ -43,7 +45,8 @@ typedef struct Loop {
     bool  *after;                        /* depends on carries, but is computed as `every` */
     bool  *stacked;                      /* a result of the new scan */
     int   *result;                       /* of stacked values: which */
-    Node **whole, **every, **inside;     /* as far as built */
+    Node **made[3];                      /* by Way: as far as built */
+    int   *terms;                        /* of linear operators: values that their total is made of */
     Graph *inner;                        /* the new body */
     Vec(Node *) inner_args;              /* by input of `inner` */
     Node  *scan;                         /* the new scan, in g, once it is there */
@@ -64,11 +67,20 @@ static inline bool is_whole_view(const Node *node)
 void  loop_find_paces(Loop *l);
 bool  loop_can_lift(const Loop *l, const Node *node);        /* `every` can be built from that of the arguments */
 Node *loop_add_input(Loop *l, Storage storage, const char *name, Type type, Node *arg);
-Node *loop_inside(Loop *l, const Node *node);
+bool  loop_leaves(const Loop *l, const Node *node);          /* is no longer computed inside */
+Node *loop_make_inside(Loop *l, const Node *node);
+
+/* simplify_walk.c: the value computed in that way, made when it is first asked for: what it is made of first, as a
+ * recursion would, but as deep as the program likes. */
+Node *loop_made(Loop *l, const Node *node, Way way);
+static inline Node *loop_inside(Loop *l, const Node *node) { return loop_made(l, node, WAY_inside); }
+static inline Node *loop_whole(Loop *l, const Node *node) { return loop_made(l, node, WAY_whole); }    /* not carried */
+static inline Node *loop_every(Loop *l, const Node *node) { return loop_made(l, node, WAY_every); }
 
 /* simplify_lift.c: values of the body in the graph around. */
-Node *loop_whole(Loop *l, const Node *node);                 /* of pace constant or fixed */
-Node *loop_every(Loop *l, const Node *node);
+Node *loop_make_whole(Loop *l, const Node *node);            /* of pace constant or fixed */
+Node *loop_make_every(Loop *l, const Node *node);
+const Carry *loop_delay(const Loop *l, const Node *input);   /* the carry of this input, if it delays */
 Node *loop_last(Loop *l, const Node *node);                  /* its value in the last iteration */
 Node *loop_total(Loop *l, const Node *part);                 /* the sum of a part over all iterations */
 bool  loop_draw_index(const Loop *l, const Node *draw, const Node **outer);
@@ -83,6 +95,7 @@ typedef enum TotalKind {
     TOTAL_linear,                        /* the same operator on the totals of the arguments that are not fixed */
     TOTAL_plain                          /* the stacked values are added */
 } TotalKind;
+void      loop_count_terms(Loop *l);                         /* fills terms */
 TotalKind loop_total_kind(const Loop *l, const Node *part);
 
 /* simplify.c: the normal form of a body: as simplify makes it, but nothing is cut for threads. `normal` remembers

@@ -21,6 +21,7 @@ typedef struct Sinks {
     int  *users;                         /* of live nodes and outputs */
     char *there;                         /* of available(): 0 not asked yet, 1 no, 2 yes */
     bool *met;                           /* every() of it can be built */
+    Vec(const Node *) todo;              /* of need, recall and available */
 } Sinks;
 
 static bool is_carried(const Loop *l, const Node *node) { return l->pace[node->id] == PACE_carried; }
@@ -188,14 +189,16 @@ static void find_after(Sinks *s)
 static void need(Sinks *s, const Node *node)
 {
     Loop *l = s->l;
-    if (!is_carried(l, node) || s->met[node->id]) return;
-    s->met[node->id] = true;
-    if (!l->after[node->id] && !(is_whole_view(node) && has_room(node))) {
-        l->stacked[node->id] = true;
-        return;
+    int first = s->todo.count;
+    vec_push(l->g->arena, &s->todo, node);
+    while (s->todo.count > first) {
+        node = s->todo.at[--s->todo.count];
+        if (!is_carried(l, node) || s->met[node->id]) continue;
+        s->met[node->id] = true;
+        bool here = !l->after[node->id] && !(is_whole_view(node) && has_room(node));
+        *(here ? &l->stacked[node->id] : &l->after[node->id]) = true;
+        for (int k = 0; !here && k < node->arg_count; k++) vec_push(l->g->arena, &s->todo, node->args[k]);
     }
-    l->after[node->id] = true;
-    for (int k = 0; k < node->arg_count; k++) need(s, node->args[k]);
 }
 
 static bool need_operands(Sinks *s, const Node *part, TotalKind kind)
@@ -205,30 +208,55 @@ static bool need_operands(Sinks *s, const Node *part, TotalKind kind)
     return true;
 }
 
+/* As `there`. */
+static int known_there(const Sinks *s, const Node *node)
+{
+    const Loop *l = s->l;
+    bool built = !is_carried(l, node) || l->stacked[node->id] || l->after[node->id];
+    return built ? 2 : s->there[node->id];
+}
+
+/* Decides a node whose arguments are decided; else returns one that is not. */
+static const Node *decide_there(Sinks *s, const Node *node)
+{
+    bool cheap = op_is_element(node->op) || node->op == OP_cast || op_is_movement(node->op);
+    cheap = cheap && loop_can_lift(s->l, node);
+    for (int k = 0; cheap && k < node->arg_count; k++) {
+        int there = known_there(s, node->args[k]);
+        if (!there) return node->args[k];
+        cheap = there == 2;
+    }
+    s->there[node->id] = cheap ? 2 : 1;
+    return NULL;
+}
+
 /* Whether every() can be built without stacking more: from what is there by element operators and movement. */
 static bool available(Sinks *s, const Node *node)
 {
-    Loop *l = s->l;
-    if (!is_carried(l, node) || l->stacked[node->id] || l->after[node->id]) return true;
-    if (s->there[node->id]) return s->there[node->id] == 2;
-    bool cheap = op_is_element(node->op) || node->op == OP_cast || op_is_movement(node->op);
-    cheap = cheap && loop_can_lift(l, node);
-    for (int k = 0; k < node->arg_count; k++) cheap = cheap && available(s, node->args[k]);
-    s->there[node->id] = cheap ? 2 : 1;
-    return cheap;
+    if (!known_there(s, node)) vec_push(s->l->g->arena, &s->todo, node);
+    while (s->todo.count) {
+        const Node *before = decide_there(s, s->todo.at[s->todo.count - 1]);
+        if (before) vec_push(s->l->g->arena, &s->todo, before);
+        else s->todo.count--;
+    }
+    return known_there(s, node) == 2;
 }
 
 /* Has what is available computed again outside. */
 static void recall(Sinks *s, const Node *node)
 {
     Loop *l = s->l;
-    if (!is_carried(l, node) || s->met[node->id]) return;
-    if (l->after[node->id]) {
-        need(s, node);
-        return;
+    vec_push(l->g->arena, &s->todo, node);
+    while (s->todo.count) {
+        node = s->todo.at[--s->todo.count];
+        if (!is_carried(l, node) || s->met[node->id]) continue;
+        if (l->after[node->id]) {
+            need(s, node);
+            continue;
+        }
+        s->met[node->id] = l->after[node->id] = true;
+        for (int k = 0; k < node->arg_count; k++) vec_push(l->g->arena, &s->todo, node->args[k]);
     }
-    s->met[node->id] = l->after[node->id] = true;
-    for (int k = 0; k < node->arg_count; k++) recall(s, node->args[k]);
 }
 
 static bool recall_sum(Sinks *s, const Node *part, TotalKind kind)

@@ -617,6 +617,25 @@ static void test_full_rank(void **state)
     close_graph(g);
 }
 
+/* Bodies as deep as a long program: neither they nor what leaves them takes a deep stack. */
+static void test_deep(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        Graph *g = open_graph(), *body = new_body(g);
+        Type one = type_scalar(DT_f64);
+        Node *h = carry(body, "h", one), *x = kind == 0 ? each(body, "x", one) : outer(body, "x", one);
+        Node *y = kind == 2 ? x : h;
+        for (int k = 0; k < 60000; k++) y = make_unary(body, k % 2 ? OP_sin : OP_exp, y);
+        next(body, "h", kind == 2 ? make_unary(body, OP_tanh, add(body, h, y)) : mul(body, x, y));
+        emit_value(body, "0", y);
+        ask_all(g, LOOP(g, body));
+        Graph *simple = simplified(g->arena, g);
+        if (kind == 2) assert_int_equal(body_count(simple, 0, OP_sin), 0);
+        close_graph(g);
+    }
+}
+
 static void check_length(int length)
 {
     Graph *g = open_graph();
@@ -682,6 +701,7 @@ int main(void)
         cmocka_unit_test(test_lengths),      cmocka_unit_test(test_nested),
         cmocka_unit_test(test_order_of_rows), cmocka_unit_test(test_delays),
         cmocka_unit_test(test_never_begun),  cmocka_unit_test(test_full_rank),
+        cmocka_unit_test(test_deep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
