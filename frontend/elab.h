@@ -220,6 +220,7 @@ typedef struct Ahead {
     const char *path;                    /* of the label; of the state */
     Value       value;                   /* of an update; none: a reset */
     Place       place;
+    struct Region *region;               /* the innermost open scan that it was said in, or NULL */
     bool        met;                     /* there is such a state */
 } Ahead;
 

@@ -180,6 +180,8 @@ void region_leave(Elab *e)
         c->site->node = c->before;
         c->site->region = r->around;
     }
+    for (int i = 0; i < e->ahead.count; i++)
+        if (e->ahead.at[i].region == r) e->ahead.at[i].region = r->around;
     e->region = r->around;
     e->graph = r->outside;
 }

@@ -171,27 +171,33 @@ Node *elab_initial_value(Elab *e, Site *site)
     return site->start = copy[from->outputs.at[0].node->id];
 }
 
+/* A state that nothing has read needs no value from before. */
 static void reset_site(Elab *e, Site *site, Place place)
 {
+    if (!site->node) site->node = elab_initial_value(e, site);
     Node *start = elab_adopt(e, elab_initial_value(e, site), place);
     if (start) region_write(e, site, start);
 }
 
-/* A state declared in a scan has its value before the scan from what stands there. */
+/* A state declared in a scan has its value before the scan from what stands there; what is reset in the scan is so in
+ * every iteration. */
 void elab_meet(Elab *e, Site *site)
 {
     Outside inside = { e->region, e->graph };
-    e->graph = elab_root(e);
-    e->region = NULL;
+    Graph *root = elab_root(e);
     for (int i = 0; i < e->ahead.count; i++) {
         Ahead *a = &e->ahead.at[i];
         bool reset = a->value.kind == VALUE_none;
         if (reset ? !is_below(site->path, a->path) : strcmp(site->path, a->path) != 0) continue;
         a->met = true;
-        Node *n = reset ? elab_initial_value(e, site) : fitting_value(e, site, a->value, site->path, a->place);
-        if (!n) continue;
-        site->node = n;
-        site->updated = true;
+        e->region = a->region;
+        e->graph = a->region ? a->region->graph : root;
+        if (reset) {
+            reset_site(e, site, a->place);
+            continue;
+        }
+        Node *n = fitting_value(e, site, a->value, site->path, a->place);
+        if (n) region_write(e, site, n);
     }
     region_step_back(e, inside);
 }
@@ -219,7 +225,8 @@ static void reset_label(Elab *e, const char *label, Place place)
         if (site->stored && site->storage == STORE_state && is_below(map_key(e->sites, i), label))
             reset_site(e, site, place);
     }
-    vec_push(e->arena, &e->ahead, ((Ahead){ .path = label, .value = value_none(), .place = place }));
+    Ahead a = { .path = label, .value = value_none(), .place = place, .region = e->region };
+    vec_push(e->arena, &e->ahead, a);
 }
 
 static void reset_one(Elab *e, const Expr *target)

@@ -236,6 +236,25 @@ static void test_reset(void **state)
     assert_int_equal(storage_count(g, STORE_state), 0);
     program_free(p);
 
+    const char *sum = "module sum_of(x: f32[D]) -> f32[D] { state k: f32[D] = 1\n update k = k + x\n return k }\n"
+                      "module fresh(x: f32[D]) -> f32[D] { state k: f32[D] = 1\n reset k\n update k = k + x\n"
+                      " return k }\n";
+    const char *inside[] = {
+        "fn f(x: f32[T, D]) { return scan r in x { reset a\n emit a: sum_of(r) } }\n",
+        "fn f(x: f32[T, D]) { return scan r in x { reset a\n"
+        " y = scan n in iota(1) { emit a: sum_of(r) }\n emit y[0] } }\n",
+        "fn f(x: f32[T, D]) { return scan r in x { emit a: fresh(r) } }\n"};
+    for (int k = 0; k < 3; k++) {
+        char text[1024];
+        snprintf(text, sizeof text, "%s%s", sum, inside[k]);
+        p = program_new(text);
+        g = clean_entry(p, &GRID, 1, false);
+        Tensor **every = program_eval(p, g, &GRID, 1);
+        for (int j = 0; j < 6; j++) assert_true(every[0]->f[j] == GRID.values[j] + 1);
+        assert_int_equal(storage_count(g, STORE_state), 0);
+        program_free(p);
+    }
+
     p = program_new(CELL "fn f(x: f32[B, T, D]) { y = top[0]: cell(x)\n reset top\n return y }\n");
     g = clean_entry(p, &BATCH, 1, false);
     Tensor **out = program_eval(p, g, &BATCH, 1);
