@@ -48,8 +48,8 @@ typedef struct Linked Linked;
 Linked *link_objects(Arena *arena, Objects *objects, Functions *functions, bool listeners, const char **why);
 void    link_free(Linked *linked);
 
-/* tiles.c: the tiles of the product just before a kernel, if the kernel can run on each as soon as it is finished; their
- * whole rows for a kernel of rows; else no columns. */
+/* tiles.c: the tiles of the product just before a kernel, if the kernel can run on each as soon as it is finished;
+ * their whole rows for a kernel of rows; else no columns. */
 Tiles tiles_before(const Plan *plan, int position);
 
 /* What the kernels of a plan call, by position: a function and the signature it is called with, or neither for

@@ -1,7 +1,7 @@
 /* Kernels that run on what the product before them has just made, while it is in a cache: a map over the product's
- * elements on each tile, a kernel of rows on the rows of each row of tiles, which one thread then makes all of. The kernel
- * keeps its own row in the table, for whoever looks into a run. Everything follows from the plan, and the bits are those
- * of two kernels one after the other. */
+ * elements on each tile, a kernel of rows on the rows of each row of tiles, which one thread then makes all of. The
+ * kernel keeps its own row in the table, for whoever looks into a run. Everything follows from the plan, and the bits
+ * are those of two kernels one after the other. */
 #include "codegen/compile.h"
 
 enum { ENOUGH_ROWS = 8 };                /* of tiles, to share out among threads */
@@ -33,8 +33,8 @@ static bool reads_aligned(const Plan *p, const Kernel *k, const Buffer *b)
     return reads;
 }
 
-/* What the follower writes while other tiles are still to come: nothing that the product reads or writes, but in place of
- * the result itself. */
+/* What the follower writes while other tiles are still to come: nothing that the product reads or writes, but in place
+ * of the result itself. */
 static bool writes_apart(const Plan *p, const Kernel *product, const Kernel *follower, const Buffer *result)
 {
     for (int i = 0; i < follower->outputs.count; i++) {

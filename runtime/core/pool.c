@@ -1,6 +1,6 @@
-/* The thread pool. Steps that do not depend on each other are published together; each thread, the caller included, runs
- * its static chunk of the tiles of each and reports; the caller returns when all have. Waiting is spinning for about as long as a neighbouring
- * kernel takes, then sleeping.
+/* The thread pool. Steps that do not depend on each other are published together; each thread, the caller included,
+ * runs its static chunk of the tiles of each and reports; the caller returns when all have. Waiting is spinning for
+ * about as long as a neighbouring kernel takes, then sleeping.
  *
  * A kernel is called once per tile, never over a run of tiles, so what it computes cannot depend on how tiles are
  * shared out. */

@@ -11,8 +11,10 @@ static const char *groups_of(Lab *l)
     const Program *p = code_program(code);
     const char *text = "";
     int groups = 0;
-    for (int row = 0; row < p->step_count; row += p->steps[row].beside + 1, groups++)
-        if (p->steps[row].beside) text = arena_print(l->arena, "%s%s%d", text, *text ? " " : "", p->steps[row].beside + 1);
+    for (int row = 0, size; row < p->step_count; row += size, groups++) {
+        size = p->steps[row].beside + 1;
+        if (size > 1) text = arena_print(l->arena, "%s%s%d", text, *text ? " " : "", size);
+    }
     assert_int_equal(code_statistics(code).groups, groups);
     assert_int_equal(code_statistics(code).kernels, p->step_count);
     code_free(code);

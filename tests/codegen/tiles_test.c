@@ -37,7 +37,7 @@ static void set_inputs(Jit *j, int salt)
 {
     const Graph *g = j->lab->g;
     for (int k = 0; k < g->inputs.count; k++)
-        jit_set(j, g->inputs.at[k]->attr.text, jit_some(j->lab->arena, g->inputs.at[k], k + salt));
+        jit_set(j, g->inputs.at[k]->attr.text, tensor_some(j->lab->arena, g->inputs.at[k], k + salt, 8));
 }
 
 /* Runs on tiles, by any number of threads, and row by row. */
