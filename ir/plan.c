@@ -46,7 +46,8 @@ static int64_t kernel_held(const Kernel *k)
     int64_t bytes = k->body ? plan_scratch(k->body) : 0, row = kernel_extent(k, k->a_rank, k->r_rank);
     for (int i = 0; i < k->keep.count; i++) {
         const Node *kept = k->keep.at[i];
-        if (!holds(k->outputs.at, k->outputs.count, kept)) bytes += (row * dtype_bytes(kept->type.dtype) + 63) / 64 * 64;
+        int64_t held = (row * dtype_bytes(kept->type.dtype) + 63) / 64 * 64;
+        if (!holds(k->outputs.at, k->outputs.count, kept)) bytes += held;
     }
     return bytes;
 }

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 Node *build(Graph *g, Op op, Node *const *args, int arg_count, const Attr *attr, const Type *type)
 {
@@ -13,6 +14,13 @@ Node *build(Graph *g, Op op, Node *const *args, int arg_count, const Attr *attr,
     for (int k = 0; k < arg_count; k++) fprintf(stderr, "  argument %d: %s\n", k, type_text(g->arena, &args[k]->type));
     if (type) fprintf(stderr, "  result: %s\n", type_text(g->arena, type));
     abort();
+}
+
+const Output *graph_find_output(const Graph *g, OutputKind kind, const char *name)
+{
+    for (int k = 0; k < g->outputs.count; k++)
+        if (g->outputs.at[k].kind == kind && !strcmp(g->outputs.at[k].name, name)) return &g->outputs.at[k];
+    return NULL;
 }
 
 Node *build_splat(Graph *g, Type type, int64_t value)

@@ -25,6 +25,8 @@ Node *build_place(Graph *g, Node *x, int axis, const Dim *before, const Dim *len
 /* New nodes stand where `node` does. */
 void build_at(Graph *g, const Node *node);
 
+const Output *graph_find_output(const Graph *g, OutputKind kind, const char *name);      /* NULL when absent */
+
 /* New graph with the same dims and name. */
 Graph *graph_like(Arena *arena, const Graph *graph);
 /* The node of another graph, its arguments replaced by their copies, which are given by id. */

@@ -127,16 +127,9 @@ void grad_finish(Grad *grad)
     }
 }
 
-static const Output *find_result(const Graph *g, const char *name)
-{
-    for (int k = 0; k < g->outputs.count; k++)
-        if (g->outputs.at[k].kind == OUTPUT_result && !strcmp(g->outputs.at[k].name, name)) return &g->outputs.at[k];
-    return NULL;
-}
-
 static bool check_loss(const Graph *graph, const char *name, Diagnostics *d)
 {
-    const Output *loss = find_result(graph, name);
+    const Output *loss = graph_find_output(graph, OUTPUT_result, name);
     if (!loss) {
         diag_error(d, (Place){0}, "the entry %s has no result \"%s\" to differentiate", graph->name, name);
         return false;
@@ -153,7 +146,7 @@ Graph *pass_grad(Arena *arena, const Graph *graph, const PassOptions *options, D
 {
     if (!check_loss(graph, options->loss, d)) return NULL;
     int errors = diag_error_count(d);
-    const Node *loss = find_result(graph, options->loss)->node;
+    const Node *loss = graph_find_output(graph, OUTPUT_result, options->loss)->node;
     Node **trained = arena_array(arena, Node *, options->trained_count + 1);
     for (int k = 0; k < options->trained_count; k++) trained[k] = graph_find_input(graph, options->trained[k]);
     Graph *g = graph_like(arena, graph);

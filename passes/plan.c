@@ -162,8 +162,8 @@ static void find_chains(Placing *w)
 
 /* ---- the certificate ---- */
 
-/* What the memory of loops has beyond the lower bounds of their bodies is not counted: change[k + 1] and [k + 2] are the
- * bytes that come at kernel k and that are gone behind it. */
+/* What the memory of loops has beyond the lower bounds of their bodies is not counted: change[k + 1] and [k + 2] are
+ * the bytes that come at kernel k and that are gone behind it. */
 static void leave_out_slack(const Plan *p, int64_t *change)
 {
     for (int k = 0; k < p->kernels.count; k++) {

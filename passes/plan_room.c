@@ -1,6 +1,6 @@
-/* Memory that kernels have for themselves. Of loops: a body is ordered and placed first, then the scan's buffer gets room
- * for the body's work and for what no pick holds (Kernel.home in ir/plan.h). Of products: what the parts of a summed axis
- * give before they are added. */
+/* Memory that kernels have for themselves. Of loops: a body is ordered and placed first, then the scan's buffer gets
+ * room for the body's work and for what no pick holds (Kernel.home in ir/plan.h). Of products: what the parts of a
+ * summed axis give before they are added. */
 #include "passes/plan.h"
 
 #include <assert.h>

@@ -1,7 +1,7 @@
-/* Makes values again instead of keeping them, until the plan fits into so many bytes of work. Needs: an ordered plan from
- * `schedule`, the option `memory`. Guarantees: the same values, bit for bit, since the same kernels make them of the same
- * ones; an order with a lower peak of work bytes, within the option if that can be reached. Gives up: that every kernel
- * runs once.
+/* Makes values again instead of keeping them, until the plan fits into so many bytes of work. Needs: an ordered plan
+ * from `schedule`, the option `memory`. Guarantees: the same values, bit for bit, since the same kernels make them of
+ * the same ones; an order with a lower peak of work bytes, within the option if that can be reached. Gives up: that
+ * every kernel runs once.
  *
  * At the peak the values that wait for a later reader are looked at. Those of the kernel that frees most bytes for an
  * operation are made again just before they are read; what that kernel needs and is gone by then is made again too,
@@ -13,7 +13,7 @@
 
 enum {
     GROUP = 8,                           /* kernels made again together, at most */
-    SMALL_SHARE = 8,                     /* an input of at most 1/8 of what is freed waits, rather than being made again */
+    SMALL_SHARE = 8,                     /* an input of at most 1/8 of what is freed waits, and is not made again */
     GOAL_STEP = 32,                      /* the goal is below the peak by 1/32 */
     LANES = 16                           /* multiply-adds of a product that cost as much as an operation */
 };
@@ -297,7 +297,8 @@ static void set_states_free(Arena *arena, Plan *p)
     for (int k = count; k < p->kernels.count; k++) p->kernels.at[k]->id = k;
 }
 
-/* One step toward a goal below the present peak, whatever the limit is: so a larger limit is met earlier on the same way. */
+/* One step toward a goal below the present peak, whatever the limit is: so a larger limit is met earlier on the same
+ * way. */
 static bool lower(Arena *arena, Plan *p)
 {
     Arena *scratch = arena_new();

@@ -1,22 +1,14 @@
-/* Steps of several shards: the gradient of each shard is made alone, and they are added in a binary tree. Three programs
- * make a step. That of a shard writes its gradients and its loss into the slot of the block of sums that it is given;
- * `merge` adds a slot to the one before it; `update` divides the sum by the number of shards and goes on as the step of
- * one batch would.
+/* Steps of several shards: the gradient of each shard is made alone, and they are added in a binary tree. Three
+ * programs make a step. That of a shard writes its gradients and its loss into the slot of the block of sums that it
+ * is given; `merge` adds a slot to the one before it; `update` divides the sum by the number of shards and goes on as
+ * the step of one batch would.
  *
- * The sums are inputs of storage sum, "d <parameter>" and SHARD_LOSS; merge reads those of the next slot as "next ..". */
+ * The sums are inputs of storage sum, "d <parameter>" and SHARD_LOSS; merge reads those of the next slot as "next
+ * ..". */
 #include "passes/build.h"
 #include "passes/passes.h"
 
-#include <string.h>
-
 const char SHARD_LOSS[] = "sum of losses";
-
-static const Node *find_result(const Graph *g, const char *name)
-{
-    for (int k = 0; k < g->outputs.count; k++)
-        if (g->outputs.at[k].kind == OUTPUT_result && !strcmp(g->outputs.at[k].name, name)) return g->outputs.at[k].node;
-    return NULL;
-}
 
 static const char *sum_name(Arena *arena, const PassOptions *options, int k)
 {
@@ -35,14 +27,14 @@ Graph *shard_sums(Arena *arena, const Graph *graph, const PassOptions *options)
     for (int k = 0; k < graph->outputs.count; k++)
         if (graph->outputs.at[k].kind == OUTPUT_update)
             graph_output(g, OUTPUT_update, graph->outputs.at[k].name, copy[graph->outputs.at[k].node->id]);
-    Type loss = find_result(graph, options->loss)->type;
+    Type loss = graph_find_output(graph, OUTPUT_result, options->loss)->node->type;
     for (int k = 0; k <= options->trained_count; k++) {
         const char *name = sum_name(arena, options, k);
-        const Node *made = find_result(graph, k < options->trained_count ? name : options->loss);
+        const Output *made = graph_find_output(graph, OUTPUT_result, k < options->trained_count ? name : options->loss);
         Type type = sum_type(options, k, loss);
-        if (made) build_at(g, made);
+        if (made) build_at(g, made->node);
         make_input(g, STORE_sum, name, type);
-        graph_output(g, OUTPUT_update, name, made ? copy[made->id] : make_full(g, type, 0));
+        graph_output(g, OUTPUT_update, name, made ? copy[made->node->id] : make_full(g, type, 0));
     }
     return g;
 }

@@ -22,13 +22,6 @@ typedef struct Items {
     int   count;
 } Items;
 
-static const Output *find_output(const Graph *g, OutputKind kind, const char *name)
-{
-    for (int k = 0; k < g->outputs.count; k++)
-        if (g->outputs.at[k].kind == kind && !strcmp(g->outputs.at[k].name, name)) return &g->outputs.at[k];
-    return NULL;
-}
-
 static const Graph *code_of(const PassOptions *options, const char *param)
 {
     for (int k = 0; k < options->trained_count; k++)
@@ -53,7 +46,7 @@ static Items collect_items(Graph *g, const Graph *graph, Node *const *copy, cons
         item->code = code_of(options, item->name);
         item->value = param_input(g, item->name, item->code);
         build_at(g, item->value);
-        const Output *d = find_output(graph, OUTPUT_result, arena_print(g->arena, "d %s", item->name));
+        const Output *d = graph_find_output(graph, OUTPUT_result, arena_print(g->arena, "d %s", item->name));
         item->gradient = d ? copy[d->node->id] : make_full(g, item->value->type, 0.0);
     }
     return items;
@@ -141,9 +134,10 @@ Graph *pass_update(Arena *arena, const Graph *graph, const PassOptions *options,
     for (int k = 0; k < items.count; k++) {
         const Graph *code = items.at[k].code;
         Node **spliced = splice_code(g, &items.at[k]);
-        const Output *lr = find_output(code, OUTPUT_result, "lr");
-        if (lr && !find_output(g, OUTPUT_result, "lr")) graph_output(g, OUTPUT_result, "lr", spliced[lr->node->id]);
-        graph_output(g, OUTPUT_update, items.at[k].name, spliced[find_output(code, OUTPUT_result, "w")->node->id]);
+        const Output *lr = graph_find_output(code, OUTPUT_result, "lr"), *w = graph_find_output(code, OUTPUT_result, "w");
+        bool first = lr && !graph_find_output(g, OUTPUT_result, "lr");
+        if (first) graph_output(g, OUTPUT_result, "lr", spliced[lr->node->id]);
+        graph_output(g, OUTPUT_update, items.at[k].name, spliced[w->node->id]);
         for (int j = 0; j < code->outputs.count; j++) {
             const Output *state = &code->outputs.at[j];
             if (state->kind == OUTPUT_update) graph_output(g, OUTPUT_update, state->name, spliced[state->node->id]);

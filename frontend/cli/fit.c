@@ -1,5 +1,5 @@
-/* --memory: the arena of training within a size. What stays outside of the arena, such as the data and the libraries, is
- * not counted. */
+/* --memory: the arena of training within a size. What stays outside of the arena, such as the data and the libraries,
+ * is not counted. */
 #include "frontend/cli/certificate.h"
 
 /* Plans the steps that need more work than this again, with a limit; compiles those that were compiled. */

@@ -22,13 +22,13 @@ typedef struct Job {
     char        *initial;                /* owned; states.bytes of them */
 } Job;
 
-/* Gives the states their places: those of `kept` (the optimizer's code) first. graphs: `shapes` of them by variant, then
- * `more` others. False after saying which state has another shape in another variant. */
+/* Gives the states their places: those of `kept` (the optimizer's code) first. graphs: `shapes` of them by variant,
+ * then `more` others. False after saying which state has another shape in another variant. */
 bool job_open(Session *s, const char *title, Graph *const *graphs, int shapes, int more, const Graphs *kept,
               const Layout *shared, Job *out);
 
-/* Runs the passes, also once more; compiles; both. passes: as `graphs`, without layout; NULL: nothing is trained. The runs
- * have no feeds yet. */
+/* Runs the passes, also once more; compiles; both. passes: as `graphs`, without layout; NULL: nothing is trained. The
+ * runs have no feeds yet. */
 bool job_plan(Session *s, const PassOptions *passes, Job *job);
 bool job_compile(Session *s, Job *job);
 bool job_build(Session *s, const PassOptions *passes, Job *job);

@@ -1,6 +1,6 @@
-/* The memory of the process. Compiling is over when this is asked, so what the program, its libraries, the compiler and
- * the data take is measured; what the arena adds when it is used first is known; OpenBLAS's packing buffers are told from
- * its block sizes. */
+/* The memory of the process. Compiling is over when this is asked, so what the program, its libraries, the compiler
+ * and the data take is measured; what the arena adds when it is used first is known; OpenBLAS's packing buffers are
+ * told from its block sizes. */
 #include "frontend/cli/certificate.h"
 #include "frontend/cli/host.h"
 

@@ -59,8 +59,8 @@ typedef struct Neediest {
 Neediest run_neediest_step(const Run *r);
 Neediest run_neediest_evaluation(const Run *r);
 
-/* fit.c: brings the arena of training down to `size` bytes by making values again. False after saying what stands in the
- * way, and how much is the least. */
+/* fit.c: brings the arena of training down to `size` bytes by making values again. False after saying what stands in
+ * the way, and how much is the least. */
 bool run_fit(Run *r, int64_t size);
 
 #endif

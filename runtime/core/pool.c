@@ -275,7 +275,10 @@ static int thread_count(int wanted)
 /* Of one thread, a cache line apart from the next one's. */
 static int64_t scratch_stride(int64_t bytes) { return (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE + CACHE_LINE; }
 
-int64_t rt_pool_room(int threads, int64_t scratch_bytes) { return thread_count(threads) * scratch_stride(scratch_bytes); }
+int64_t rt_pool_room(int threads, int64_t scratch_bytes)
+{
+    return thread_count(threads) * scratch_stride(scratch_bytes);
+}
 
 Pool *rt_pool_new(int threads, int64_t scratch_bytes)
 {

@@ -1,6 +1,6 @@
-/* Loaded before the C library (LD_PRELOAD): counts what is asked of the allocator and of the system (mmap, mremap, sbrk),
- * and writes the count into the file $COUNT_ALLOC, a line whenever a line of metrics is written. So the lines say what the
- * steps between them allocated. */
+/* Loaded before the C library (LD_PRELOAD): counts what is asked of the allocator and of the system (mmap, mremap,
+ * sbrk), and writes the count into the file $COUNT_ALLOC, a line whenever a line of metrics is written. So the lines
+ * say what the steps between them allocated. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
