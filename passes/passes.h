@@ -8,8 +8,8 @@
 /* The optimizer's code for one parameter, elaborated by the frontend: a graph over the same dims whose inputs are "w"
  * and "g" (STORE_data, the parameter's type), its states (STORE_state, already named "optimizer.<parameter
  * path>.<state>"), and ambient inputs such as "step" and "history.<name>", which become inputs of the step by the same
- * names; its results are "w" (the new value), if the optimizer has a learning rate, "lr", and perhaps "lazy", a constant:
- * true leaves rows of w and its states alone that got no gradient; its updates are the states. */
+ * names; its results are "w" (the new value), if the optimizer has a learning rate, "lr", and perhaps "lazy", a
+ * constant: true leaves rows of w and its states alone that got no gradient; its updates are the states. */
 typedef struct ParamUpdate {
     const char  *param;
     const Graph *code;

@@ -134,7 +134,8 @@ Graph *pass_update(Arena *arena, const Graph *graph, const PassOptions *options,
     for (int k = 0; k < items.count; k++) {
         const Graph *code = items.at[k].code;
         Node **spliced = splice_code(g, &items.at[k]);
-        const Output *lr = graph_find_output(code, OUTPUT_result, "lr"), *w = graph_find_output(code, OUTPUT_result, "w");
+        const Output *lr = graph_find_output(code, OUTPUT_result, "lr");
+        const Output *w = graph_find_output(code, OUTPUT_result, "w");
         bool first = lr && !graph_find_output(g, OUTPUT_result, "lr");
         if (first) graph_output(g, OUTPUT_result, "lr", spliced[lr->node->id]);
         graph_output(g, OUTPUT_update, items.at[k].name, spliced[w->node->id]);
