@@ -254,6 +254,7 @@ static void watch_begin(void *context, const Program *program, char *const *bloc
         const RtValue *input = &program->inputs[k];
         int bits = value_holds(input, block) & ~n->now->known_input[k];
         bool param = rt_block(input->place) == BLOCK_param;
+        if (rt_block(input->place) == BLOCK_sum) continue;   /* left by a program that has been looked at */
         if (!(bits & HOLDS_NAN) && !(bits && param)) continue;
         n->suspect = (Finding){ .in = n->now, .input = input, .step = n->step ? *n->step : 0 };
     }
@@ -344,8 +345,10 @@ static void watch_end(void *context, char *const *block)
     if (!w) return;
     const Program *p = w->build->program;
     for (int k = 0; k < p->output_count; k++) bad = bad || value_holds(&p->outputs[k], block);
-    for (int k = 0; k < p->input_count; k++)
-        if (rt_block(p->inputs[k].place) == BLOCK_param) bad = bad || value_holds(&p->inputs[k], block);
+    for (int k = 0; k < p->input_count; k++) {
+        RtBlock kept = rt_block(p->inputs[k].place);         /* of gradients: sums that other programs go on with */
+        if (kept == BLOCK_param || kept == BLOCK_sum) bad = bad || value_holds(&p->inputs[k], block);
+    }
     if (bad) {
         n->found = n->suspect;
         return;

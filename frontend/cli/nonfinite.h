@@ -14,8 +14,8 @@ Nonfinite *nonfinite_new(Session *s, const int64_t *step);
 void       nonfinite_add(Nonfinite *n, const char *title, const Build *build);
 const RtWatch *nonfinite_watch(Nonfinite *n);
 
-/* Whether a run ended with a result or a parameter that is not finite. If so, *culprit says whether the value came in
- * with the first run already. */
+/* Whether a run ended with a result, a parameter or a sum of gradients that is not finite, and if so where the value
+ * came from: it was there when the run began, or an operator made it. */
 typedef enum Culprit { CULPRIT_none, CULPRIT_input, CULPRIT_operator } Culprit;
 Culprit    nonfinite_found(const Nonfinite *n);
 void       nonfinite_print(Nonfinite *n);                    /* with source lines, to standard error */

@@ -46,6 +46,12 @@ says "training again from run/last.safetensors"
 grep -v "again" out | sed 's/the last checkpoint is of step 10/no checkpoint has been written/' >saved
 cmp whole saved
 
+# In a step of several batches it is in the program of one of them.
+sed 's/  steps 200/  accumulate 2\n  steps 200/' loop.ptm >sums.ptm
+status 1 "$PTM" train sums.ptm --quiet --trace-nonfinite
+says "sums.ptm:11:9: error: log makes NaN of -"
+says "the first value that is not finite, in step"
+
 # A good run says nothing; one that is evaluated says where.
 status 0 "$PTM" train loop.ptm --set rate=0.01 --steps 10 --quiet --trace-nonfinite --out good
 status 0 "$PTM" eval loop.ptm --set rate=0.01 --weights good

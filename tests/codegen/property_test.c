@@ -142,6 +142,35 @@ static void parts_of_products_are_planned(void **state)
     }
 }
 
+/* What a row computes and where its values lie, also of a product in parts. */
+static void rows_name_their_kernels(void **state)
+{
+    (void)state;
+    Lab l = lab_new();
+    Type long_type = type_of(DT_f32, 2, (const Dim *[]){dim_int(l.g->dims, 8192), dim_int(l.g->dims, 16)});
+    Type square = type_of(DT_f32, 2, (const Dim *[]){long_type.dim[1], long_type.dim[1]});
+    Node *x = make_input(l.g, STORE_data, "x", long_type), *w = make_input(l.g, STORE_param, "w", square);
+    update(&l, "w", add(&l, mul(&l, w, num(&l, w, 2)), make_einsum(l.g, "ki,kj->ij", x, x)));
+    Jit j = jit_new(&l, 1);
+    const CodeRow *rows = code_rows(j.trial.code);
+    int described = 0, last = j.trial.program->step_count - 1;
+    for (int k = 0; k <= last; k++) {
+        if (!rows[k].kernel) continue;
+        assert_ptr_equal(rows[k].kernel, l.p->kernels.at[described]);
+        described++;
+    }
+    assert_int_equal(described, l.p->kernels.count);
+    assert_true(j.trial.program->step_count > described);    /* the parts of the product come before their sum */
+    assert_true(rows[last].outputs[0] == RT_PLACE(BLOCK_param, 0));
+    assert_true(rows[last - 1].kernel->kind == KERNEL_contract);
+    bool reads = false;
+    for (int k = 0; k < rows[last].kernel->inputs.count; k++)
+        reads = reads || rows[last].inputs[k] == rows[last - 1].outputs[0];
+    assert_true(reads);
+    jit_free(&j);
+    arena_free(l.arena);
+}
+
 static void line_tables_name_the_model(void **state)
 {
     (void)state;
@@ -175,6 +204,7 @@ int main(void)
         cmocka_unit_test(equal_kernels_are_one_function),
         cmocka_unit_test(constants_are_part_of_the_code),
         cmocka_unit_test(parts_of_products_are_planned),
+        cmocka_unit_test(rows_name_their_kernels),
         cmocka_unit_test(line_tables_name_the_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

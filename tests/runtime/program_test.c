@@ -166,6 +166,63 @@ static void faults_end_every_loop(void **state)
     CHECK_NOTES(&work, 0, 1);
 }
 
+/* What a watch has seen: per call the row, before or after it, and the places along the loops around it. */
+static int64_t watched[MOST_NOTES], watched_count;
+
+static void watch_row(int64_t which, int32_t row, char *const *block, const RtIteration *in)
+{
+    int64_t value = which * 10 + row, cursor = in ? *(const int64_t *)block[CURSOR] : 0;
+    for (; in; in = in->around) value = 10 * value + in->t;
+    watched[watched_count++] = 100 * value + cursor;
+}
+
+static void watch_begin(void *context, const Program *program, char *const *block)
+{
+    (void)block;
+    watched[watched_count++] = program == context ? -1 : -9;
+}
+
+static void watch_before(void *context, int32_t row, char *const *block, const RtIteration *in)
+{
+    (void)context;
+    watch_row(1, row, block, in);
+}
+
+static void watch_after(void *context, int32_t row, char *const *block, const RtIteration *in)
+{
+    (void)context;
+    watch_row(2, row, block, in);
+}
+
+static void watch_end(void *context, char *const *block)
+{
+    (void)context, (void)block;
+    watched[watched_count++] = -2;
+}
+
+/* Rows that could run together are shown one by one; the heads of loops are not rows. */
+static void watches_see_every_row(void **state)
+{
+    (void)state;
+    RtCursor along = {.first = -1, .base = {WORK(row), WORK(row)}, .stride = 8};
+    RtLoop loop = {.count = 2, .steps = 1, .first_cursor = CURSOR, .cursor_count = 1, .cursors = &along, .index = -1,
+                   .until = -1};
+    int64_t here = RT_PLACE(CURSOR, 0);
+    RtStep steps[] = {ROW(note, 0), ROW(note, 0), {.loop = &loop}, ROW(add, here, here, 5)};
+    steps[0].beside = 1;
+    Program program = {.steps = steps, .step_count = 4, .cursor_count = 1};
+    Work work = {.row = {10, 11}};
+    char *block[BLOCK_COUNT] = {[BLOCK_work] = (char *)&work};
+    Pool *pool = rt_pool_new(2, 0);
+    RtWatch watch = {&program, watch_begin, watch_before, watch_after, watch_end};
+    RtFault fault;
+    assert_int_equal(rt_program_watch(&program, pool, block, &watch, &fault), 0);
+    static const int64_t wanted[] = {-1,  1000, 2000, 1100, 2100, 13010, 23015, 13111, 23116, -2};
+    assert_int_equal(watched_count, sizeof wanted / sizeof *wanted);
+    for (int k = 0; k < watched_count; k++) assert_int_equal(watched[k], wanted[k]);
+    rt_pool_free(pool);
+}
+
 /* Every byte and none beyond, for sizes around the unit. */
 static void bytes_are_copied_and_zeroed(void **state)
 {
@@ -203,6 +260,7 @@ int main(void)
         cmocka_unit_test(until_ends_before_an_iteration),
         cmocka_unit_test(no_iteration_skips_the_body),
         cmocka_unit_test(faults_end_every_loop),
+        cmocka_unit_test(watches_see_every_row),
         cmocka_unit_test(bytes_are_copied_and_zeroed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
