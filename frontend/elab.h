@@ -125,8 +125,8 @@ struct Model {
     Map          *param_index;           /* path -> Param */
     Map          *unread;                /* function and file name -> itself: what the host could not read */
     Map          *circles;               /* file and fn -> a frame: those reported for calling themselves */
-    Map          *faulty;                /* name -> FnDecl, of the root file: those that fail by themselves, as check has
-                                            reported; NULL before */
+    Map          *faulty;                /* name -> FnDecl, of the root file: those that fail by themselves, as check
+                                            has reported; NULL before */
     Map          *checked;               /* the same for elaborations that only check, whose initial values are checked
                                             once */
     Vec(Param *)  params;

@@ -86,8 +86,8 @@ static bool add_sources(Loop *l, Value v, Place place)
     v = elab_lift(l->e, v, place);
     if (v.kind != VALUE_list) return add_source(l, &v, place);
     if (v.list.count && v.list.at[0].kind == VALUE_number) {
-        elab_error(l->e, place, "scan goes along the first axis of a tensor, found a list of numbers; for a count write "
-                   "iota(…)");
+        elab_error(l->e, place, "scan goes along the first axis of a tensor, found a list of numbers; for a count "
+                   "write iota(…)");
         return false;
     }
     for (int i = 0; i < v.list.count; i++)

@@ -84,8 +84,8 @@ bool setting_stream(Elab *e, const Expr *x, StreamUse *out)
     if (v.kind == VALUE_unknown) return true;
     if (v.kind != VALUE_error)
         elab_error(e, x->place,
-                   "entries take streams; %s is %s, which windows(…), streams(…) or batches(…) makes a stream of", x->text,
-                   value_text(e->arena, &v));
+                   "entries take streams; %s is %s, which windows(…), streams(…) or batches(…) makes a stream of",
+                   x->text, value_text(e->arena, &v));
     return false;
 }
 

@@ -90,7 +90,8 @@ static bool read_updates(Session *s, StepSource *out)
         diag_error(s->diagnostics, out->stage->place, "every parameter that this stage reaches is frozen");
     if (updated && !frozen && !out->update_count)
         diag_warning(s->diagnostics, out->stage->place,
-                     "the program itself updates every parameter that this stage reaches: the optimizer trains nothing");
+                     "the program itself updates every parameter that this stage reaches: the optimizer "
+                     "trains nothing");
     return diag_error_count(s->diagnostics) == 0;
 }
 

@@ -29,8 +29,8 @@ typedef void RtKernel(char *const *block, const int64_t *args, int64_t begin, in
                       RtFault *fault);
 
 /* A bad index: of those that the first steps with any, all that run at the same time, have met, the one with the lowest
- * place, then value, then bound, so that the message does not depend on threads. `place` indexes Program.places; 0 means
- * no fault. A kernel holds `lock` (0: free) while it compares and writes. */
+ * place, then value, then bound, so that the message does not depend on threads. `place` indexes Program.places; 0
+ * means no fault. A kernel holds `lock` (0: free) while it compares and writes. */
 struct RtFault {
     int64_t place, value, bound, lock;
 };

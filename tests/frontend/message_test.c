@@ -162,7 +162,8 @@ static void test_clean_programs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes), cmocka_unit_test(test_chain), cmocka_unit_test(test_chain_once), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_shapes), cmocka_unit_test(test_chain), cmocka_unit_test(test_chain_once),
+        cmocka_unit_test(test_names),
         cmocka_unit_test(test_labels), cmocka_unit_test(test_static_phase), cmocka_unit_test(test_reserved),
         cmocka_unit_test(test_all_errors_at_once), cmocka_unit_test(test_unused), cmocka_unit_test(test_clean_programs),
     };

@@ -283,7 +283,8 @@ static void test_module_in_body(void **state)
 static void test_update_ahead(void **state)
 {
     (void)state;
-    Program *p = program_new("module sum_of(x: f32[D]) -> f32[D] { state k: f32[D] = 100\n update k = k + x\n return k }\n"
+    Program *p = program_new("module sum_of(x: f32[D]) -> f32[D] { state k: f32[D] = 100\n"
+                             " update k = k + x\n return k }\n"
                     "fn f(x: f32[T, D]) { y = enc: sum_of(x[0])\n reset dec\n update dec.k = enc.k\n"
                     " ys = scan r in x { emit dec: sum_of(r) }\n update last.k = 1\n reset last\n"
                     " return ys + (last: sum_of(x[0])) }\n");

@@ -339,7 +339,8 @@ static void test_mistakes_in_stages(void **state)
                "stage b does not say how long");
     train_says("using sgd(); steps 1; stage a { clip 1.0 }", "stage a does not say what for");
     train_says("minimize loss(batch); steps 1; stage a { clip 1.0 }", "stage a has no optimizer");
-    train_says("minimize loss(batch); using sgd(); stage a { steps 1; epochs 2 }", "steps and epochs both say how long");
+    train_says("minimize loss(batch); using sgd(); stage a { steps 1; epochs 2 }",
+               "steps and epochs both say how long");
     train_says("minimize loss(batch); using sgd(); stage { steps 1 }", "a stage has a name");
     train_says("minimize loss(batch); using sgd(); steps 1; satge a { clip 1.0 }", "did you mean stage?");
     train_says("minimize loss(batch); using sgd(); stage a { steps 1 }\nclip 1.0",

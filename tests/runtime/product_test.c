@@ -195,7 +195,8 @@ static void inner_dimension_in_parts(void **state)
 static void nothing_to_multiply(void **state)
 {
     (void)state;
-    static const int64_t shapes[][4] = {{0, 5, 7, 2}, {5, 0, 7, 2}, {0, 0, 0, 2}, {5, 7, 3, 0}, {5, 70, 0, 2}, {1, 1, 0, 3}};
+    static const int64_t shapes[][4] = {{0, 5, 7, 2}, {5, 0, 7, 2},  {0, 0, 0, 2},
+                                        {5, 7, 3, 0}, {5, 70, 0, 2}, {1, 1, 0, 3}};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         Case x = make_case(shapes[s][0], shapes[s][1], shapes[s][2], ROWS, COLUMNS, 0, shapes[s][3], 2);
         assert_int_equal(x.units > 0, x.c_elements > 0);
@@ -247,7 +248,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(odd_shapes_all_layouts),   cmocka_unit_test(batches_and_gaps),
-        cmocka_unit_test(nothing_to_multiply), cmocka_unit_test(inner_dimension_in_parts), cmocka_unit_test(strange_strides),
+        cmocka_unit_test(nothing_to_multiply), cmocka_unit_test(inner_dimension_in_parts),
+        cmocka_unit_test(strange_strides),
         cmocka_unit_test(same_bits_for_any_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
