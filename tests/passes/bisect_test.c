@@ -7,9 +7,9 @@
 static Tensor *some_value(void *context, Arena *arena, const Node *input)
 {
     (void)context;
-    int salt = 0;
-    for (const char *c = input->attr.text; *c; c++) salt = salt * 31 + *c;
-    return tensor_some(arena, input, salt % 1000, 2);
+    unsigned salt = 0;
+    for (const char *c = input->attr.text; *c; c++) salt = salt * 31 + (unsigned char)*c;
+    return tensor_some(arena, input, (int)(salt % 1000), 2);
 }
 
 /* A pass whose result stands for that of the right one. */
