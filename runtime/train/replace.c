@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { WRITE_PIECE = 1 << 30 };
@@ -15,8 +16,18 @@ bool replace_begin(Replacement *r, const char *path, RtError *e)
         return rt_fail(e, "%.80s...: the path is too long", path);
     strcpy(r->path, path);
     r->error = 0;
-    r->fd = open(r->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    return r->fd >= 0 || rt_fail(e, "%s: %s", r->part, strerror(errno));
+    struct stat status;
+    bool output = strcmp(path, "-") == 0, special = !output && stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+    if (output || special) r->part[0] = '\0';
+    if (output) {
+        strcpy(r->path, "standard output");
+        r->fd = dup(STDOUT_FILENO);
+    } else if (special) {
+        r->fd = open(path, O_WRONLY | O_CLOEXEC);
+    } else {
+        r->fd = open(r->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    }
+    return r->fd >= 0 || rt_fail(e, "%s: cannot write: %s", special || output ? r->path : r->part, strerror(errno));
 }
 
 void replace_write(Replacement *r, const char *bytes, int64_t size)
@@ -49,13 +60,14 @@ static void flush_directory(const char *path)
 
 bool replace_end(Replacement *r, RtError *e)
 {
-    if (r->error == 0 && fsync(r->fd) != 0) r->error = errno;
+    bool whole = r->part[0] != '\0';
+    if (r->error == 0 && whole && fsync(r->fd) != 0) r->error = errno;
     if (close(r->fd) != 0 && r->error == 0) r->error = errno;
-    if (r->error == 0 && rename(r->part, r->path) != 0) r->error = errno;
+    if (r->error == 0 && whole && rename(r->part, r->path) != 0) r->error = errno;
     if (r->error != 0) {
-        unlink(r->part);
+        if (whole) unlink(r->part);
         return rt_fail(e, "%s: cannot write: %s", r->path, strerror(r->error));
     }
-    flush_directory(r->path);
+    if (whole) flush_directory(r->path);
     return true;
 }

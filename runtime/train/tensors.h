@@ -8,20 +8,12 @@
 #include <stdint.h>
 
 #include "runtime/core/program.h"
+#include "runtime/data/tensor.h"
 #include "runtime/text/tokenizer.h"
 
 typedef struct RtMeta {
     const char *key, *value;
 } RtMeta;
-
-typedef struct RtTensor {
-    const char *name;
-    int32_t     dtype, rank;             /* row of dtype.def */
-    int64_t     shape[RT_MAX_RANK];
-    int64_t     bytes;
-    int64_t     offset;                  /* in the file, of its first byte; not read when writing */
-    const char *data;                    /* in memory, for writing; NULL when read */
-} RtTensor;
 
 /* Reading. */
 typedef struct RtTensors RtTensors;
