@@ -168,18 +168,11 @@ static void put_space(Text *text, const Signature *s)
     put(text, s->in_place ? " in place\n" : "\n");
 }
 
-/* What the first of a chain of buffers that take each other's place over is. */
-static const Buffer *first_of(const Buffer *buffer)
-{
-    while (buffer->takes_over) buffer = buffer->takes_over;
-    return buffer;
-}
-
 static bool same_memory(const Signature *s, const Node *a, const Node *b)
 {
     const Buffer *x = kernel_buffer(s->plan, s->kernel, a), *y = kernel_buffer(s->plan, s->kernel, b);
     if (!x || !y || x->block != y->block) return false;
-    return x->block == MEMORY_bound ? first_of(x) == first_of(y) : x->offset == y->offset;
+    return x->block == MEMORY_bound ? buffer_home(x) == buffer_home(y) : x->offset == y->offset;
 }
 
 /* A copy moves bytes, whatever they mean: its text has their width only. */

@@ -6,17 +6,10 @@
 
 enum { ENOUGH_ROWS = 8 };                /* of tiles, to share out among threads */
 
-/* The buffer whose place a chain of buffers took over. */
-static const Buffer *place_of(const Buffer *b)
-{
-    while (b->takes_over) b = b->takes_over;
-    return b;
-}
-
 static bool share_bytes(const Buffer *x, const Buffer *y)
 {
     if (x->block != y->block) return false;
-    if (x->block == MEMORY_bound) return place_of(x) == place_of(y);
+    if (x->block == MEMORY_bound) return buffer_home(x) == buffer_home(y);
     return x->offset < y->offset + y->bytes && y->offset < x->offset + x->bytes;
 }
 

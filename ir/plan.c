@@ -69,6 +69,12 @@ int kernel_parts(const Kernel *k, const Node *output)
     return whole ? 1 : output->arg_count;
 }
 
+const Buffer *buffer_home(const Buffer *b)
+{
+    while (b->takes_over) b = b->takes_over;
+    return b;
+}
+
 static bool is_read(void *context, const Node *node)
 {
     const Kernel *k = context;
@@ -96,7 +102,7 @@ bool kernel_carry_in_place(const Kernel *k, int carry)
 {
     const Node *scan = scan_of(k);
     const Buffer *value = k->body->buffer_of[scan_output(scan, carry)->node->id];
-    return value->takes_over && value->takes_over == k->body->buffer_of[scan_carry(scan, carry)->id];
+    return value->takes_over && buffer_home(value) == k->body->buffer_of[scan_carry(scan, carry)->id];
 }
 
 /* The final value of a carry that is written in place, of an argument that is asked for nothing else. */

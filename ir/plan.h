@@ -149,6 +149,7 @@ typedef struct Layout {
 Layout     *layout_new(Arena *arena, const Graph *const *graphs, int count);
 
 Buffer     *kernel_buffer(const Plan *p, const Kernel *k, const Node *node);     /* NULL: not stored */
+const Buffer *buffer_home(const Buffer *b);                  /* the first of those that took each other's place */
 bool        node_is_reduction(const Node *node);             /* of those that kernels have: over some axes at once */
 int64_t     kernel_extent(const Kernel *k, int first, int count);    /* product of the dimensions of `space` from
                                                                         `first` on */

@@ -30,6 +30,7 @@ static Memory memory_new(Arena *arena, const Plan *p, PlanMemory kind)
 
 static char *buffer_bytes(const Memory *m, const Buffer *b)
 {
+    while (b->block == MEMORY_bound && !m->bound[b->id]) b = b->takes_over;
     if (b->block == MEMORY_bound) return m->bound[b->id];
     return m->own ? m->own[b->id] : m->block[b->block] + b->offset;
 }

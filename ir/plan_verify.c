@@ -200,7 +200,7 @@ static const char *check_update(const Proof *v, const Output *o, const Buffer *b
     const Node *input = graph_find_input(v->p->graph, o->name);
     if (!input || !buffer_at(v, input)) return arena_print(v->arena, "update \"%s\": there is no such input", o->name);
     const Buffer *place = buffer_at(v, input);
-    if (!v->p->order || b == place || b->takes_over == place) return NULL;
+    if (!v->p->order || buffer_home(b) == place) return NULL;
     int copy = v->copied[place->id];
     bool copied = copy >= 0 && buffer_at(v, v->p->kernels.at[copy]->inputs.at[0]) == b;
     return copied ? NULL : arena_print(v->arena, "update \"%s\": the new value never reaches its place", o->name);
@@ -215,7 +215,7 @@ static const char *check_body_output(const Proof *v, const Output *o, const Buff
         if (&p->graph->outputs.at[k] != o && p->graph->outputs.at[k].node == o->node)
             return say_buffer(v, b, "an output of a body shares its place");
     const Node *carry = o->kind == OUTPUT_update ? graph_find_input(p->graph, o->name) : NULL;
-    bool astray = b->takes_over && (!carry || b->takes_over != buffer_at(v, carry));
+    bool astray = b->takes_over && (!carry || buffer_home(b) != buffer_at(v, carry));
     if (astray) return say_buffer(v, b, "an output of a body takes another value's place");
     return b->offset >= 0 && b->last < p->kernels.count ? say_buffer(v, b, "an output does not live to the end") : NULL;
 }
@@ -255,8 +255,11 @@ static const char *check_take_over(const Proof *v, const Buffer *b)
 
 static const char *check_copies(const Proof *v)
 {
+    bool *taken = arena_array(v->arena, bool, v->p->buffers.count + 1);
     for (int k = 0; k < v->p->buffers.count; k++) {
         const Buffer *b = v->p->buffers.at[k];
+        if (b->takes_over && taken[b->takes_over->id]) return say_buffer(v, b, "takes a place that another one took");
+        if (b->takes_over) taken[b->takes_over->id] = true;
         if (v->copied[k] >= 0 && v->last_read[k] > v->copied[k])
             return say_buffer(v, b, "is read after it was copied over");
         const char *wrong = b->takes_over ? check_take_over(v, b) : NULL;
@@ -272,10 +275,11 @@ static bool is_room(const Proof *v, const Buffer *b)
     return b->node->op == OP_scan || (writer >= 0 && v->p->kernels.at[writer]->parts == b->id);
 }
 
-/* An input or output of a body, which the loop places. */
+/* An input or output of a body, which the loop places, or on the way from one to the other. */
 static bool is_bound(const Proof *v, const Buffer *b)
 {
     const Graph *g = v->p->graph;
+    if (b->takes_over && b->takes_over->block == MEMORY_bound) return true;
     if (buffer_at(v, b->node) != b) return false;
     bool bound = v->loop && b->node->op == OP_input && b->node->attr.storage != STORE_ambient;
     for (int k = 0; v->loop && k < g->outputs.count; k++) bound = bound || g->outputs.at[k].node == b->node;

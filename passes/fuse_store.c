@@ -180,28 +180,37 @@ static void settle_operands(Fusion *f)
     }
 }
 
-/* Whether an expression, as far as it is inside, reads a value. */
-static bool asks_for(Fusion *f, const Node *node, const Node *value)
+/* What rows were first scattered into, of tables that each go on from the one before; other values: itself. */
+static const Node *first_table(const Node *node)
+{
+    for (node = fuse_base(node); node->op == OP_scatter; node = fuse_base(node->args[0]))
+        if (fuse_is_filled(fuse_base(node->args[0]))) break;
+    return node;
+}
+
+/* Whether an expression, as far as it is inside, reads a table that goes on from this one. */
+static bool asks_for(Fusion *f, const Node *node, const Node *table)
 {
     int *visited = &f->visited[0][node->id];
-    if (node == value) return true;
-    if (*visited == f->stamp || f->role[node->id] != ROLE_inside) return false;
+    if (*visited == f->stamp) return false;
     *visited = f->stamp;
-    for (int k = 0; k < node->arg_count; k++)
-        if (asks_for(f, node->args[k], value)) return true;
+    if (first_table(node) == table) return true;
+    for (int k = 0; f->role[node->id] == ROLE_inside && k < node->arg_count; k++)
+        if (asks_for(f, node->args[k], table)) return true;
     return false;
 }
 
-/* What reads other elements of the base than it writes is at hand before, so that the base need not be copied. */
+/* What reads other elements of the base, or of a table before it, than it writes is at hand before, so that all of them
+ * can lie in one place. */
 static void store_around_scatter(Fusion *f, const Node *scatter)
 {
-    const Node *base = fuse_base(scatter->args[0]);
+    const Node *base = fuse_base(scatter->args[0]), *table = first_table(base);
     bool filled = fuse_is_filled(base);
     if (!filled) store(f, base, "rows are scattered into it");
     for (int k = 1; k < scatter->arg_count; k++) {
         Node *x = fuse_base(scatter->args[k]);
         f->stamp++;
-        bool again = !filled && asks_for(f, x, base);
+        bool again = !filled && asks_for(f, x, table);
         bool dear = f->role[x->id] == ROLE_inside && expense_of(f, x).cost > RECOMPUTE_COST;
         if (again) store(f, x, "it is scattered into what it is made of");
         else if (dear) store(f, x, "a scatter reads it, and would compute it for every few columns again");

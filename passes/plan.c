@@ -100,8 +100,8 @@ static void place_inputs(Placing *w, const Layout *layout)
     for (int b = 0; b < p->buffers.count; b++) {
         Buffer *x = p->buffers.at[b];
         if (!x->takes_over) continue;
-        x->block = x->takes_over->block;
-        x->offset = x->takes_over->offset;
+        x->block = buffer_home(x)->block;
+        x->offset = buffer_home(x)->offset;
     }
 }
 
@@ -248,8 +248,7 @@ static void categorize(Placing *w, const PassOptions *options)
     int loss = find_loss(p, options);
     for (int b = 0; b < p->buffers.count; b++) {
         Buffer *x = p->buffers.at[b];
-        const Buffer *place = x;                             /* a new parameter counts as the parameter */
-        while (x->block != MEMORY_work && place->takes_over) place = place->takes_over;
+        const Buffer *place = x->block == MEMORY_work ? x : buffer_home(x);      /* a new parameter counts as one */
         x->category = place->node->op == OP_input ? input_category(place->node) : NULL;
         if (x->block == MEMORY_bound) x->category = "loop";
     }

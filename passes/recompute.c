@@ -280,6 +280,9 @@ static bool helps(Arena *scratch, const Recompute *r, const Plan *plan, const Ch
 static void set_states_free(Arena *arena, Plan *p)
 {
     int count = p->kernels.count;
+    bool *goes_on = arena_array(arena, bool, p->buffers.count + 1);
+    for (int b = 0; b < p->buffers.count; b++)
+        if (p->buffers.at[b]->takes_over) goes_on[p->buffers.at[b]->takes_over->id] = true;
     for (int k = 0; k < count; k++) {
         const Kernel *kernel = p->kernels.at[k];
         int64_t work = 0;
@@ -289,7 +292,8 @@ static void set_states_free(Arena *arena, Plan *p)
         }
         for (int i = 0; i < kernel->outputs.count && kernel->kind != KERNEL_copy; i++) {
             Buffer *b = kernel_buffer(p, kernel, kernel->outputs.at[i]);
-            if (!b->takes_over || b->bytes > work / SMALL_SHARE) continue;
+            bool alone = b->takes_over && b->takes_over->node->op == OP_input && !goes_on[b->id];
+            if (!alone || b->bytes > work / SMALL_SHARE) continue;
             vec_push(arena, &p->kernels, plan_new_copy(arena, kernel->outputs.at[i], (Node *)b->takes_over->node));
             b->takes_over = NULL;
         }

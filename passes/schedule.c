@@ -15,6 +15,7 @@ typedef struct Schedule {
     int   *writer;                       /* kernel of each buffer, or -1 */
     IntList *readers;                    /* kernels that read a buffer, rising, each once */
     bool  *pinned;                       /* buffers that are not freed within the step, or not in work */
+    bool  *is_output;
     IntList *after;                      /* by kernel: kernels that must come later */
     int   *waits;                        /* by kernel: how many kernels must come before */
     int   *mark;                         /* stamps of searches */
@@ -80,7 +81,7 @@ static bool can_write_in_place(Schedule *s, const Buffer *value, const Buffer *p
 {
     int writer = s->writer[value->id];
     const IntList *readers = &s->readers[place->id];
-    if (writer < 0 || value->takes_over) return false;
+    if (writer < 0) return false;
     if (!kernel_may_take_over(s->p, s->p->kernels.at[writer], value->node, place)) return false;
     int goal = ++s->stamp;
     s->stamp++;
@@ -89,13 +90,51 @@ static bool can_write_in_place(Schedule *s, const Buffer *value, const Buffer *p
     return !reaches(s, writer, goal);
 }
 
-static void write_in_place(Schedule *s, Buffer *value, Buffer *place)
+static void follow_readers(Schedule *s, const Buffer *value, const Buffer *place)
 {
-    value->takes_over = place;
-    s->pinned[value->id] = true;
     for (int i = 0; i < s->readers[place->id].count; i++)
         if (s->readers[place->id].at[i] != s->writer[value->id])
             must_follow(s, s->readers[place->id].at[i], s->writer[value->id]);
+}
+
+/* What a scatter, or a loop, goes on from, if another kernel makes it and nobody but kernels wants it. */
+static Buffer *base_of(const Schedule *s, const Buffer *value)
+{
+    const Kernel *k = s->p->kernels.at[s->writer[value->id]];
+    for (int i = 0; i < k->inputs.count && (k->kind == KERNEL_scatter || k->kind == KERNEL_scan); i++) {
+        Buffer *b = buffer_at(s, k->inputs.at[i]);
+        bool made = s->writer[b->id] >= 0 && !s->is_output[b->id] && !b->takes_over;
+        if (made && kernel_may_take_over(s->p, k, value->node, b)) return b;
+    }
+    return NULL;
+}
+
+/* Rows that are written into a table one after the other: all those tables lie in its place, so that none is copied.
+ * The dependences of a way that turns out to be barred stay; they bar nothing. */
+static bool write_in_place(Schedule *s, Buffer *value, Buffer *place)
+{
+    Vec(Buffer *) way = {0};                                 /* from the value back to what is written first */
+    if (s->writer[value->id] < 0 || value->takes_over) return false;
+    for (Buffer *b = value; b; b = base_of(s, b)) vec_push(s->arena, &way, b);
+    vec_push(s->arena, &way, place);
+    for (int k = way.count - 2; k >= 0; k--) {
+        if (!can_write_in_place(s, way.at[k], way.at[k + 1])) return false;
+        follow_readers(s, way.at[k], way.at[k + 1]);
+    }
+    for (int k = 0; k < way.count - 1; k++) {
+        way.at[k]->takes_over = way.at[k + 1];
+        s->pinned[way.at[k]->id] = true;
+    }
+    return true;
+}
+
+static bool write_last_in_place(Schedule *s, Buffer *value, Buffer *place)
+{
+    if (value->takes_over || !can_write_in_place(s, value, place)) return false;
+    follow_readers(s, value, place);
+    value->takes_over = place;
+    s->pinned[value->id] = true;
+    return true;
 }
 
 static void write_by_copy(Schedule *s, Node *value, Node *place)
@@ -117,8 +156,8 @@ static void place_updates(Schedule *s)
         Node *place = graph_find_input(g, o->name);
         Buffer *from = buffer_at(s, o->node), *to = buffer_at(s, place);
         if (from == to) continue;
-        if (can_write_in_place(s, from, to)) write_in_place(s, from, to);
-        else if (plan_is_carry(g, o)) s->pinned[from->id] = true;
+        if (write_in_place(s, from, to) || write_last_in_place(s, from, to)) continue;
+        if (plan_is_carry(g, o)) s->pinned[from->id] = true;
         else write_by_copy(s, o->node, place);
     }
 }
@@ -292,6 +331,7 @@ static Schedule schedule_new(Arena *arena, Plan *p)
     s.writer = arena_array(arena, int, buffers + 1);
     s.readers = arena_array(arena, IntList, buffers + 1);
     s.pinned = arena_array(arena, bool, buffers + 1);
+    s.is_output = arena_array(arena, bool, buffers + 1);
     s.after = arena_array(arena, IntList, kernels + 1);
     s.waits = arena_array(arena, int, kernels + 1);
     s.mark = arena_array(arena, int, kernels + 1);
@@ -299,8 +339,11 @@ static Schedule schedule_new(Arena *arena, Plan *p)
         s.writer[b] = -1;
         s.pinned[b] = graph_input_stays(p->buffers.at[b]->node);
     }
-    for (int k = 0; k < g->outputs.count; k++)
-        if (g->outputs.at[k].kind == OUTPUT_result) s.pinned[buffer_at(&s, g->outputs.at[k].node)->id] = true;
+    for (int k = 0; k < g->outputs.count; k++) {
+        int b = buffer_at(&s, g->outputs.at[k].node)->id;
+        s.is_output[b] = true;
+        if (g->outputs.at[k].kind == OUTPUT_result) s.pinned[b] = true;
+    }
     return s;
 }
 

@@ -211,6 +211,36 @@ static void a_scatter_into_a_carry_is_in_place(void **state)
     arena_free(l.arena);
 }
 
+/* Two rows change places, and a loop inside goes on from there: the table is never copied, though
+ * rows of the old one and of a later one are asked for, too. */
+static void tables_that_go_on_from_each_other_are_one(void **state)
+{
+    (void)state;
+    Lab l = lab_new(), b = body_new(&l), c = body_new(&l);
+    Node *a = body_input(&b, STORE_each, "a", lab_type(&l, DT_i32, SHAPE("1")));
+    Node *d = body_input(&b, STORE_each, "b", a->type), *o = body_input(&b, STORE_each, "c", a->type);
+    Node *table = CARRY(&b, "table", "V", "D");
+    Node *x = make_gather(b.g, table, &a, 1, 0), *y = make_gather(b.g, table, &d, 1, 0);
+    Node *once = make_scatter(b.g, table, y, &a, 1, 0, false);
+    Node *twice = make_scatter(b.g, once, un(&b, OP_exp, x), &d, 1, 0, true);
+    Node *e = body_input(&c, STORE_each, "e", a->type), *inner = CARRY(&c, "inner", "V", "D");
+    update(&c, "inner", make_scatter(c.g, inner, num(&c, x, 2), &e, 1, 0, true));
+    Node *ids = body_input(&b, STORE_outer, "ids", lab_type(&l, DT_i32, SHAPE("K", "1")));
+    update(&b, "table", make_pick(b.g, LOOP(&b, &c, ids->type.dim[0], ids, twice), 0));
+    Node *other = make_gather(b.g, table, &o, 1, 0);
+    result(&b, "0", add(&b, other, make_gather(b.g, once, &d, 1, 0)));
+    Node *as = IDS(&l, "as", "T", "1"), *ds = IDS(&l, "ds", "T", "1"), *os = IDS(&l, "os", "T", "1");
+    Node *loop = LOOP(&l, &b, as->type.dim[0], as, ds, os, STATE(&l, "table", "V", "D"), IDS(&l, "ids", "K", "1"));
+    update(&l, "table", make_pick(l.g, loop, 0));
+    result(&l, "y", make_pick(l.g, loop, 1));
+    shrink(&l);
+    lower(&l);
+    assert_true(kernel_carry_in_place(first_loop(&l), 0));
+    assert_int_equal(l.p->buffer_of[kernel_pick(first_loop(&l), 0)->id]->block, MEMORY_state);
+    compare_with_graph(l.arena, l.p, l.g);
+    arena_free(l.arena);
+}
+
 /* Carries that are read at other elements than they are written at: two places take turns. Picked or not; of `count`
  * iterations. */
 static void check_turns(int64_t count, bool picks, bool backwards)
@@ -387,6 +417,7 @@ int main(void)
         cmocka_unit_test(nested_concats_are_one),
         cmocka_unit_test(parts_of_several_sizes_are_made_first),
         cmocka_unit_test(a_scatter_into_a_carry_is_in_place),
+        cmocka_unit_test(tables_that_go_on_from_each_other_are_one),
         cmocka_unit_test(a_carry_read_astray_takes_turns),
         cmocka_unit_test(until_ends_a_loop),
         cmocka_unit_test(loops_stand_in_loops),

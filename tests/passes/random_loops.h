@@ -221,11 +221,25 @@ static void open_body(Pool *p, Pool *around, const Dim *count)
     }
 }
 
-/* What a carry is added to, if it is added to; else a squashed value, or itself. */
+/* Some tables that each go on from the one before, with rows of any of them. */
+static Node *rewritten(Pool *p, Node *table)
+{
+    Node *from[4] = {table};
+    for (int k = 0; k < 3 && p->id_count && table->type.rank && dim_value(table->type.dim[0]) == 3; k++) {
+        Node *ids = p->ids[below(p, p->id_count)], *rows = make_gather(p->g, from[below(p, k + 1)], &ids, 1, 0);
+        if (below(p, 3) == 0) keep(p, rows);
+        from[k + 1] = make_scatter(p->g, from[k], squashed(p, rows), &ids, 1, 0, below(p, 2));
+        table = from[k + 1];
+    }
+    return table;
+}
+
+/* What a carry is added to, if it is added to; else a squashed value, some rows, or itself. */
 static Node *new_value(Pool *p, Node *carry)
 {
-    int kind = below(p, 8);
+    int kind = below(p, 9);
     if (kind == 0) return carry;
+    if (kind == 8) return rewritten(p, carry);
     Node *n = same_shape(p, &carry->type);
     for (int tries = 0; tries < 40 && n->op == OP_expand; tries++) n = same_shape(p, &carry->type);
     if (kind > 4) return squashed(p, n);
