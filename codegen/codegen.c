@@ -74,6 +74,7 @@ static void fill_statistics(Code *code, const Functions *functions)
         k += step->beside;
     }
     code->statistics.functions = functions->all.count;
+    code->statistics.cached = code->objects.cached ? functions->all.count : 0;
     for (int k = 0; k < code->objects.count; k++) {
         code->statistics.llvm_seconds += code->objects.at[k].seconds;
         code->statistics.code_bytes += (int64_t)LLVMGetBufferSize(code->objects.at[k].bytes);

@@ -16,7 +16,13 @@ typedef struct CodeOptions {
     bool  debug_lines;                   /* line tables into the .ptm file, gdb and perf listeners */
     FILE *llvm, *assembly;               /* dumps of what was compiled, or NULL */
     CodeTable *table;                    /* or NULL */
+    const char *cache;                   /* directory of code compiled before, made when it is missing; NULL: none. Not
+                                            for dumps */
 } CodeOptions;
+
+/* $PTM_CACHE, else ptm below the user's directory of caches (XDG Base Directory Specification). NULL: none, which is
+ * also what PTM_CACHE=off says. */
+const char *code_cache_directory(Arena *arena);
 
 typedef struct Code Code;                /* machine code in memory, and the Program whose table points into it */
 
@@ -38,6 +44,7 @@ void           code_free(Code *code);
 typedef struct CodeStatistics {
     int    kernels, functions;           /* rows of the program (those of a loop once), distinct functions compiled for
                                             it: those that the table had not yet */
+    int    cached;                       /* of these functions: from the directory of the cache */
     int    groups;                       /* of kernels that run at the same time */
     double llvm_seconds;                 /* building, optimizing and emitting, summed over threads */
     int64_t code_bytes;

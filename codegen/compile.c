@@ -1,5 +1,6 @@
 /* Distinct kernels to object bytes: shared out over compiler threads by cost, one context, module and target machine
  * each. */
+#include "codegen/cache.h"
 #include "codegen/compile.h"
 #include "codegen/debug.h"
 #include "codegen/emit.h"
@@ -215,30 +216,51 @@ static void run_workers(Worker *worker, int count)
     }
 }
 
+/* Compiles; the objects are as many as there are workers. */
+static Objects compile_afresh(Arena *arena, const Functions *functions, const char *entry, const CodeOptions *options,
+                              const Target *target)
+{
+    Objects objects = {.count = worker_count(functions, options)};
+    objects.at = arena_array(arena, Object, objects.count);
+    Worker *worker = arena_array(arena, Worker, objects.count);
+    for (int k = 0; k < objects.count; k++)
+        worker[k] = (Worker){.entry = entry, .options = options, .target = target, .arena = arena_new()};
+    share_out(arena, functions, worker, objects.count);
+    run_workers(worker, objects.count);
+    for (int k = 0; k < objects.count; k++) {
+        objects.at[k] = worker[k].object;
+        if (worker[k].object.error) objects.at[k].error = arena_print(arena, "%s", worker[k].object.error);
+        arena_free(worker[k].arena);
+    }
+    return objects;
+}
+
+static bool all_compiled(const Objects *objects)
+{
+    for (int k = 0; k < objects->count; k++)
+        if (!objects->at[k].bytes) return false;
+    return true;
+}
+
 Objects compile_functions(Arena *arena, const Functions *functions, const char *entry, const CodeOptions *options)
 {
     Objects objects = {0};
     if (functions->all.count == 0) return objects;
     Target target;
-    objects.at = arena_array(arena, Object, MAX_COMPILERS);
     if (!target_find(&target)) {
+        objects.at = arena_new_of(arena, Object);
         objects.count = 1;
         objects.at[0].error = "LLVM was built without a code generator for this processor";
         return objects;
     }
-    int count = worker_count(functions, options);
-    Worker *worker = arena_array(arena, Worker, count);
-    for (int k = 0; k < count; k++)
-        worker[k] = (Worker){.entry = entry, .options = options, .target = &target, .arena = arena_new()};
-    share_out(arena, functions, worker, count);
-    run_workers(worker, count);
+    Arena *scratch = arena_new();
+    bool keep = options->cache && !options->llvm && !options->assembly;
+    const char *key = keep ? cache_key(scratch, functions, entry, options, &target) : NULL;
+    objects.cached = key && cache_load(arena, options->cache, key, &objects);
+    if (!objects.cached) objects = compile_afresh(arena, functions, entry, options, &target);
+    if (!objects.cached && key && all_compiled(&objects)) cache_store(scratch, options->cache, key, &objects);
+    arena_free(scratch);
     target_free(&target);
-    objects.count = count;
-    for (int k = 0; k < count; k++) {
-        objects.at[k] = worker[k].object;
-        if (worker[k].object.error) objects.at[k].error = arena_print(arena, "%s", worker[k].object.error);
-        arena_free(worker[k].arena);
-    }
     return objects;
 }
 

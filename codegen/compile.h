@@ -37,6 +37,7 @@ typedef struct Object {
 typedef struct Objects {
     int     count;
     Object *at;
+    bool    cached;                      /* compiled by a command before this one */
 } Objects;
 
 /* Compiles all functions over options->threads threads. */

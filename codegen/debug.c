@@ -20,7 +20,7 @@ struct DebugLines {
     Vec(FileScope)   files;
 };
 
-static Place user_place(const Node *node)
+Place debug_place(const Node *node)
 {
     if (node->origin_count == 0 || !node->origins[0]) return (Place){0};
     const Origin *origin = node->origins[0], *first = origin;
@@ -68,7 +68,7 @@ void debug_function(Unit *u, LLVMValueRef function, const Node *node, const char
 {
     DebugLines *d = u->lines;
     if (!d) return;
-    Place place = user_place(node);
+    Place place = debug_place(node);
     for (int k = 0; k < d->files.count; k++) d->files.at[k].block = NULL;
     FileScope *file = find_file(d, place.source);
     d->function =
@@ -85,7 +85,7 @@ void debug_at(const Unit *u, const Node *node)
 {
     DebugLines *d = u->lines;
     if (!d) return;
-    Place place = user_place(node);
+    Place place = debug_place(node);
     if (!place.source) return;
     LLVMMetadataRef scope = d->function;
     if (place.source != d->function_source) {

@@ -20,7 +20,7 @@ bless=no
 tests=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export PTM LC_ALL=C
+export PTM LC_ALL=C PTM_CACHE=off        # nothing is left behind in the user's directories
 failed=0 passed=0
 
 fail() {

@@ -14,7 +14,7 @@ bool build_plan(Session *s, const Graph *graph, const PassOptions *passes, Build
 bool build_code(Session *s, Build *out)
 {
     CodeOptions code = { .threads = s->options->threads > 0 ? (int)s->options->threads : 0, .debug_lines = true,
-                         .table = s->codes };
+                         .table = s->codes, .cache = code_cache_directory(s->arena) };
     out->code = code_compile(out->plan, out->graph->name, &code, s->diagnostics);
     if (!out->code) return session_report(s) && false;
     out->program = code_program(out->code);

@@ -50,12 +50,14 @@ static void print_step(FILE *out, const Run *r, int stage)
         CodeStatistics one = code_statistics(job->builds[v].code);
         if (!kernels) kernels = job->builds[v].program->step_count, all.groups = one.groups;
         all.functions += one.functions;
+        all.cached += one.cached;
         all.llvm_seconds += one.llvm_seconds;
     }
     if (*name) fprintf(out, "stage %s: %lld step%s; ", name, (long long)r->stages[stage].steps,
                        r->stages[stage].steps == 1 ? "" : "s");
     fprintf(out, "one step: %d kernels in %d groups, %d distinct functions, %.2f s of LLVM", kernels, all.groups,
             all.functions, all.llvm_seconds);
+    if (all.cached > 0) fprintf(out, ", %d functions compiled before", all.cached);
     if (shape_count(job) > 1) fprintf(out, ", in %d shapes of batches", shape_count(job));
     if (r->steps[stage].shards > 1) fprintf(out, "; %lld batches to a step", (long long)r->steps[stage].shards);
     fputc('\n', out);

@@ -72,7 +72,7 @@ bool compute_graph(Arena *arena, Graph *graph, int threads, const void *const *i
                    Place place, Diagnostics *d)
 {
     PassOptions passes = { .layout = layout_new(arena, (const Graph *const *)&graph, 1) };
-    CodeOptions code = { .threads = threads, .debug_lines = true };
+    CodeOptions code = { .threads = threads, .debug_lines = true, .cache = code_cache_directory(arena) };
     Plan *plan = passes_run(arena, graph, &passes, d);
     Code *compiled = plan ? code_compile(plan, graph->name, &code, d) : NULL;
     if (!compiled) return false;

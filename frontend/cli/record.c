@@ -1,7 +1,7 @@
 /* Records of runs. */
 #include "frontend/cli/record.h"
 #include "frontend/cli/host.h"
-#include "runtime/train/checksum.h"
+#include "runtime/core/checksum.h"
 
 #include <inttypes.h>
 #include <jansson.h>

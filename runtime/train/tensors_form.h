@@ -3,7 +3,7 @@
 #define PTM_RUNTIME_TENSORS_FORM_H
 
 #include "runtime/data/value.h"
-#include "runtime/train/checksum.h"
+#include "runtime/core/checksum.h"
 
 /* Names of element types in the header. */
 static const char *const tensor_dtype_names[RT_DTYPE_COUNT] = {
