@@ -1,5 +1,6 @@
 /* ptm explain: what one line of the source becomes: values, kernels with their decisions, places in memory. */
 #include "frontend/cli/subject.h"
+#include "ir/cost.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -178,38 +179,6 @@ static bool print_values(Explain *e, const char *title, const Graph *g)
     return true;
 }
 
-/* ---- operations ---- */
-
-/* Every letter's extent once. */
-static double einsum_operations(const Node *node)
-{
-    double product = 2;
-    const char *text = node->attr.text;
-    for (int arg = 0, at = 0; arg < node->arg_count; arg++, at++) {
-        for (int axis = 0; axis < node->args[arg]->type.rank; axis++, at++)
-            if (!memchr(text, text[at], (size_t)at)) product *= (double)dim_value(node->args[arg]->type.dim[axis]);
-    }
-    return product;
-}
-
-/* Of one evaluation, as ops.def counts them; movement is none. */
-static double operations_of(const Node *node)
-{
-    double elements = (double)type_value_elements(&node->type);
-    switch (node->op) {
-#define ELEMENT(name, arity, types, result, value, code, gradient, cost, doc) case OP_##name: return elements * cost;
-#define STRUCTURAL(...)
-#include "ir/ops.def"
-#undef ELEMENT
-#undef STRUCTURAL
-    case OP_einsum: return einsum_operations(node);
-    case OP_sum: case OP_reduce_max: case OP_cumsum: return (double)type_value_elements(&node->args[0]->type);
-    case OP_uniform: case OP_integers: return 40 * elements;
-    case OP_scatter: return node->attr.i ? (double)type_value_elements(&node->args[1]->type) : 0;
-    default: return 0;
-    }
-}
-
 static const char *amount(Arena *arena, double x, const char *unit)
 {
     static const char *const prefix[] = { "", "k", "M", "G", "T" };
@@ -220,14 +189,6 @@ static const char *amount(Arena *arena, double x, const char *unit)
 }
 
 /* ---- kernels ---- */
-
-static int64_t bytes_of(Node *const *at, int count)
-{
-    int64_t bytes = 0;
-    for (int k = 0; k < count; k++)
-        if (at[k]->op != OP_scan) bytes += type_value_bytes(&at[k]->type);
-    return bytes;
-}
 
 /* What is the same wherever it is written belongs to no line. */
 static bool is_here(Explain *e, const Node *node)
@@ -317,9 +278,10 @@ static void print_kernel(Explain *e, const Plan *p, const Work *w, int depth)
     printf(alike ? ": like kernel %s\n" : "\n", first);
     if (!alike) {
         print_nodes(e, k, depth);
+        Cost cost = kernel_cost(k);
         printf("%*s    %s of %s operations, reads %s, writes %s", depth, "", amount(arena, w->own, ""),
-               amount(arena, w->all, ""), amount(arena, (double)bytes_of(k->inputs.at, k->inputs.count), "B"),
-               amount(arena, (double)bytes_of(k->outputs.at, k->outputs.count), "B"));
+               amount(arena, w->all, ""), amount(arena, (double)cost.read, "B"),
+               amount(arena, (double)cost.written, "B"));
         printf(w->times > 1 ? ", %.0f times\n" : "\n", w->times);
     }
     for (int i = 0; i < k->outputs.count; i++) print_stored(e, p, k, k->outputs.at[i], depth);
@@ -335,9 +297,9 @@ static void print_plan(Explain *e, const Plan *p, const char *around, double tim
         bool here = false;
         for (int j = 0; j < k->nodes.count; j++) {
             const Node *node = k->nodes.at[j];
-            w.all += operations_of(node);
+            w.all += node_operations(node);
             if (!is_here(e, node)) continue;
-            w.own += operations_of(node);
+            w.own += node_operations(node);
             here = true;
         }
         e->own += w.own * times;
