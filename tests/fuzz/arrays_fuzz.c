@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 static void read_one(const RtArrays *a, const RtTensor *t, size_t size)
 {
     assert(t->bytes >= 0 && (size_t)t->bytes <= 4 * 1032 * (size + 1));
-    assert(rt_arrays_find(a, t->name) == t && !rt_arrays_refused(a, t->name));
+    assert(rt_arrays_find(a, t->name) == t);
     RtError e = {{0}};
     RtTensor copy = *t;
     char *out = malloc((size_t)t->bytes + 1);
