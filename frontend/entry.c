@@ -203,15 +203,34 @@ static bool output_value(Elab *e, const char *name, const Value *v, Place place)
     return n != NULL;
 }
 
-/* One result is named after the fn, several are numbered. False when a value is an error, perhaps one reported long
- * before. */
-static bool output_values(Elab *e, const char *name, Value v, Place place)
+/* What the fn's last line returns as its result number i, of `count`, when that is a name and the only one so. */
+static const char *returned_name(const FnDecl *fn, int i, int count)
 {
-    if (v.kind != VALUE_list) return output_value(e, name, &v, place);
-    if (!v.list.count) elab_error(e, place, "%s returns an empty list, so there is nothing to compute", name);
-    bool good = v.list.count > 0;
-    for (int i = 0; i < v.list.count; i++)
-        good = output_value(e, arena_print(e->arena, "%d", i), &v.list.at[i], place) && good;
+    const Stmt *last = fn->body;
+    while (last && last->next) last = last->next;
+    if (!last || last->kind != STMT_return) return NULL;
+    const Expr *found = NULL;
+    int n = 0;
+    for (const Expr *x = last->values; x; x = x->next)
+        if (n++ == i && x->kind == EXPR_name) found = x;
+    for (const Expr *x = last->values; found && x; x = x->next)
+        if (x != found && x->kind == EXPR_name && !strcmp(x->text, found->text)) return NULL;
+    return found && n == count ? found->text : NULL;
+}
+
+/* One result is named after the fn; several after the names that are returned, or numbered. False when a value is an
+ * error, perhaps one reported long before. */
+static bool output_values(Elab *e, const FnDecl *fn, Value v)
+{
+    if (v.kind != VALUE_list) return output_value(e, fn->name, &v, fn->place);
+    int count = v.list.count;
+    if (!count) elab_error(e, fn->place, "%s returns an empty list, so there is nothing to compute", fn->name);
+    bool good = count > 0;
+    for (int i = 0; i < count; i++) {
+        const char *name = returned_name(fn, i, count);
+        if (!name) name = arena_print(e->arena, "%d", i);
+        good = output_value(e, name, &v.list.at[i], fn->place) && good;
+    }
     return good;
 }
 
@@ -241,7 +260,7 @@ static Graph *elaborate(Elab *e, const Callable *c, const Use *use, const Type *
     Function f = { .fn = fn, .file = c->file };
     Value v = elab_apply(e, &f, args, count, path, (Place){0});
     bool effect = v.kind == VALUE_none && updates(e);
-    bool good = effect || output_values(e, fn->name, v, fn->place);
+    bool good = effect || output_values(e, fn, v);
     if (diag_error_count(e->d) == errors) elab_check_ahead(e);
     elab_output_updates(e, true);
     return good && diag_error_count(e->d) == errors ? e->graph : NULL;
@@ -287,6 +306,13 @@ static bool check_arguments(Model *m, const char *name, const Callable *c, int c
         return false;
     }
     return true;
+}
+
+bool model_entry_types(Model *m, const char *name, Diagnostics *d, Type *out)
+{
+    const Callable *c = find_fn(m, name);
+    m->work = 0;
+    return check_arguments(m, name, c, -1, d) && input_types(m, c, NULL, -1, false, d, out);
 }
 
 Graph *model_entry(Model *m, const char *name, const EntryArg *args, int arg_count, bool training, Diagnostics *d)

@@ -120,6 +120,9 @@ Graph *model_entry(Model *m, const char *name, const EntryArg *args, int arg_cou
 /* Number of tensor parameters; -1 when there is no such fn. */
 int         model_entry_parameters(const Model *m, const char *name);
 const char *model_entry_parameter(const Model *m, const char *name, int i);
+/* Their types as the signature says them, with symbols for the dimensions that arguments bind. out: room for
+ * model_entry_parameters. False after errors, also when there is no such fn. */
+bool        model_entry_types(Model *m, const char *name, Diagnostics *d, Type *out);
 
 /* The model's parameters, in order of first reach, over all entries elaborated so far. */
 typedef struct Param {
