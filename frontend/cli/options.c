@@ -19,7 +19,7 @@ const Command commands[] = {
 #define FLAG_MANY   INT64_C(1000000000000)
 #define FLAG_TOKENS INT64_C(1000000000)
 
-typedef enum FlagKind { FLAG_YES, FLAG_TEXT, FLAG_WHOLE, FLAG_REAL, FLAG_BYTES, FLAG_PAIRS } FlagKind;
+typedef enum FlagKind { FLAG_YES, FLAG_TEXT, FLAG_WHOLE, FLAG_REAL, FLAG_BYTES, FLAG_PAIRS, FLAG_NAMED } FlagKind;
 
 typedef struct Flag {
     const char *spelling;
@@ -159,6 +159,15 @@ static bool read_pair(const Command *command, const Flag *flag, const char *text
     return true;
 }
 
+/* "ids=x.npy", or "x.npy" alone. What stands before `=` is a name only when it could be one. */
+static bool read_named(const Command *command, const Flag *flag, const char *text, Arena *arena, Pairs *out)
+{
+    size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.");
+    if (length && text[length] == '=') return read_pair(command, flag, text, arena, out);
+    vec_push(arena, out, ((Pair){ "", text }));
+    return true;
+}
+
 static bool read_value(const Command *command, const Flag *flag, const char *value, Options *out)
 {
     void *field = (char *)out + flag->offset;
@@ -169,6 +178,7 @@ static bool read_value(const Command *command, const Flag *flag, const char *val
     case FLAG_REAL: return read_real(command, flag, value, field);
     case FLAG_BYTES: return read_bytes(command, flag, value, field);
     case FLAG_PAIRS: return read_pair(command, flag, value, out->arena, field);
+    case FLAG_NAMED: return read_named(command, flag, value, out->arena, field);
     }
     return false;
 }
@@ -182,10 +192,10 @@ static void set_absent(Options *out)
     }
 }
 
-/* Reads the flag at argv[*at], with its value after `=` or in the next argument. */
+/* Reads the flag at argv[*at], with its value after `=` or in the next argument. -o is short for --output. */
 static bool read_flag(const Command *command, int argc, char **argv, int *at, Options *out)
 {
-    const char *text = argv[*at] + 2;
+    const char *text = !strcmp(argv[*at], "-o") ? "output" : argv[*at] + 2;
     size_t length = strcspn(text, "=");
     const char *spelling = arena_copy_text(out->arena, text, length);
     const Flag *flag = find_flag(command, spelling);
@@ -206,7 +216,7 @@ bool options_read(const Command *command, int argc, char **argv, Options *out)
     *out = (Options){ .arena = arena, .command = command->name };
     set_absent(out);
     for (int i = 0; i < argc; i++) {
-        if (!strncmp(argv[i], "--", 2) && argv[i][2]) {
+        if ((!strncmp(argv[i], "--", 2) && argv[i][2]) || !strcmp(argv[i], "-o")) {
             if (!read_flag(command, argc, argv, &i, out)) return false;
         } else if (argv[i][0] == '-' && argv[i][1]) {
             return misuse(command, "flags begin with two dashes: %s", argv[i], NULL);

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 typedef struct Pair {
-    const char *name, *value;
+    const char *name, *value;            /* name "": not said, of NAMED */
 } Pair;
 typedef Vec(Pair) Pairs;
 
@@ -24,6 +24,7 @@ typedef struct Options {
 #define FIELD_REAL  double
 #define FIELD_BYTES int64_t
 #define FIELD_PAIRS Pairs
+#define FIELD_NAMED Pairs
 #define FLAG(field, spelling, kind, most, value, doc) FIELD_##kind field;
 #include "frontend/cli/flags.def"
 #undef FLAG

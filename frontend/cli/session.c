@@ -113,7 +113,7 @@ bool session_open(Session *s, const Options *options)
     ModelOptions model = {
         .settings = settings(s, &options->set), .setting_count = options->set.count, .host = &s->host,
         .real = strcmp(options->command, "gradcheck") ? DT_f32 : DT_f64,
-        .on_demand = !strcmp(options->command, "generate")
+        .on_demand = !strcmp(options->command, "generate") || !strcmp(options->command, "run")
     };
     s->model = model_new(s->arena, s->ast, &model, s->diagnostics);
     bool goes_on = !strcmp(options->command, "check");       /* it reports the errors of every part at once */
