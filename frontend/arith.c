@@ -44,6 +44,14 @@ static Node *symbol_node(Elab *e, const Dim *dim, DType dtype, Place place)
     return one ? make_cast(e->graph, make_reduce(e->graph, OP_sum, one, 1), dtype) : NULL;
 }
 
+/* The same for one that has a value: elab_distance wants to see the dimension. */
+static Node *valued_node(Elab *e, const Dim *dim, DType dtype, Place place)
+{
+    if (dim_value(dim) >= 0) return symbol_node(e, dim, dtype, place);
+    Node *opposite = symbol_node(e, dim_sub(e->dims, dim_int(e->dims, 0), dim), dtype, place);
+    return opposite ? make_binary(e->graph, OP_mul, opposite, make_whole(e->graph, dtype, -1)) : NULL;
+}
+
 Node *elab_number_node(Elab *e, const Value *v, DType dtype, Place place)
 {
     elab_at(e, place);
@@ -54,6 +62,7 @@ Node *elab_number_node(Elab *e, const Value *v, DType dtype, Place place)
     }
     int64_t known;
     if (v->dim && !elab_known(v->dim, &known)) return symbol_node(e, v->dim, dtype, place);
+    if (v->dim && dtype_is_whole(dtype) && elab_call_symbol(e, v->dim)) return valued_node(e, v->dim, dtype, place);
     double number = v->dim ? (double)known : v->number;
     if (dtype_is_float(dtype)) return constant(e, dtype, number, 0, place);
     if (dtype == DT_bool) {

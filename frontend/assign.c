@@ -1,5 +1,5 @@
 /* x[subscript] = v and x[subscript] += v on a local: the new value of x. Static subscripts cut x and join it again;
- * index tensors become a scatter, in which -1 writes nothing. */
+ * index tensors become a scatter, in which -1 writes nothing, and so do slices that begin where the run says. */
 #include "frontend/elab.h"
 
 /* v at the shape of x[subs]; statics take x's type. */
@@ -65,10 +65,25 @@ static Value assign_slices(Elab *e, Node *x, const AxisSub *subs, int count, Val
     return n ? value_tensor(n) : value_error();
 }
 
+/* A slice that begins where the run says as an index tensor: several stand across each other. */
+static bool moving_index(Elab *e, AxisSub *subs, int at, int count)
+{
+    AxisSub *s = &subs[at];
+    Node *places = elab_moving_places(e, s);
+    Type across = type_of(DT_i64, 1, &s->length);
+    for (int i = at + 1; i < count; i++)
+        if (subs[i].kind == AXIS_moving) across.dim[across.rank++] = dim_int(e->dims, 1);
+    s->kind = AXIS_tensor;
+    s->index = places ? make_reshape(e->graph, places, across) : NULL;
+    return s->index;
+}
+
 /* Numbers beside index tensors are index tensors too; slices must be whole axes. */
 static bool only_indices(Elab *e, const Type *type, AxisSub *subs, int count, Place place)
 {
     int axis = 0;
+    bool tensors = false;
+    for (int i = 0; i < count; i++) tensors = tensors || subs[i].kind == AXIS_tensor;
     for (int i = 0; i < count; i++) {
         AxisSub *s = &subs[i];
         bool whole = s->kind == AXIS_slice && dim_is(s->start, 0) && s->length == type->dim[axis] && s->step == 1;
@@ -77,8 +92,12 @@ static bool only_indices(Elab *e, const Type *type, AxisSub *subs, int count, Pl
             s->index = elab_number_node(e, &at, DT_i32, place);
             s->kind = AXIS_tensor;
             if (!s->index) return false;
-        } else if (s->kind == AXIS_new || (s->kind == AXIS_slice && !whole)) {
-            elab_error(e, s->place, "beside an index tensor an assigned subscript is another index or `:`");
+        } else if (s->kind == AXIS_moving && !tensors) {
+            if (!moving_index(e, subs, i, count)) return false;
+        } else if (s->kind != AXIS_tensor && !whole) {
+            elab_error(e, s->place, tensors ? "beside an index tensor an assigned subscript is another index or `:`"
+                       : "beside a slice with bounds known at run time an assigned subscript is a number, another such "
+                         "slice or `:`");
             return false;
         }
         axis++;
@@ -114,6 +133,7 @@ Value elab_assigned(Elab *e, Node *base, const Expr *subscript, Value value, boo
     int count = elab_read_subscripts(e, &base->type, subscript, subs, place);
     if (count < 0) return value_error();
     for (int i = 0; i < count; i++)
-        if (subs[i].kind == AXIS_tensor) return assign_tensors(e, base, subs, count, value, add, place);
+        if (subs[i].kind == AXIS_tensor || subs[i].kind == AXIS_moving)
+            return assign_tensors(e, base, subs, count, value, add, place);
     return assign_slices(e, base, subs, count, value, add, place);
 }

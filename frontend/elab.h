@@ -356,12 +356,12 @@ Node *elab_slice_axis(Elab *e, Node *x, int axis, const Dim *start, const Dim *l
 Value elab_assigned(Elab *e, Node *base, const Expr *subs, Value value, bool add, Place place);
 
 /* A subscript list read against a tensor: one entry per axis of the argument, new axes apart. */
-typedef enum AxisKind { AXIS_slice, AXIS_drop, AXIS_tensor, AXIS_new } AxisKind;
+typedef enum AxisKind { AXIS_slice, AXIS_drop, AXIS_tensor, AXIS_moving, AXIS_new } AxisKind;
 typedef struct AxisSub {
     AxisKind   kind;
-    const Dim *start, *length;           /* slice and drop */
+    const Dim *start, *length;           /* slice and drop; of a moving slice the length */
     int64_t    step;
-    Node      *index;                    /* tensor */
+    Node      *index;                    /* tensor; of a moving slice the whole scalar where it begins */
     Place      place;
 } AxisSub;
 /* Up to 2 * MAX_RANK entries in order of the subscripts; -1 after reporting. */
@@ -369,6 +369,9 @@ int elab_read_subscripts(Elab *e, const Type *type, const Expr *subs, AxisSub *o
 /* The index tensors of a subscript, broadcast against each other, and the axis of the first; their number, -1 after
  * reporting. */
 int   elab_index_tensors(Elab *e, const AxisSub *subs, int count, Node **out, int *axis, Place place);
+Node *elab_moving_places(Elab *e, const AxisSub *sub);       /* i64[length]; NULL after reporting */
+/* distance.c: to - from, of whole scalars, where it is a dimension whatever the run finds; or NULL. */
+const Dim *elab_distance(Elab *e, const Node *from, const Node *to);
 /* The slices and new axes of a subscript; axes of index tensors stay whole. */
 Node *elab_apply_slices(Elab *e, Node *x, const AxisSub *subs, int count, Place place);
 

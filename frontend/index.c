@@ -1,5 +1,6 @@
-/* Subscripts. Whole numbers and slices become one slice, new axes an expand, index tensors a gather. Static negative
- * numbers count from the end; in an index tensor -1 is the absent row. */
+/* Subscripts. Whole numbers and slices become one slice, new axes an expand, index tensors a gather, and so do slices
+ * that begin where the run says. Static negative numbers count from the end; in an index tensor -1 is the absent
+ * row. */
 #include "frontend/elab.h"
 
 #include <string.h>
@@ -12,15 +13,10 @@ static int64_t literal_or(const Dim *d, int64_t otherwise)
     return dim_is_int(d, &v) ? v : otherwise;
 }
 
-/* A bound of a slice or a place: negative literals count from the end. NULL after reporting. */
-static const Dim *read_position(Elab *e, const Expr *x, const Dim *length)
+/* A bound of a slice: negative literals count from the end. NULL after reporting. */
+static const Dim *read_position(Elab *e, const Expr *x, const Value *v, const Dim *length)
 {
-    Value v = elab_settle(e, elab_expr(e, x), x->place);
-    if (v.kind == VALUE_tensor) {
-        elab_error(e, x->place, "a slice up to a value known at run time is reserved: not built yet");
-        return NULL;
-    }
-    const Dim *d = elab_dim(e, &v, x->place);
+    const Dim *d = elab_dim(e, v, x->place);
     return d && literal_or(d, 0) < 0 ? dim_add(e->dims, length, d) : d;
 }
 
@@ -37,9 +33,49 @@ static bool inside(Elab *e, const Dim *at, const Dim *length, int64_t least_afte
     return false;
 }
 
+/* A bound that the run knows, or a static beside one, as a whole scalar. NULL after reporting. */
+static Node *read_moving_bound(Elab *e, const Expr *x, const Value *v, DType dtype)
+{
+    Node *n = v->kind == VALUE_tensor ? v->node : elab_number_node(e, v, dtype, x->place);
+    if (!n || (!n->type.rank && dtype_is_whole(n->type.dtype))) return n;
+    elab_error(e, x->place, "a bound of a slice is a whole number: a scalar of an integer type; found %s",
+               type_text(e->arena, &n->type));
+    return NULL;
+}
+
+/* start : stop, where the run knows one of them: their distance must be a dimension. */
+static bool read_moving_slice(Elab *e, const Expr *x, const Value *from, const Value *to, const Dim *length,
+                              AxisSub *out)
+{
+    DType dtype = from->kind == VALUE_tensor ? from->node->type.dtype : to->node->type.dtype;
+    Node *start = x->left ? read_moving_bound(e, x->left, from, dtype) : NULL;
+    if (x->left && !start) return false;
+    Node *stop = x->right ? read_moving_bound(e, x->right, to, dtype) : NULL;
+    if (x->right && !stop) return false;
+    int64_t size, room;
+    *out = (AxisSub){ .kind = AXIS_moving, .index = start, .step = 1, .place = out->place };
+    out->length = start && stop ? elab_distance(e, start, stop) : NULL;
+    if (!out->length || x->third) {
+        elab_error(e, x->place, "a slice up to a value known at run time is reserved: not built yet");
+        diag_note(e->d, x->place, "its length, stop - start, must be known: x[a:a+4], without a step");
+        return false;
+    }
+    if (elab_known(out->length, &size) && (size < 0 || (elab_known(length, &room) && size > room))) {
+        elab_error(e, x->place, "a slice of %s elements on this axis of %s", dim_text(e->arena, out->length),
+                   dim_text(e->arena, length));
+        return false;
+    }
+    return true;
+}
+
 /* start : stop : step; the length is ceil((stop - start) / step). */
 static bool read_slice(Elab *e, const Expr *x, const Dim *length, AxisSub *out)
 {
+    Value from = value_none(), to = value_none();
+    if (x->left) from = elab_settle(e, elab_expr(e, x->left), x->left->place);
+    if (x->right) to = elab_settle(e, elab_expr(e, x->right), x->right->place);
+    if (from.kind == VALUE_error || to.kind == VALUE_error) return false;
+    if (from.kind == VALUE_tensor || to.kind == VALUE_tensor) return read_moving_slice(e, x, &from, &to, length, out);
     out->kind = AXIS_slice;
     out->step = 1;
     if (x->third) {
@@ -54,8 +90,8 @@ static bool read_slice(Elab *e, const Expr *x, const Dim *length, AxisSub *out)
     const Dim *one = dim_int(e->dims, 1);
     const Dim *start = forward ? dim_int(e->dims, 0) : dim_sub(e->dims, length, one);
     const Dim *stop = forward ? length : dim_int(e->dims, -1);
-    if (x->left && !(start = read_position(e, x->left, length))) return false;
-    if (x->right && !(stop = read_position(e, x->right, length))) return false;
+    if (x->left && !(start = read_position(e, x->left, &from, length))) return false;
+    if (x->right && !(stop = read_position(e, x->right, &to, length))) return false;
     if (forward && !(inside(e, start, length, 0, x->place) && inside(e, stop, length, 0, x->place))) return false;
     const Dim *span = forward ? dim_sub(e->dims, stop, start) : dim_sub(e->dims, start, stop);
     int64_t stride = forward ? out->step : -out->step, known;
@@ -234,13 +270,43 @@ int elab_index_tensors(Elab *e, const AxisSub *subs, int count, Node **out, int 
     return n;
 }
 
+/* A start below 0 must end the run, and -1 as an index would mean no row. */
+Node *elab_moving_places(Elab *e, const AxisSub *sub)
+{
+    Type type = type_of(DT_i64, 1, &sub->length);
+    elab_at(e, sub->place);
+    Node *start = elab_adopt(e, sub->index, sub->place);
+    if (!start) return NULL;
+    start = make_cast(e->graph, start, DT_i64);
+    Node *absent = make_binary(e->graph, OP_eq, start, make_whole(e->graph, DT_i64, -1));
+    start = make_where(e->graph, absent, make_whole(e->graph, DT_i64, -2), start);
+    return make_binary(e->graph, OP_add, make_broadcast(e->graph, start, type), make_iota(e->graph, type, 0));
+}
+
+/* Reads the slices that begin where the run says; of what is left they are whole axes. */
+static Node *apply_moving(Elab *e, Node *x, AxisSub *subs, int count)
+{
+    int axis = 0;
+    for (int i = 0; i < count && x; i++) {
+        AxisSub *s = &subs[i];
+        if (s->kind == AXIS_moving) {
+            Node *places = elab_moving_places(e, s);
+            Attr attr = { .axis = axis };
+            x = places ? elab_node(e, OP_gather, (Node *[]){ x, places }, 2, &attr, NULL, s->place) : NULL;
+            *s = whole_axis(e, s->length, s->place);
+        }
+        axis += s->kind != AXIS_new;
+    }
+    return x;
+}
+
 static Value subscript_tensor(Elab *e, Node *x, const Expr *subs, Place place)
 {
     AxisSub read[2 * MAX_RANK];
     Node *args[1 + MAX_RANK];
     int axis = 0;
     int count = elab_read_subscripts(e, &x->type, subs, read, place);
-    if (count < 0) return value_error();
+    if (count < 0 || !(x = apply_moving(e, x, read, count))) return value_error();
     args[0] = elab_apply_slices(e, x, read, count, place);
     int tensors = elab_index_tensors(e, read, count, args + 1, &axis, place);
     if (!args[0] || tensors < 0) return value_error();

@@ -170,7 +170,7 @@ static int generate(Generator *g)
     Session *s = g->run->s;
     if (!s->options->weights) return session_fail(s, "which weights? --weights DIR or FILE is missing");
     if (!find_tokenizer(g) || !read_prompt(g)) return EXIT_BAD_INPUT;
-    if (!predict_open(g->run, g->tokenizer, g->count, &g->predictor)) return EXIT_BAD_INPUT;
+    if (!predict_open(g->run, g->tokenizer, g->count, g->length, &g->predictor)) return EXIT_BAD_INPUT;
     g->weights = arena_array(s->arena, float, g->predictor.vocabulary);
     if (s->options->prompt) print_prompt(g, s->options->prompt);
     for (int64_t i = 0; i < g->length; i++) {

@@ -1,5 +1,6 @@
 /* What a trained model says comes after some tokens, in one of two ways: by `logits` over a window of the last
- * `context` tokens, or by `next`, whose states know what it has read, so that every token is read once. */
+ * `context` tokens, or by `next`, whose states know what it has read, so that every token is read once. States that
+ * hold `context` tokens and no more are begun again, when they are full, with the last half of that. */
 #ifndef PTM_CLI_PREDICT_H
 #define PTM_CLI_PREDICT_H
 
@@ -9,16 +10,19 @@
 typedef struct Predictor {
     Run         *run;
     const char  *entry;                  /* "logits" or "next" */
-    Job          job;                    /* logits: one graph; next: for the prompt, then for one token. Owned */
-    int64_t      context, vocabulary;    /* context: of logits */
-    int64_t      read;                   /* next: tokens that its states know */
+    bool         carries;                /* next: its states carry what was read */
+    Job          job;                    /* a graph for each of `lengths`; owned */
+    int64_t      lengths[3];             /* how many tokens are read at once */
+    int          length_count;
+    int64_t      context, vocabulary;    /* context: 0 when any number of tokens can be read */
+    int64_t      read, held;             /* next: tokens that were read, and of those what its states hold */
     char        *block[BLOCK_COUNT];     /* work and states are owned */
     int64_t      work_bytes;
 } Predictor;
 
-/* Compiles the entry for prompts of `prompt` tokens and fills the run's memory. False after saying what the model
- * lacks. */
-bool predict_open(Run *run, const RtTokenizer *tokenizer, int64_t prompt, Predictor *out);
+/* Compiles the entry for a prompt of `prompt` tokens and `more` behind it, and fills the run's memory. False after
+ * saying what the model lacks. */
+bool predict_open(Run *run, const RtTokenizer *tokenizer, int64_t prompt, int64_t more, Predictor *out);
 
 /* The logits, `vocabulary` of them, of the token behind tokens[0 .. count): first the prompt, then one token more with
  * every call. NULL after printing an error. */

@@ -7,7 +7,7 @@ small="--set layers=2 --set width=16 --set heads=2"
 embedding=$(line gpt.ptm "wpe: embedding")
 status 0 "$PTM" explain "$models/gpt.ptm:$embedding" $small
 says "gpt.ptm:$embedding"
-says "elaborated: 7 values made here"
+says "elaborated: 9 values made here"
 says "gather f32[B, T, 16]"
 says "simplified, with gradient and update"
 says "scatter f32[V, 16]"

@@ -35,3 +35,28 @@ refused() {
 refused 'fn next(ids: i32[B, T]) -> f32[B, T, V] { return w[ids] }' "next must be one f32[B, V] with V ="
 refused 'fn next(ids: i32[B, T]) -> i32[B, V] { return i32(w[ids[:, -1]]) }' "next must be one f32[B, V]"
 refused 'fn after(ids: i32[B, T]) -> f32[B, V] { return w[ids[:, -1]] }' "no \`fn next(ids: i32[B, T])\`"
+
+# gpt.ptm reads every token once. While its context of 16 has room, that is what logits of the window say.
+models=$TESTS/../models
+small="--set context=16 --set width=16 --set layers=2 --set heads=2"
+status 0 "$PTM" train "$models/gpt.ptm" $small --steps 200 --out gpt --quiet
+sed 's/^fn next/fn other/' "$models/gpt.ptm" >window.ptm
+cp -r "$models/lib" .
+continued() { status 0 "$PTM" generate "$1" $small --weights gpt --temperature 0 --prompt "$2" --length $3; }
+continued "$models/gpt.ptm" "the " 13
+mv out next
+continued window.ptm "the " 13
+cmp next out
+
+# When it is full, it goes on from the last half of it: the 17 characters so far end in the 8 that are read again.
+tail -c 9 next | head -c 8 >half
+continued "$models/gpt.ptm" "the " 22
+tail -c +18 out >next
+continued "$models/gpt.ptm" "$(cat half)" 9
+tail -c +9 out >half
+cmp next half
+# A prompt that is longer than the context is read as its end.
+continued "$models/gpt.ptm" "which of the two is it and where" 1
+tail -c 2 out >long
+continued "$models/gpt.ptm" " is it and where" 1
+tail -c 2 out | cmp - long

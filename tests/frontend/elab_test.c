@@ -57,6 +57,54 @@ static void test_assignment_by_subscript(void **state)
     assert_assigned("y[:, iota(4) - 1] = 0", VALUES(0, 0, 0, 3, 0, 0, 0, 7, 0, 0, 0, 11));
 }
 
+static const double ONE = 1;
+
+/* A slice that begins where the run says: a is 1. Its length is the normal form of stop - start. */
+static void test_moving_slices(void **state)
+{
+    (void)state;
+    const Given given[] = { GRID, { DT_i32, { 0 }, &ONE } };
+    struct { const char *body; const double *wanted; int count; } cases[] = {
+        { "return x[a : a+1]", VALUES(4, 5, 6, 7) },
+        { "return x[:, a : a+2]", VALUES(1, 2, 5, 6, 9, 10) },
+        { "return x[a : a+2, a-1 : 1+a]", VALUES(4, 5, 8, 9) },
+        { "b = 2*a + N; return x[0, b-4-a : b-a-2]", VALUES(0, 1) },
+        { "return x[0, a : a + (M-1)]", VALUES(1, 2, 3) },
+        { "return x[1, 3 - 2*a : 5 - 2*a]", VALUES(5, 6) },
+        { "return x[iota(2), a : a+2]", VALUES(1, 2, 5, 6) },
+        { "return x[a : a+1, _, 0]", VALUES(4) },
+        { "y = x; y[a : a+2] = 0; return y[:, 0]", VALUES(0, 0, 0) },
+        { "y = x; y[:, a : a+2] += 1; return y[0]", VALUES(0, 2, 3, 3) },
+        { "y = x; y[2, a : a+2] = x[0, :2]; return y[2]", VALUES(8, 0, 1, 11) },
+        { "y = x; y[a : a+2, a : a+2] = x[:2, :2]; return y", VALUES(0, 1, 2, 3, 4, 0, 1, 7, 8, 4, 5, 11) },
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        char text[256];
+        snprintf(text, sizeof text, "fn f(x: f32[N, M], a: i32) { %s }\n", cases[k].body);
+        assert_f(text, given, 2, cases[k].wanted, cases[k].count);
+    }
+}
+
+/* A slice that leaves its axis ends the run, below 0 as well, where an index of -1 would mean no row. */
+static void test_moving_slices_stay_inside(void **state)
+{
+    (void)state;
+    static const char *const BODIES[] = { "return x[:, a : a+2]", "y = x; y[:, a : a+2] = 0; return y" };
+    static const double STARTS[] = { -3, -2, -1, 3, 4, 2147483647 };
+    for (int k = 0; k < 12; k++) {
+        char text[256];
+        snprintf(text, sizeof text, "fn f(x: f32[N, M], a: i32) { %s }\n", BODIES[k % 2]);
+        const Given given[] = { GRID, { DT_i32, { 0 }, &STARTS[k / 2] } };
+        Program *p = program_new(text);
+        Graph *g = program_entry(p, "f", given, 2, false);
+        assert_clean(p);
+        Tensor *inputs[] = { given_tensor(p, &given[0]), given_tensor(p, &given[1]) }, *results[1];
+        const char *why = graph_eval(g, inputs, results, p->arena);
+        if (!why || !strstr(why, "out of range")) fail_msg("%s from %g: %s", text, STARTS[k / 2], why);
+        program_free(p);
+    }
+}
+
 static void test_products(void **state)
 {
     (void)state;
@@ -312,7 +360,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_subscripts), cmocka_unit_test(test_index_tensors),
-        cmocka_unit_test(test_assignment_by_subscript), cmocka_unit_test(test_products),
+        cmocka_unit_test(test_assignment_by_subscript), cmocka_unit_test(test_moving_slices),
+        cmocka_unit_test(test_moving_slices_stay_inside), cmocka_unit_test(test_products),
         cmocka_unit_test(test_numbers), cmocka_unit_test(test_static_values), cmocka_unit_test(test_lists),
         cmocka_unit_test(test_dimensions), cmocka_unit_test(test_two_values_of_a_symbol),
         cmocka_unit_test(test_parameters_and_paths), cmocka_unit_test(test_sharing), cmocka_unit_test(test_training),

@@ -1,5 +1,6 @@
 /* models/gpt.ptm compiled, beside numbers that PyTorch computed in float64: loss and gradients of a small one whose
- * weights and ids are formulas. gpt_reference.txt holds the numbers and says the formulas; gpt_torch.py makes it. */
+ * weights and ids are formulas. gpt_reference.txt holds the numbers and says the formulas; gpt_torch.py makes it.
+ * And its `next`, a prompt and then token by token, beside its `logits` of the whole. */
 #include "tests/parity/compiled.h"
 
 #include "frontend/frontend.h"
@@ -86,24 +87,30 @@ static Model *load(Arena *arena, const Reference *r, DType real, Diagnostics *d)
     return m;
 }
 
-static Graph *loss_graph(Model *m, const Reference *r, Diagnostics *d)
+static Graph *graph_of(Model *m, const Reference *r, const char *entry, int64_t length, Diagnostics *d)
 {
-    const Dim *shape[2] = {dim_int(model_dims(m), size_of(r, "B")), dim_int(model_dims(m), size_of(r, "context") + 1)};
-    EntryArg ids = {type_of(DT_i32, 2, shape), model_entry_parameter(m, "loss", 0)};
-    return model_entry(m, "loss", &ids, 1, true, d);
+    const Dim *shape[2] = {dim_int(model_dims(m), size_of(r, "B")), dim_int(model_dims(m), length)};
+    EntryArg ids = {type_of(DT_i32, 2, shape), model_entry_parameter(m, entry, 0)};
+    return model_entry(m, entry, &ids, 1, !strcmp(entry, "loss"), d);
 }
 
-static void set_ids(Compiled *c, const Reference *r)
+static void set(Compiled *c, const char *name, const Tensor *value)
 {
-    int64_t T = size_of(r, "context") + 1, V = size_of(r, "V");
+    char *bytes = arena_alloc(c->arena, (size_t)type_value_bytes(&value->type));
+    tensor_to_bytes(value, bytes);
+    compiled_set(c, name, bytes);
+}
+
+/* From place `first` on. */
+static void set_ids(Compiled *c, const Reference *r, int64_t first)
+{
     Tensor *ids = tensor_new(c->arena, *compiled_input(c, "ids"));
+    int64_t T = dim_value(ids->type.dim[1]), V = size_of(r, "V");
     for (int64_t i = 0; i < ids->count; i++) {
-        int64_t b = i / T, t = i % T;
+        int64_t b = i / T, t = first + i % T;
         ids->i[i] = (7 * b + 3 * t + b * t * t) % V;
     }
-    char *bytes = arena_alloc(c->arena, (size_t)type_value_bytes(&ids->type));
-    tensor_to_bytes(ids, bytes);
-    compiled_set(c, "ids", bytes);
+    set(c, "ids", ids);
 }
 
 static void set_parameter(Compiled *c, const char *path, int k)
@@ -115,9 +122,12 @@ static void set_parameter(Compiled *c, const char *path, int k)
         double wave = sin(k + (double)i + 0.013 * (double)i * (double)i);
         w->f[i] = type->rank == 1 ? 1 + 0.2 * wave : 0.3 * wave;
     }
-    char *bytes = arena_alloc(c->arena, (size_t)type_value_bytes(&w->type));
-    tensor_to_bytes(w, bytes);
-    compiled_set(c, path, bytes);
+    set(c, path, w);
+}
+
+static void set_parameters(Compiled *c, const Reference *r)
+{
+    for (int k = 0; k < r->count; k++) set_parameter(c, r->rows[k].path, k);
 }
 
 /* comparing */
@@ -141,7 +151,7 @@ static void agrees_within(DType real, double tolerance)
     Diagnostics *d = diag_new(arena);
     Reference r = read_reference();
     Model *m = load(arena, &r, real, d);
-    Graph *g = m ? loss_graph(m, &r, d) : NULL;
+    Graph *g = m ? graph_of(m, &r, "loss", size_of(&r, "context") + 1, d) : NULL;
     diag_print(d, stderr);
     assert_non_null(g);
     const char *trained[MOST_PARAMETERS];
@@ -151,8 +161,8 @@ static void agrees_within(DType real, double tolerance)
     PassOptions passes = {.loss = "loss", .trained = trained, .trained_count = r.count};
     const char *why = compiled_open(&c, arena, g, passes, 2);
     if (why) fail_msg("%s", why);
-    set_ids(&c, &r);
-    for (int k = 0; k < r.count; k++) set_parameter(&c, r.rows[k].path, k);
+    set_ids(&c, &r, 0);
+    set_parameters(&c, &r);
     why = compiled_run(&c);
     if (why) fail_msg("%s", why);
     double error = fabs(compiled_value(&c, "loss")->f[0] - r.loss) / r.loss, worst = 0;
@@ -177,11 +187,108 @@ static void test_double_precision(void **state)
     agrees_within(DT_f64, 1e-12);
 }
 
+/* token by token */
+
+static void open_entry(Compiled *c, Arena *arena, Model *m, const Reference *r, const char *entry, int64_t length)
+{
+    Diagnostics *d = diag_new(arena);
+    Graph *g = graph_of(m, r, entry, length, d);
+    if (!g) fail_msg("%s", compiled_messages(arena, d));
+    const char *why = compiled_open(c, arena, g, (PassOptions){0}, 2);
+    if (why) fail_msg("%s", why);
+    set_parameters(c, r);
+}
+
+/* The states as `from` left them, or as they begin: zeros. */
+static void hand_over(Compiled *c, const Compiled *from)
+{
+    for (int i = 0; i < c->graph->inputs.count; i++) {
+        const Node *n = c->graph->inputs.at[i];
+        if (n->attr.storage != STORE_state) continue;
+        set(c, n->attr.text, from ? compiled_value(from, n->attr.text) : tensor_new(c->arena, n->type));
+    }
+}
+
+/* Runs `next` behind what `before` has read; the largest distance from logits, for f32 and f64 alike near 1. */
+static double distance(Compiled *next, const Compiled *before, const Reference *r, int64_t read, const Tensor *logits)
+{
+    int64_t T = size_of(r, "context"), V = size_of(r, "V"), fresh = dim_value(compiled_input(next, "ids")->dim[1]);
+    set_ids(next, r, read);
+    hand_over(next, before);
+    const char *why = compiled_run(next);
+    if (why) fail_msg("%s", why);
+    const Tensor *said = compiled_value(next, "next");
+    double worst = 0;
+    for (int64_t i = 0; i < said->count; i++) {
+        double apart = fabs(said->f[i] - logits->f[(i / V * T + read + fresh - 1) * V + i % V]);
+        if (!(apart <= worst)) worst = apart;
+    }
+    return worst;
+}
+
+/* A kernel that copies, or a scatter whose result lies apart from what it changes. */
+static int copies(const Plan *p)
+{
+    int count = 0;
+    for (int k = 0; k < p->kernels.count; k++) {
+        const Kernel *kernel = p->kernels.at[k];
+        bool writes = kernel->kind == KERNEL_scatter;
+        bool apart = writes && !kernel_buffer(p, kernel, kernel->outputs.at[0])->takes_over;
+        count += apart || kernel->kind == KERNEL_copy;
+    }
+    return count;
+}
+
+static void reads_on_within(DType real, double tolerance)
+{
+    Arena *arena = arena_new();
+    Diagnostics *d = diag_new(arena);
+    Reference r = read_reference();
+    Model *m = load(arena, &r, real, d);
+    assert_non_null(m);
+    int64_t T = size_of(&r, "context"), prompt = 3;
+    Compiled whole, first, one;
+    open_entry(&whole, arena, m, &r, "logits", T);
+    open_entry(&first, arena, m, &r, "next", prompt);
+    open_entry(&one, arena, m, &r, "next", 1);
+    set_ids(&whole, &r, 0);
+    if (compiled_run(&whole)) fail_msg("logits does not run");
+    const Tensor *logits = compiled_value(&whole, "logits");
+    double worst = distance(&first, NULL, &r, 0, logits);
+    for (int64_t read = prompt; read < T; read++)
+        worst = fmax(worst, distance(&one, read == prompt ? &first : &one, &r, read, logits));
+    printf("%s: next differs by %.2g from logits such as %.3g\n", dtype_name(real), worst, logits->f[0]);
+    assert_true(worst <= tolerance);
+    assert_int_equal(copies(one.trial.plan), 0);
+    set_ids(&one, &r, T);
+    hand_over(&one, &one);
+    assert_non_null(compiled_run(&one));                     /* there is no place T */
+    compiled_close(&whole);
+    compiled_close(&first);
+    compiled_close(&one);
+    arena_free(arena);
+}
+
+/* The same sums in another order: logits are of the size of 10. */
+static void test_next_single(void **state)
+{
+    (void)state;
+    reads_on_within(DT_f32, 1e-4);
+}
+
+static void test_next_double(void **state)
+{
+    (void)state;
+    reads_on_within(DT_f64, 1e-12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_single_precision),
         cmocka_unit_test(test_double_precision),
+        cmocka_unit_test(test_next_single),
+        cmocka_unit_test(test_next_double),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
