@@ -175,6 +175,7 @@ void model_check(Model *m, Diagnostics *d)
     check_fns(m, d, failed);
     check_stages(m, d, failed);
     check_evaluations(m, d, failed);
+    if (!diag_error_count(d) && weights_count(m) && weights_reach(m)) weights_check(m, d);
     report_constants(m, d);
     report_stores(m, d);
     report_arguments(m, d);

@@ -208,8 +208,11 @@ void file_add_data(Model *m, File *file, Diagnostics *d)
         if (s->kind != STMT_block) continue;
         if (!strcmp(s->text, "data")) {
             add_data(e, file, s->body);
-        } else if (strcmp(s->text, "train")) {
-            diag_error(d, s->place, "the block %s is reserved: not built yet", s->text);
+        } else if (strcmp(s->text, "train") && strcmp(s->text, "weights")) {
+            static const char *const names[] = { "data", "train", "weights" };
+            const char *near = suggest(s->text, names, 3);
+            diag_error(d, s->place, "unknown block %s; at file level there are data, train and weights%s%s%s", s->text,
+                       near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
         }
     }
 }

@@ -4,6 +4,7 @@
 #define PTM_ELAB_H
 
 #include "frontend/value.h"
+#include "frontend/weights.h"
 
 /* what is known about a file */
 
@@ -85,6 +86,33 @@ typedef struct TermSource {
     Bindings        scope;               /* of its static arguments */
 } TermSource;
 
+/* A pattern of a `freeze`, `group` or `ignore` line with the values of the names in it. */
+typedef struct PatternUse {
+    const Expr *x;
+    const char *pattern;
+} PatternUse;
+
+/* A line of a weights block, its patterns with the values of the names in them. */
+struct WeightLine {
+    const Stmt *stmt;
+    Bindings    scope;                   /* the names of the loops around it */
+    const char **targets;                /* patterns of paths */
+    int         target_count;
+    const Expr **leaves;                 /* the strings in the expression … */
+    const char **leaf_patterns;          /* … as patterns */
+    int         leaf_count;
+    const struct WeightBlock *block;
+};
+
+typedef struct WeightBlock {
+    const char *name;
+    Place       place;
+    const char *prefix;                  /* "" without a line that says one */
+    Place       prefix_place;
+    Vec(PatternUse) ignored;
+    Vec(WeightLine *) lines;
+} WeightBlock;
+
 typedef Vec(Evaluation) Evaluations;
 typedef Vec(Param *) States;             /* of one path, at several types */
 
@@ -104,12 +132,6 @@ typedef struct Stage {
     Evaluations evaluations;
     Vec(int)    evaluation_turns;        /* as in Line */
 } Stage;
-
-/* A pattern of a `freeze` or `group` line with the values of the names in it. */
-typedef struct PatternUse {
-    const Expr *x;
-    const char *pattern;
-} PatternUse;
 
 struct Model {
     Arena        *arena;
@@ -142,6 +164,7 @@ struct Model {
     Vec(PatternUse) patterns;
     bool          patterns_checked;
     Vec(TermSource) term_sources;
+    Vec(WeightBlock *) weights;          /* in the order of the file */
 };
 
 /* an elaboration */
@@ -461,6 +484,18 @@ void  update_check_using(Model *m, const Stage *stage, Diagnostics *d);  /* the 
 bool  pattern_matches(const char *pattern, const char *path);
 const char *pattern_fill(Elab *e, const char *pattern);      /* {i} replaced by the number or string that i is, when it
                                                                 is one */
+/* A pattern whose wildcards (`*`, `**`, {a,b}) stand for texts: does it match, with which of them; how many it has; and
+ * the path with these texts for them. */
+typedef Vec(const char *) Captures;
+bool pattern_capture(Arena *arena, const char *pattern, const char *path, Captures *out);
+int  pattern_wildcards(const char *pattern);
+const char *pattern_with(Arena *arena, const char *pattern, const char *const *parts, int count);
+
+/* weights.c, weights_rules.c, weights_shape.c, weights_check.c */
+void weights_read(Model *m, Diagnostics *d);                 /* the blocks of the root file */
+Elab *weights_elab(Model *m, const WeightRule *rule, Diagnostics *d);    /* for the expression of its line */
+int  weights_leaf_source(const WeightRule *rule, const Expr *leaf);      /* which source a string is; -1: a text */
+void weights_refuse(Diagnostics *d, Place place, const char *what);      /* what calculates with elements */
 
 /* entry.c */
 int    entry_input_count(const FnDecl *fn);

@@ -82,6 +82,7 @@ Model *model_new(Arena *arena, const Ast *ast, const ModelOptions *options, Diag
     apply_settings(m);
     file_add_data(m, m->root, d);
     check_settings(m, d);
+    weights_read(m, d);
     if (options->on_demand) return m;
     data_constants(m, d);
     train_read(m, d);

@@ -70,3 +70,65 @@ const char *pattern_fill(Elab *e, const char *pattern)
     vec_push(e->arena, &out, 0);
     return out.at;
 }
+
+/* `pattern` against `path`, with what its wildcards stand for: a component or a part of one for `*`, one or more
+ * components for `**`, an alternative for {a,b}. The shortest text that fits, from the left. */
+static bool capture(Arena *arena, const char *p, const char *t, Captures *out)
+{
+    int before = out->count;
+    if (!*p) return !*t;
+    if (*p == '{' && strchr(p, '}')) {
+        const char *end = strchr(p, '}');
+        for (const char *at = p + 1; at <= end; at += strcspn(at, ",}") + 1) {
+            size_t n = strcspn(at, ",}");
+            if (strncmp(at, t, n)) continue;
+            vec_push(arena, out, arena_copy_text(arena, t, n));
+            if (capture(arena, end + 1, t + n, out)) return true;
+            out->count = before;
+        }
+        return false;
+    }
+    if (*p != '*') return *p == *t && capture(arena, p + 1, t + 1, out);
+    bool many = p[1] == '*';
+    for (size_t n = many; n <= strlen(t) && (many || !memchr(t, '.', n)); n++) {
+        vec_push(arena, out, arena_copy_text(arena, t, n));
+        if (capture(arena, p + 1 + many, t + n, out)) return true;
+        out->count = before;
+    }
+    return false;
+}
+
+bool pattern_capture(Arena *arena, const char *pattern, const char *path, Captures *out)
+{
+    out->count = 0;
+    return capture(arena, pattern, path, out);
+}
+
+static size_t wildcard(const char *p)
+{
+    if (*p == '*') return p[1] == '*' ? 2 : 1;
+    const char *end = *p == '{' ? strchr(p, '}') : NULL;
+    return end ? (size_t)(end - p) + 1 : 0;
+}
+
+int pattern_wildcards(const char *pattern)
+{
+    int n = 0;
+    for (const char *p = pattern; *p; p += wildcard(p) ? wildcard(p) : 1) n += wildcard(p) > 0;
+    return n;
+}
+
+const char *pattern_with(Arena *arena, const char *pattern, const char *const *parts, int count)
+{
+    const char *out = "", *from = pattern;
+    int n = 0;
+    for (const char *p = pattern; *p;) {
+        size_t length = wildcard(p);
+        if (length && n < count) {
+            out = arena_print(arena, "%s%.*s%s", out, (int)(p - from), from, parts[n++]);
+            from = p + length;
+        }
+        p += length ? length : 1;
+    }
+    return arena_print(arena, "%s%s", out, from);
+}

@@ -1,6 +1,7 @@
 /* Every word that the language knows, with its kind: for editors. */
 #include "frontend/builtin.h"
 #include "frontend/parser.h"
+#include "frontend/weights.h"
 
 #include <string.h>
 
@@ -35,6 +36,7 @@ static void add_tables(Arena *arena, Words *out)
 #undef CONSTANT
 #undef AMBIENT
     for (int i = 0; i < setting_count(); i++) add(arena, out, "setting", setting_name(i));
+    for (int i = 0; weights_setting(i); i++) add(arena, out, "setting", weights_setting(i));
     for (int i = 0; i < builtin_count(); i++) add(arena, out, "primitive", builtin_name(builtin_at(i)));
     add(arena, out, "primitive", "check");
     add(arena, out, "primitive", "fail");

@@ -1,6 +1,7 @@
 /* Building and filling a model in memory. */
 #include "frontend/cli/run.h"
 #include "frontend/cli/host.h"
+#include "frontend/cli/mapping.h"
 #include "frontend/cli/saved.h"
 #include "runtime/core/memory.h"
 
@@ -190,16 +191,21 @@ static int64_t most_scratch(const Run *r, const Job *extra)
     return extra && job_scratch(extra) > most ? job_scratch(extra) : most;
 }
 
-/* Reads parameters by path from a run directory or a file. All that the model has must be there. */
+/* Reads parameters from a run directory or a file. All that the run has must be there. */
 static bool load(Run *r, const char *weights)
 {
+    Session *s = r->s;
     RtError error;
-    RtTensors *tensors = saved_tensors(r->s->arena, weights, &error);
-    bool good = tensors != NULL;
-    for (int i = 0; good && i < r->param_count; i++)
-        good = rt_tensors_load(tensors, &r->params[i], r->param + rt_offset(r->params[i].place), &error);
-    if (tensors) rt_tensors_close(tensors);
-    if (!good) session_fail(r->s, "%s", error.text);
+    RtTensors *tensors = saved_tensors(s->arena, weights, &error);
+    Map *wanted = map_new(s->arena);
+    Mapping mapping;
+    if (!tensors) return session_fail(s, "%s", error.text) && false;
+    for (int i = 0; i < r->param_count; i++) map_set(wanted, r->params[i].name, &r->params[i]);
+    mapping_find(s, tensors, saved_file(s->arena, weights), wanted, &mapping);
+    bool fits = mapping_report(&mapping);
+    bool good = fits && mapping_load(&mapping, r->params, r->param_count, r->param, &error);
+    rt_tensors_close(tensors);
+    if (fits && !good) session_fail(s, "%s", error.text);
     return good;
 }
 

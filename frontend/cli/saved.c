@@ -22,8 +22,7 @@ static char *read_file(const char *path, size_t *size)
     return bytes;
 }
 
-/* The safetensors file that --weights DIR|FILE means: best, then last of a directory. */
-static const char *weights_file(Arena *arena, const char *weights)
+const char *saved_file(Arena *arena, const char *weights)
 {
     struct stat st;
     if (stat(weights, &st) || !S_ISDIR(st.st_mode)) return weights;
@@ -42,7 +41,7 @@ static RtTensors *open_tensors(const char *path, RtError *e)
 
 RtTensors *saved_tensors(Arena *arena, const char *weights, RtError *e)
 {
-    return open_tensors(weights_file(arena, weights), e);
+    return open_tensors(saved_file(arena, weights), e);
 }
 
 struct Saved {
@@ -55,7 +54,7 @@ struct Saved {
 Saved *saved_open(Arena *arena, const char *weights)
 {
     Saved *s = arena_new_of(arena, Saved);
-    *s = (Saved){ .arena = arena, .path = weights_file(arena, weights) };
+    *s = (Saved){ .arena = arena, .path = saved_file(arena, weights) };
     return s;
 }
 

@@ -7,8 +7,10 @@
 #include "frontend/cli/host.h"
 #include "runtime/train/tensors.h"
 
-/* Opens the safetensors file that --weights DIR|FILE means (best, then last of a directory) and proves its checksum,
- * which only a file that ptm did not write may lack. NULL after an error. */
+/* The safetensors file that --weights DIR|FILE means: best, then last of a directory. */
+const char *saved_file(Arena *arena, const char *weights);
+
+/* Opens it and proves its checksum, which only a file that ptm did not write may lack. NULL after an error. */
 RtTensors *saved_tensors(Arena *arena, const char *weights, RtError *e);
 
 /* The constants of `data` in a checkpoint. Its metadata has a text of JSON for each: a number, true, false, null, a

@@ -102,9 +102,46 @@ static bool complete_options(Session *s, const char *saved)
     return false;
 }
 
+static bool has_layout(const Session *s, const char *name)
+{
+    for (const Stmt *i = s->ast->items; i; i = i->next)
+        if (i->kind == STMT_block && !strcmp(i->text, "weights") && i->label && !strcmp(i->label, name)) return true;
+    return false;
+}
+
+static const char *nearest_layout(const Session *s, const char *name)
+{
+    Vec(const char *) names = { 0 };
+    for (const Stmt *i = s->ast->items; i; i = i->next)
+        if (i->kind == STMT_block && !strcmp(i->text, "weights") && i->label) vec_push(s->arena, &names, i->label);
+    return suggest(name, names.at, names.count);
+}
+
+/* --weights NAME:FILE names a weights block; a file whose name has a colon stays one. */
+static bool split_layout(Session *s, Options *o)
+{
+    const char *colon = o->weights ? strchr(o->weights, ':') : NULL;
+    if (!colon || !access(o->weights, F_OK)) return true;
+    const char *name = arena_copy_text(s->arena, o->weights, (size_t)(colon - o->weights));
+    if (has_layout(s, name)) {
+        s->layout = name;
+        o->weights = colon + 1;
+        return true;
+    }
+    if (access(colon + 1, F_OK)) return true;
+    const char *near = nearest_layout(s, name);
+    session_fail(s, "--weights %s: %s has no block `weights %s`%s%s%s", o->weights, o->argument, name,
+                 near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return false;
+}
+
 bool session_open(Session *s, const Options *options)
 {
     if (!session_parse(s, options)) return false;
+    Options *own = arena_new_of(s->arena, Options);
+    *own = *options;
+    s->options = options = own;
+    if (!split_layout(s, own)) return false;
     const char *saved = strcmp(options->command, "train") ? options->weights : NULL;  /* train only begins with them */
     if (!complete_options(s, saved)) return false;
     options = s->options;

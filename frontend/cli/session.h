@@ -20,6 +20,7 @@ typedef struct Session {
     struct HostData *data;               /* what `data` has read; owned */
     const struct Record *record;         /* of the run that --resume goes on with, whose flags complete the options; or
                                             NULL */
+    const char      *layout;             /* of --weights NAME:FILE: the weights block; or NULL */
     struct timespec  opened;
     Host             host;
     struct CodeTable *codes;             /* of all programs that the command compiles; owned */

@@ -112,7 +112,8 @@ static void test_reserved(void **state)
     (void)state;
     check_says("fn f(x: f32[T]) { return argsort(x) }\n", "argsort is reserved: not built yet");
     check_says("fn f(x: f32[T], n: i32) { return x[:n] }\n", "reserved: not built yet");
-    check_says("weights hf { }\n", "the block weights is reserved: not built yet");
+    check_says("weight hf { }\n", "unknown block weight; at file level there are data, train and weights; did you "
+               "mean weights?");
     check_says("train { average a }\n", "the setting average is reserved: not built yet");
 }
 

@@ -9,9 +9,20 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "runtime/train/tensors.h"
+#include "runtime/train/transfer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+/* As the widest float, where it is one. */
+static void read_wide(const RtTensors *t, const RtTensor *tensor)
+{
+    RtError e;
+    int64_t count = tensor->bytes / rt_dtype_bytes(tensor->dtype);
+    if (!rt_converts(tensor->dtype, RT_f64)) return;
+    double *out = malloc((size_t)count * sizeof *out + 1);
+    if (!out || !rt_tensors_read_as(t, tensor, RT_f64, (char *)out, &e)) abort();
+    free(out);
+}
 
 static void read_all(const RtTensors *t, size_t size)
 {
@@ -24,6 +35,7 @@ static void read_all(const RtTensors *t, size_t size)
         if (!out) abort();
         if (!rt_tensors_read(t, tensor, out, &e)) abort();
         free(out);
+        read_wide(t, tensor);
     }
     rt_tensors_metadata(t, "step");
     rt_tensors_verify(t, RT_CHECKSUM_IF_ANY, &e);

@@ -1,0 +1,411 @@
+/* Finding, and reading, the tensors of which parameters are made. */
+#include "frontend/cli/mapping.h"
+#include "frontend/cli/moves.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHOWN = 5 };                      /* faults in a message; the table shows all */
+
+/* ---- texts ---- */
+
+static const char *type_of_extents(Arena *arena, int dtype, int rank, const int64_t *shape)
+{
+    const char *text = arena_print(arena, "%s[", dtype_name((DType)dtype));
+    for (int k = 0; k < rank; k++) text = arena_print(arena, "%s%s%" PRId64, text, k ? ", " : "", shape[k]);
+    return arena_print(arena, "%s]", text);
+}
+
+const char *mapping_tensor_text(Arena *arena, const RtTensor *t)
+{
+    return type_of_extents(arena, t->dtype, t->rank, t->shape);
+}
+
+const char *mapping_param_text(Arena *arena, const Param *p)
+{
+    int64_t shape[MAX_RANK];
+    for (int k = 0; k < p->type.rank; k++) shape[k] = dim_value(p->type.dim[k]);
+    return type_of_extents(arena, (int)p->type.dtype, p->type.rank, shape);
+}
+
+const char *mapping_title(const Mapping *m)
+{
+    return m->block < 0 ? "by the model's own names"
+                        : arena_print(m->s->arena, "as weights %s says", weights_name(m->s->model, m->block));
+}
+
+/* ---- finding ---- */
+
+static bool has_tensor(void *file, const char *name) { return rt_tensors_find(file, name) != NULL; }
+
+static bool counts(const WeightRule *r, const Map *wanted)
+{
+    for (int i = 0; i < r->target_count; i++)
+        if (r->targets[i] && (!wanted || map_get(wanted, r->targets[i]->path))) return true;
+    return false;
+}
+
+/* How many parameters find all tensors that they are made of. */
+static int matches(Session *s, const RtTensors *file, int block, const Map *wanted)
+{
+    int count, found = 0;
+    const WeightRule *rules = weights_rules(s->model, block, has_tensor, (void *)file, &count);
+    for (int i = 0; i < count; i++) {
+        bool all = counts(&rules[i], wanted);
+        for (int k = 0; all && k < rules[i].source_count; k++) all = has_tensor((void *)file, rules[i].sources[k]);
+        for (int t = 0; all && t < rules[i].target_count; t++) found += rules[i].targets[t] != NULL;
+    }
+    return found;
+}
+
+static int choose_block(Session *s, const RtTensors *file, const Map *wanted)
+{
+    int best = -1, most = -1;
+    for (int b = -1; b < weights_count(s->model); b++) {
+        if (s->layout && (b < 0 || strcmp(weights_name(s->model, b), s->layout))) continue;
+        int found = matches(s, file, b, wanted);
+        if (found <= most) continue;
+        most = found;
+        best = b;
+    }
+    return best;
+}
+
+static bool types_fit(const MappedRule *r)
+{
+    for (int i = 0; i < r->rule->source_count; i++)
+        for (int t = 0; t < r->rule->target_count; t++) {
+            const Param *p = r->rule->targets[t];
+            if (p && !rt_converts(r->tensors[i]->dtype, (int32_t)p->type.dtype)) return false;
+        }
+    return true;
+}
+
+/* Of a parameter that is a tensor as it is: shapes are compared here, since there is no line to blame. */
+static bool shapes_fit(const MappedRule *r)
+{
+    const RtTensor *t = r->tensors[0];
+    const Type *type = &r->rule->targets[0]->type;
+    if (t->rank != type->rank) return false;
+    for (int k = 0; k < t->rank; k++)
+        if (t->shape[k] != dim_value(type->dim[k])) return false;
+    return true;
+}
+
+static const Graph *rule_graph(Mapping *m, const MappedRule *r)
+{
+    Session *s = m->s;
+    Type *types = arena_array(s->arena, Type, r->rule->source_count);
+    if (r->missing || !types_fit(r) || (!r->rule->line && !shapes_fit(r))) return NULL;
+    for (int i = 0; i < r->rule->source_count; i++) {
+        WeightShape shape = { .rank = r->tensors[i]->rank };
+        memcpy(shape.dim, r->tensors[i]->shape, sizeof shape.dim);
+        types[i] = weights_type(s->model, r->rule, &shape);
+    }
+    return weights_graph(s->model, r->rule, types, m->d);
+}
+
+static void use_tensors(Mapping *m, const MappedRule *r)
+{
+    for (int i = 0; i < r->rule->source_count; i++)
+        for (int k = 0; k < rt_tensors_count(m->file); k++)
+            if (rt_tensors_at(m->file, k) == r->tensors[i]) m->used[k] = true;
+}
+
+void mapping_find(Session *s, const RtTensors *file, const char *path, const Map *wanted, Mapping *out)
+{
+    int count;
+    *out = (Mapping){ .s = s, .file = file, .path = path, .d = diag_new(s->arena),
+                      .block = choose_block(s, file, wanted) };
+    const WeightRule *rules = weights_rules(s->model, out->block, has_tensor, (void *)file, &count);
+    out->rules = arena_array(s->arena, MappedRule, count + 1);
+    out->used = arena_array(s->arena, bool, rt_tensors_count(file) + 1);
+    for (int i = 0; i < count; i++) {
+        if (!counts(&rules[i], wanted)) continue;
+        MappedRule *r = &out->rules[out->rule_count++];
+        *r = (MappedRule){ .rule = &rules[i],
+                           .tensors = arena_array(s->arena, const RtTensor *, rules[i].source_count) };
+        for (int k = 0; k < rules[i].source_count; k++) {
+            r->tensors[k] = rt_tensors_find(file, rules[i].sources[k]);
+            r->missing = r->missing || !r->tensors[k];
+        }
+        r->graph = rule_graph(out, r);
+        use_tensors(out, r);
+    }
+}
+
+bool mapping_fits(const Mapping *m)
+{
+    for (int i = 0; i < m->rule_count; i++)
+        if (!m->rules[i].graph) return false;
+    return true;
+}
+
+/* ---- what does not fit ---- */
+
+static bool is_ignored(const Mapping *m, const RtTensor *t) { return weights_ignores(m->s->model, m->block, t->name); }
+
+/* The tensor that nothing reads whose name is nearest. */
+static const char *nearest_tensor(const Mapping *m, const char *name)
+{
+    const char **names = arena_array(m->s->arena, const char *, rt_tensors_count(m->file) + 1);
+    int count = 0;
+    for (int i = 0; i < rt_tensors_count(m->file); i++)
+        if (!m->used[i] && !is_ignored(m, rt_tensors_at(m->file, i))) names[count++] = rt_tensors_at(m->file, i)->name;
+    return suggest(name, names, count);
+}
+
+/* The tensor that some parameter misses whose name is nearest. */
+static const char *nearest_missing(const Mapping *m, const char *name)
+{
+    Vec(const char *) names = { 0 };
+    for (int i = 0; i < m->rule_count; i++)
+        for (int k = 0; k < m->rules[i].rule->source_count; k++)
+            if (!m->rules[i].tensors[k]) vec_push(m->s->arena, &names, m->rules[i].rule->sources[k]);
+    return suggest(name, names.at, names.count);
+}
+
+static const char *or_none(Arena *arena, const char *near)
+{
+    return near ? arena_print(arena, "; did you mean %s?", near) : "";
+}
+
+static const char *first_target(const WeightRule *r)
+{
+    int i = 0;
+    while (!r->targets[i]) i++;
+    return r->targets[i]->path;
+}
+
+static void report_missing(const Mapping *m, const MappedRule *r)
+{
+    for (int k = 0; k < r->rule->source_count; k++) {
+        if (r->tensors[k]) continue;
+        const char *name = r->rule->sources[k], *path = first_target(r->rule);
+        bool same = !strcmp(name, path);
+        fprintf(stderr, "  there is no tensor %s%s%s%s\n", name, same ? "" : ", of which the model makes ",
+                same ? "" : path, or_none(m->s->arena, nearest_tensor(m, name)));
+    }
+}
+
+static void report_fault(const Mapping *m, const MappedRule *r)
+{
+    Arena *arena = m->s->arena;
+    if (r->missing) {
+        report_missing(m, r);
+    } else if (!types_fit(r) || !r->rule->line) {
+        const Param *p = model_find_param(m->s->model, first_target(r->rule));
+        bool same = !strcmp(r->tensors[0]->name, p->path);
+        fprintf(stderr, "  tensor %s is %s, the model wants %s%s%s\n", r->tensors[0]->name,
+                mapping_tensor_text(arena, r->tensors[0]), mapping_param_text(arena, p), same ? "" : " for ",
+                same ? "" : p->path);
+    }
+}
+
+static void report_unused(const Mapping *m)
+{
+    int count = 0;
+    const char *names = "";
+    if (rt_tensors_metadata(m->file, "best_step")) return;
+    for (int i = 0; i < rt_tensors_count(m->file); i++) {
+        if (m->used[i] || is_ignored(m, rt_tensors_at(m->file, i))) continue;
+        if (count < SHOWN)
+            names = arena_print(m->s->arena, "%s%s%s", names, count ? ", " : "", rt_tensors_at(m->file, i)->name);
+        count++;
+    }
+    if (count)
+        fprintf(stderr, "warning: %s: nothing here reads %s%s\n", m->path, names,
+                count > SHOWN ? arena_print(m->s->arena, " and %d more tensors", count - SHOWN) : "");
+}
+
+bool mapping_report(const Mapping *m)
+{
+    int faults = 0;
+    for (int i = 0; i < m->rule_count; i++) {
+        if (m->rules[i].graph) continue;
+        if (!faults) session_fail(m->s, "%s does not fit the model (read %s):", m->path, mapping_title(m));
+        if (faults++ < SHOWN) report_fault(m, &m->rules[i]);
+    }
+    if (!faults) {
+        report_unused(m);
+        return true;
+    }
+    if (faults > SHOWN) fprintf(stderr, "  and %d more\n", faults - SHOWN);
+    diag_print(m->d, stderr);
+    const char *layout = m->s->layout ? m->s->layout : "";
+    fprintf(stderr, "`ptm weights %s --weights %s%s%s` shows the whole table.\n", m->s->options->argument, layout,
+            *layout ? ":" : "", m->path);
+    return false;
+}
+
+/* ---- reading ---- */
+
+typedef struct Loading {
+    const Mapping *m;
+    const RtValue *values;
+    int            count;
+    char          *block;
+    char          *room;                 /* for one tensor, in the parameters' element type */
+    int64_t        room_bytes;
+    RtError       *e;
+} Loading;
+
+/* Where the parameter lies; NULL: it is not among the values. */
+static char *place_of(const Loading *l, const Param *p)
+{
+    for (int i = 0; p && i < l->count; i++)
+        if (!strcmp(l->values[i].name, p->path)) return l->block + rt_offset(l->values[i].place);
+    return NULL;
+}
+
+static bool reserve(Loading *l, int64_t bytes)
+{
+    if (bytes <= l->room_bytes) return true;
+    free(l->room);
+    l->room = malloc((size_t)bytes);
+    l->room_bytes = l->room ? bytes : 0;
+    return l->room || rt_fail(l->e, "%s: out of memory for a tensor of %" PRId64 " bytes", l->m->path, bytes);
+}
+
+static bool cut_too_small(const Loading *l, const char *path)
+{
+    return rt_fail(l->e, "%s: the line that makes %s moves too many separate pieces", l->m->path, path);
+}
+
+/* What one source gives to one target. */
+static bool move_source(Loading *l, const Node *result, const RtTensor *t, int32_t dtype, char *to)
+{
+    Arena *scratch = arena_new();
+    Moves moves;
+    bool good = moves_of(scratch, result, &moves);
+    for (int i = 0; good && i < moves.count; i++)
+        if (!strcmp(moves.at[i].source, t->name)) rt_move(&moves.at[i].move, rt_dtype_bytes(dtype), l->room, to);
+    arena_free(scratch);
+    return good || cut_too_small(l, t->name);
+}
+
+static bool load_source(Loading *l, const MappedRule *r, int source)
+{
+    const RtTensor *t = r->tensors[source];
+    bool read = false;
+    for (int i = 0; i < r->graph->outputs.count; i++) {
+        const Output *out = &r->graph->outputs.at[i];
+        const Param *p = r->rule->targets[atoi(out->name)];
+        int32_t dtype = (int32_t)p->type.dtype;
+        char *to = place_of(l, p);
+        bool whole = out->node->op == OP_input;
+        if (!to || (whole && strcmp(out->node->attr.text, t->name))) continue;
+        if (whole) {
+            if (!rt_tensors_read_as(l->m->file, t, dtype, to, l->e)) return false;
+            continue;
+        }
+        int64_t bytes = t->bytes / rt_dtype_bytes(t->dtype) * rt_dtype_bytes(dtype);
+        if (!read && !(reserve(l, bytes) && rt_tensors_read_as(l->m->file, t, dtype, l->room, l->e))) return false;
+        read = true;
+        if (!move_source(l, out->node, t, dtype, to)) return false;
+    }
+    return true;
+}
+
+bool mapping_load(const Mapping *m, const RtValue *values, int count, char *block, RtError *e)
+{
+    Loading l = { .m = m, .values = values, .count = count, .block = block, .e = e };
+    bool good = true;
+    for (int i = 0; good && i < m->rule_count; i++)
+        for (int k = 0; good && k < m->rules[i].rule->source_count; k++) good = load_source(&l, &m->rules[i], k);
+    free(l.room);
+    return good;
+}
+
+/* ---- the table ---- */
+
+typedef struct Row {
+    const char *cells[5];                /* parameter, its type, tensor, its type, remark */
+} Row;
+typedef Vec(Row) Rows;
+
+static void add_row(const Mapping *m, Rows *rows, const char *path, const char *type, const char *tensor,
+                    const char *there, const char *remark)
+{
+    Row row = { { path, type, tensor, there, remark } };
+    vec_push(m->s->arena, rows, row);
+}
+
+static const char *remark_of(const Mapping *m, const MappedRule *r, int source)
+{
+    Arena *arena = m->s->arena;
+    if (!r->tensors[source])
+        return arena_print(arena, "missing%s", or_none(arena, nearest_tensor(m, r->rule->sources[source])));
+    if (!r->graph && !r->missing) return types_fit(r) ? "another shape" : "another type";
+    return r->rule->line ? arena_print(arena, "line %d", r->rule->place.line) : "";
+}
+
+static void add_rule(const Mapping *m, Rows *rows, const MappedRule *r)
+{
+    Arena *arena = m->s->arena;
+    for (int t = 0, shown = 0; t < r->rule->target_count; t++) {
+        const Param *p = r->rule->targets[t];
+        if (!p) continue;
+        for (int k = 0; k < r->rule->source_count; k++, shown++) {
+            const RtTensor *tensor = r->tensors[k];
+            add_row(m, rows, k ? "" : p->path, k ? "" : mapping_param_text(arena, p), r->rule->sources[k],
+                    tensor ? mapping_tensor_text(arena, tensor) : "-", remark_of(m, r, k));
+        }
+    }
+}
+
+static void add_rest(const Mapping *m, Rows *rows)
+{
+    for (int i = 0; i < rt_tensors_count(m->file); i++) {
+        const RtTensor *t = rt_tensors_at(m->file, i);
+        if (m->used[i]) continue;
+        const char *near = or_none(m->s->arena, nearest_missing(m, t->name));
+        add_row(m, rows, "-", "", t->name, mapping_tensor_text(m->s->arena, t),
+                is_ignored(m, t) ? "ignored" : arena_print(m->s->arena, "nothing reads it%s", near));
+    }
+}
+
+static void print_rows(const Rows *rows, FILE *out)
+{
+    int width[4] = { 0 };
+    for (int i = 0; i < rows->count; i++)
+        for (int k = 0; k < 4; k++)
+            if ((int)strlen(rows->at[i].cells[k]) > width[k]) width[k] = (int)strlen(rows->at[i].cells[k]);
+    for (int i = 0; i < rows->count; i++) {
+        const char *const *c = rows->at[i].cells;
+        fprintf(out, "%-*s  %-*s  %-*s  %-*s%s%s\n", width[0], c[0], width[1], c[1], width[2], c[2],
+                *c[4] ? width[3] : 0, c[3], *c[4] ? "  " : "", c[4]);
+    }
+}
+
+static void print_summary(const Mapping *m, FILE *out)
+{
+    int params = 0, missing = 0, differ = 0, unused = 0, ignored = 0, tensors = rt_tensors_count(m->file);
+    for (int i = 0; i < m->rule_count; i++) {
+        int n = 0;
+        for (int t = 0; t < m->rules[i].rule->target_count; t++) n += m->rules[i].rule->targets[t] != NULL;
+        params += n;
+        missing += m->rules[i].missing ? n : 0;
+        differ += !m->rules[i].graph && !m->rules[i].missing ? n : 0;
+    }
+    for (int i = 0; i < tensors; i++) {
+        bool skip = is_ignored(m, rt_tensors_at(m->file, i));
+        ignored += !m->used[i] && skip;
+        unused += !m->used[i] && !skip;
+    }
+    fprintf(out, "%s, %s: %d of %d parameters fit, %d without tensor, %d of another shape or type; of %d tensors "
+            "%d are ignored and %d read by nothing\n", m->path, mapping_title(m), params - missing - differ, params,
+            missing, differ, tensors, ignored, unused);
+}
+
+bool mapping_print(const Mapping *m, FILE *out)
+{
+    Rows rows = { 0 };
+    add_row(m, &rows, "parameter", "is", "tensor", "is", "");
+    for (int i = 0; i < m->rule_count; i++) add_rule(m, &rows, &m->rules[i]);
+    add_rest(m, &rows);
+    print_rows(&rows, out);
+    print_summary(m, out);
+    return mapping_fits(m);
+}

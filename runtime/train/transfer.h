@@ -1,0 +1,29 @@
+/* Elements on their way between a tensor of a file and a parameter: to another element type, and to other places. */
+#ifndef PTM_RUNTIME_TRANSFER_H
+#define PTM_RUNTIME_TRANSFER_H
+
+#include "runtime/data/value.h"
+#include "runtime/train/tensors.h"
+
+/* Whether elements of one type can be had as another: of the same type, or both floats. A wider float takes every value
+ * as it is; a narrower one the nearest, ties to even, infinity beyond its largest; NaN stays NaN. */
+bool rt_converts(int32_t from, int32_t to);
+void rt_convert(int32_t from_dtype, const void *from, int32_t to_dtype, void *to, int64_t count);
+
+/* rt_tensors_read of a tensor as elements of another type: `out` has room for that. */
+bool rt_tensors_read_as(const RtTensors *t, const RtTensor *tensor, int32_t dtype, char *out, RtError *e);
+
+/* A block of elements that goes from one row-major tensor to another: element (i0, i1, ...), i_k < extent[k], is at
+ * start + sum of i_k * stride[k] in each, counted in elements. */
+typedef struct RtMove {
+    int32_t rank;
+    int64_t extent[RT_MAX_RANK];
+    int64_t from_start, from_stride[RT_MAX_RANK];
+    int64_t to_start, to_stride[RT_MAX_RANK];
+} RtMove;
+
+void    rt_move(const RtMove *m, int64_t element_bytes, const void *from, void *to);
+RtMove  rt_move_back(const RtMove *m);   /* the way back */
+int64_t rt_move_count(const RtMove *m);  /* elements */
+
+#endif
