@@ -171,12 +171,12 @@ static int export_to(const Mapping *mapping)
     const Session *s = mapping->s;
     RtTensors *like = NULL;
     RtError error;
-    if (!s->options->out) return session_fail(s, "which file is to be written? --out FILE is missing");
+    if (s->options->output.count != 1) return session_fail(s, "which file is to be written? -o FILE is missing");
     int block = find_block(s, s->options->to), dtype = find_dtype(s);
     if (block < 0 || dtype == -2 || !mapping_report(mapping)) return EXIT_BAD_INPUT;
     if (s->options->like && !(like = rt_tensors_open(s->options->like, &error)))
         return session_fail(s, "%s", error.text);
-    int status = export_weights(mapping, block, like, dtype, s->options->out);
+    int status = export_weights(mapping, block, like, dtype, s->options->output.at[0].value);
     rt_tensors_close(like);
     return status;
 }

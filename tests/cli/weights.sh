@@ -49,7 +49,7 @@ status 0 "$PTM" weights m.ptm --weights run
 says "by the model's own names: 11 of 11 parameters fit"
 
 # Written in the other layout it is read by the block, with the same result; and back, it is what it was.
-status 0 "$PTM" weights m.ptm --weights run --to torch --out theirs.safetensors
+status 0 "$PTM" weights m.ptm --weights run --to torch -o theirs.safetensors
 says "theirs.safetensors: 7 tensors"
 status 0 "$PTM" weights theirs.safetensors
 says "net.layer.0.ab.weight"
@@ -62,18 +62,18 @@ cmp out evaluated || fail "weights in another layout give another result"
 status 0 "$PTM" eval m.ptm --weights torch:theirs.safetensors
 cmp out evaluated || fail "the block named gives another result"
 printf 'weights own { }\n' >>m.ptm
-status 0 "$PTM" weights m.ptm --weights run --to own --out own.safetensors
-status 0 "$PTM" weights m.ptm --weights torch:theirs.safetensors --to own --out back.safetensors
+status 0 "$PTM" weights m.ptm --weights run --to own -o own.safetensors
+status 0 "$PTM" weights m.ptm --weights torch:theirs.safetensors --to own -o back.safetensors
 cmp own.safetensors back.safetensors || fail "there and back again is not the same"
 
 # bf16, f16 and f64: rounded on the way out, as they are on the way in; to f64 and back loses nothing.
 for type in bf16 f16 f64; do
-    status 0 "$PTM" weights m.ptm --weights run --to torch --dtype $type --out $type.safetensors
+    status 0 "$PTM" weights m.ptm --weights run --to torch --dtype $type -o $type.safetensors
     status 0 "$PTM" weights $type.safetensors
     says "$type[12, 6]"
     status 0 "$PTM" eval m.ptm --weights $type.safetensors
-    status 0 "$PTM" weights m.ptm --weights $type.safetensors --to torch --out $type.back.safetensors
-    status 0 "$PTM" weights m.ptm --weights $type.back.safetensors --to torch --dtype $type --out $type.again.safetensors
+    status 0 "$PTM" weights m.ptm --weights $type.safetensors --to torch -o $type.back.safetensors
+    status 0 "$PTM" weights m.ptm --weights $type.back.safetensors --to torch --dtype $type -o $type.again.safetensors
     cmp $type.safetensors $type.again.safetensors || fail "$type is not read as it was written"
 done
 cmp f64.back.safetensors theirs.safetensors || fail "by way of f64 the weights are others"
@@ -98,9 +98,9 @@ says "another shape"
 
 # Names without the prefix will do; tensors that nothing reads are named, unless the block ignores them.
 sed 's/prefix "net\."/prefix "net.more."/' m.ptm >prefixed.ptm
-status 0 "$PTM" weights m.ptm --weights theirs.safetensors --to torch --out plain.safetensors
+status 0 "$PTM" weights m.ptm --weights theirs.safetensors --to torch -o plain.safetensors
 sed 's/prefix "net\."//' m.ptm >without.ptm
-status 0 "$PTM" weights without.ptm --weights run --to torch --out bare.safetensors
+status 0 "$PTM" weights without.ptm --weights run --to torch -o bare.safetensors
 status 0 "$PTM" eval m.ptm --weights bare.safetensors
 cmp out evaluated || fail "names without the prefix give another result"
 sed 's/const width = 6, layers = 2/const width = 6, layers = 1/' m.ptm >short.ptm
@@ -115,25 +115,25 @@ says "2 are ignored and 0 read by nothing"
 # Misuse, and lines without a way back.
 status 1 "$PTM" weights m.ptm --weights torsch:theirs.safetensors
 says "m.ptm has no block \`weights torsch\`; did you mean torch?"
-status 1 "$PTM" weights m.ptm --weights run --to torhc --out x.safetensors
+status 1 "$PTM" weights m.ptm --weights run --to torhc -o x.safetensors
 says "did you mean torch?"
 status 1 "$PTM" weights m.ptm --weights run --to torch
-says "--out FILE is missing"
-status 1 "$PTM" weights m.ptm --weights run --to torch --dtype i32 --out x.safetensors
+says "-o FILE is missing"
+status 1 "$PTM" weights m.ptm --weights run --to torch --dtype i32 -o x.safetensors
 says "--dtype wants f32, bf16, f16 or f64"
 sed 's/= "head.w".T/= reshape("head.w".T, [width, V])/' m.ptm >reshaped.ptm
-status 1 "$PTM" weights reshaped.ptm --weights run --to torch --out x.safetensors
+status 1 "$PTM" weights reshaped.ptm --weights run --to torch -o x.safetensors
 says "this line has no way back by itself: the shape of net.head.w does not follow from the parameters"
-status 0 "$PTM" weights reshaped.ptm --weights run --to torch --like theirs.safetensors --out x.safetensors
+status 0 "$PTM" weights reshaped.ptm --weights run --to torch --like theirs.safetensors -o x.safetensors
 cmp x.safetensors theirs.safetensors || fail "with --like the file is another"
 sed 's/= split("layer.*.ab.*".T, 2)/= "same.*.*", "same.*.*"/' m.ptm >shared.ptm
-status 1 "$PTM" weights shared.ptm --weights run --to torch --out y.safetensors
+status 1 "$PTM" weights shared.ptm --weights run --to torch -o y.safetensors
 says "and another parameter give net.same."
 sed 's/= "head.b"/= "head.b"[2:]/' m.ptm >holes.ptm
-status 1 "$PTM" weights holes.ptm --weights run --to torch --out y.safetensors
+status 1 "$PTM" weights holes.ptm --weights run --to torch -o y.safetensors
 says "the parameters give only 5 of the 7 elements of net.head.b"
 [ ! -e y.safetensors ] || fail "half a file was written"
-status 1 "$PTM" weights m.ptm --weights run --to torch --out nowhere/x.safetensors
+status 1 "$PTM" weights m.ptm --weights run --to torch -o nowhere/x.safetensors
 says "nowhere"
 head -c 100 theirs.safetensors >cut.safetensors
 status 1 "$PTM" weights cut.safetensors
