@@ -209,3 +209,5 @@ static SumRange find_sum_range(const RtProduct *p, int64_t unit)
 
 PRODUCT(float, f32, cblas_sgemm)
 PRODUCT(double, f64, cblas_dgemm)
+
+const char *rt_product_kernels(void) { return openblas_get_corename(); }

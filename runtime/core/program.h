@@ -127,6 +127,9 @@ typedef struct RtProduct {
 RtKernel rt_product_f32, rt_product_f64, rt_product_tiled_f32, rt_product_tiled_f64, rt_product_sum_f32,
     rt_product_sum_f64;
 
+/* The kernels that OpenBLAS has chosen for this processor, or was told to take: "SkylakeX". */
+const char *rt_product_kernels(void);
+
 /* NULL: there is none of this name. */
 const RtValue *rt_program_input(const Program *program, const char *name);
 
