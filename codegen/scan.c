@@ -232,11 +232,15 @@ void table_scan(Table *t, const Frame *around, const Kernel *kernel, const Calls
     open_body(&s);
     bind_buffers(&s);
     if (!fits(&s)) return;
+    const Node *outer = t->around;
+    t->around = node;
     add_start(&s);
-    if (s.count == 0) return;
-    RtLoop *loop = add_head(&s);
-    int head = t->steps.count;
-    table_rows(t, &s.body, calls);
-    add_end_of_iteration(&s);
-    loop->steps = t->steps.count - head;
+    if (s.count > 0) {
+        RtLoop *loop = add_head(&s);
+        int head = t->steps.count;
+        table_rows(t, &s.body, calls);
+        add_end_of_iteration(&s);
+        loop->steps = t->steps.count - head;
+    }
+    t->around = outer;
 }

@@ -60,8 +60,15 @@ static const char *kernel_name(Arena *arena, const Kernel *kernel)
 
 static const Node *chief(const Kernel *kernel) { return kernel->outputs.at[kernel->outputs.count - 1]; }
 
+static bool has_place(const Node *node)
+{
+    const Origin *origin = node->origin_count ? node->origins[0] : NULL;
+    return origin && origin->place.source;
+}
+
 static int32_t place_number(Table *t, const Node *node)
 {
+    if (!has_place(node) && t->around) node = t->around;
     return text_number(t->arena, &t->places, table_place(t->arena, node));
 }
 

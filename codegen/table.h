@@ -16,6 +16,8 @@ typedef struct Table {
     Texts    names, places;
     Vec(RtStep) steps;
     Vec(CodeRow) rows;                   /* one for each step */
+    const Node *around;                  /* the scan whose rows are being made: where what has no place of its own
+                                            belongs; or NULL */
     const char *why;                     /* what does not fit into a Program, or NULL */
 } Table;
 
