@@ -1,15 +1,12 @@
-/* ptm eval: the model's `evaluate` lines over whole passes; where there are stages, those of the last one. */
+/* ptm eval: the model's `evaluate` lines over whole passes. */
 #include "frontend/cli/host.h"
 #include "frontend/cli/nonfinite.h"
 #include "frontend/cli/run.h"
 
+#include <jansson.h>
 #include <math.h>
-
-static const char *where(const Session *s)
-{
-    const TrainSpec *train = model_train(s->model);
-    return train->stage_count > 1 ? "the last stage of its train block" : "its train block";
-}
+#include <stdlib.h>
+#include <string.h>
 
 /* Evaluates again and looks for the first value that is not finite. */
 static int trace(Run *r, Recipe *recipe, double *values)
@@ -31,12 +28,60 @@ static int trace(Run *r, Recipe *recipe, double *values)
     return EXIT_BAD_INPUT;
 }
 
+static bool check_stage(const Session *s)
+{
+    const TrainSpec *train = model_train(s->model);
+    const char *asked = s->options->stage, **names = arena_array(s->arena, const char *, train->stage_count + 1);
+    const char *list = "";
+    int count = 0;
+    if (!asked) return true;
+    for (int i = 0; i < train->stage_count; i++) {
+        if (!strcmp(train->stages[i].name, asked)) return true;
+        if (!*train->stages[i].name) continue;
+        list = arena_print(s->arena, "%s%s%s", list, count ? ", " : "", train->stages[i].name);
+        names[count++] = train->stages[i].name;
+    }
+    const char *near = suggest(asked, names, count);
+    if (near) session_fail(s, "%s has no stage %s; did you mean %s?", s->options->argument, asked, near);
+    else session_fail(s, "%s has no stage %s; its stages: %s", s->options->argument, asked, count ? list : "none");
+    return false;
+}
+
+/* One object, in the order of the lines; a number that is not finite, which JSON has not, is null. */
+static int print_json(const Session *s, const RtStage *stage, const double *values)
+{
+    json_t *object = json_object();
+    for (int i = 0; i < stage->evaluation_count; i++) {
+        json_t *value = isfinite(values[i]) ? json_real(values[i]) : json_null();
+        json_object_set_new(object, stage->evaluations[i].name, value);
+    }
+    char *text = json_dumps(object, JSON_REAL_PRECISION(17));
+    json_decref(object);
+    if (!text) return session_fail(s, "out of memory");
+    puts(text);
+    free(text);
+    return EXIT_GOOD;
+}
+
+static int print_lines(const RtStage *stage, const double *values)
+{
+    int width = 12;
+    for (int i = 0; i < stage->evaluation_count; i++) {
+        int length = (int)strlen(stage->evaluations[i].name);
+        if (length > width) width = length;
+    }
+    for (int i = 0; i < stage->evaluation_count; i++)
+        printf("%-*s %.6f\n", width, stage->evaluations[i].name, values[i]);
+    return EXIT_GOOD;
+}
+
 static int evaluate(Run *r)
 {
     if (!r->s->options->weights) return session_fail(r->s, "which weights? --weights DIR or FILE is missing");
-    if (!run_open(r, r->s, false)) return EXIT_BAD_INPUT;
+    if (!check_stage(r->s) || !run_open(r, r->s, false)) return EXIT_BAD_INPUT;
     if (!r->measures.count)
-        return session_fail(r->s, "%s has no `evaluate` line in %s", r->s->options->argument, where(r->s));
+        return session_fail(r->s, "%s has no `evaluate` line in %s", r->s->options->argument,
+                            r->s->options->stage ? "this stage" : "its train block");
     if (!run_memory(r, NULL)) return EXIT_BAD_INPUT;
     const char *unused = host_data_unused(r->s->data);
     if (unused)
@@ -50,12 +95,10 @@ static int evaluate(Run *r)
     double *values = arena_array(r->s->arena, double, stage->evaluation_count);
     RtError error;
     if (!rt_evaluate(&recipe, values, &error)) return session_fail(r->s, "%s", error.text);
+    int status = r->s->options->json ? print_json(r->s, stage, values) : print_lines(stage, values);
     bool finite = true;
-    for (int i = 0; i < stage->evaluation_count; i++) {
-        printf("%-12s %.6f\n", stage->evaluations[i].name, values[i]);
-        finite = finite && isfinite(values[i]);
-    }
-    return finite || !r->s->options->trace_nonfinite ? EXIT_GOOD : trace(r, &recipe, values);
+    for (int i = 0; i < stage->evaluation_count; i++) finite = finite && isfinite(values[i]);
+    return finite || !r->s->options->trace_nonfinite ? status : trace(r, &recipe, values);
 }
 
 int command_eval(const Options *options)

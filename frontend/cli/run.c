@@ -86,10 +86,19 @@ static bool open_measures(Run *r, const StageSpec *stage)
     return true;
 }
 
-static bool open_all_measures(Run *r, bool training)
+/* Those of --stage; without it, of all. */
+static bool open_asked_measures(Run *r)
 {
     const TrainSpec *train = model_train(r->s->model);
-    if (!training) return !train->stage_count || open_measures(r, &train->stages[train->stage_count - 1]);
+    const char *asked = r->s->options->stage;
+    for (int i = 0; i < train->stage_count; i++)
+        if ((!asked || !strcmp(asked, train->stages[i].name)) && !open_measures(r, &train->stages[i])) return false;
+    return true;
+}
+
+static bool open_all_measures(Run *r, bool training)
+{
+    if (!training) return open_asked_measures(r);
     for (int i = 0; i < r->train_count; i++)
         if (!open_measures(r, r->steps[i].stage)) return false;
     return true;
@@ -258,6 +267,34 @@ static void add_evaluations(const Run *r, const StageSpec *from, RtStage *stage)
     stage->evaluation_count = from->evaluation_count;
 }
 
+static bool has_measure(const StageSpec *stage, const Measure *m)
+{
+    for (int i = 0; i < stage->evaluation_count; i++)
+        if (stage->evaluations[i].terms == m->from->terms) return true;
+    return false;
+}
+
+/* "accuracy"; of a line that the last stage does not have, "pretrain.loss", by the first that has it. */
+static const char *measure_label(const Run *r, const Measure *m)
+{
+    const TrainSpec *train = model_train(r->s->model);
+    if (r->s->options->stage || has_measure(&train->stages[train->stage_count - 1], m)) return m->from->name;
+    const StageSpec *first = train->stages;
+    while (!has_measure(first, m)) first++;
+    return arena_print(r->s->arena, "%s.%s", first->name, m->from->name);
+}
+
+/* All that are open, as the evaluations of one stage. */
+static void add_measures(const Run *r, RtStage *stage)
+{
+    RtEvaluation *evaluations = arena_array(r->s->arena, RtEvaluation, r->measures.count);
+    for (int i = 0; i < r->measures.count; i++) {
+        evaluations[i] = measure_evaluation(r->s, &r->measures.at[i]);
+        evaluations[i].name = measure_label(r, &r->measures.at[i]);
+    }
+    *stage = (RtStage){ .name = "", .evaluations = evaluations, .evaluation_count = r->measures.count };
+}
+
 /* The block of the program that merges is two slots. */
 static void add_shards(const Job *job, int64_t shards, RtStage *stage)
 {
@@ -270,8 +307,6 @@ static void add_shards(const Job *job, int64_t shards, RtStage *stage)
 
 static void list_stages(Run *r)
 {
-    const TrainSpec *train = model_train(r->s->model);
-    const StageSpec *last = train->stage_count ? &train->stages[train->stage_count - 1] : NULL;
     r->stages = arena_array(r->s->arena, RtStage, r->train_count + 1);
     for (int i = 0; i < r->train_count; i++) {
         const StepSource *step = &r->steps[i];
@@ -286,8 +321,7 @@ static void list_stages(Run *r)
     }
     r->stage_count = r->train_count;
     if (r->train_count || !r->measures.count) return;
-    r->stages[0].name = last->name;
-    add_evaluations(r, last, &r->stages[0]);
+    add_measures(r, &r->stages[0]);
     r->stage_count = 1;
 }
 

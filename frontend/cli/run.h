@@ -24,7 +24,7 @@ typedef struct Run {
 } Run;
 
 /* Compiles what the command needs. `training`: the steps of all stages with their optimizers; always: the evaluations,
- * of those stages or of the last one. */
+ * of those stages; else of the one that --stage names, or of all. */
 bool run_open(Run *r, Session *s, bool training);
 void run_close(Run *r);
 

@@ -81,6 +81,18 @@ for line in 2 5; do
     cmp straight/last.safetensors killed$line/last.safetensors
     cmp straight/run.json killed$line/run.json
 done
+# eval: the lines of all stages, each once; a line that the last stage replaces has its stage before its name.
+sed 's/^    evaluate last.*/&\n    evaluate loss = 2 * mean(nll(valid))/; s/stalled(0.02, loss)/0.02/' m.ptm >twice.ptm
+"$PTM" eval m.ptm --weights whole >all
+"$PTM" eval m.ptm --weights whole --stage body >body
+"$PTM" eval twice.ptm --weights whole | grep '^body.loss' | sed 's/^body.loss   /loss        /' >replaced
+[ "$(sed 's/ .*//' all | tr '\n' ' ')" = "loss last " ] || fail "eval: $(cat all)"
+head -1 all | cmp - body
+cmp body replaced
+status 1 "$PTM" eval m.ptm --weights whole --stage heda
+says "m.ptm has no stage heda; did you mean head?"
+status 0 "$PTM" eval m.ptm --weights whole --json
+grep -q '^{"loss": [0-9.]*, "last": [0-9.]*}$' out || fail "$(cat out)"
 status 0 "$PTM" eval m.ptm --weights whole
 says "last "
 

@@ -54,6 +54,22 @@ static void test_reductions(void **state)
     assert_expression("log_softmax(x)", VALUES(-3.24131130, -1.74131130, -0.241311296));
 }
 
+/* What sklearn.metrics 1.2.1 gives for y = 1 0 1 1 0 0 1 0 1 1 0 0 and p = 1 0 0 1 0 0 1 0 1 0 0 1 (4 of 5 found
+ * right, 6 there), and numpy's corrcoef for 1 2.5 -1 4 0.5 beside 0.5 3 -2 3.5 1. */
+static void test_scores(void **state)
+{
+    (void)state;
+    assert_expression("precision(4 + 0 * x[0], 5)", VALUES(0.8));
+    assert_expression("recall(4 + 0 * x[0], 6)", VALUES(0.6666666666666666));
+    assert_expression("f1(4 + 0 * x[0], 5, 6)", VALUES(0.7272727272727273));
+    assert_expression("matthews(4 + 0 * x[0], 5, 6, 12)", VALUES(0.50709255283711));
+    assert_expression("pearson(7 + 0 * x[0], 6, 24.5, 26.5, 24.5, 5)", VALUES(0.9558473801618901));
+    assert_expression("precision(0 * x[0], 0 * x[0])", VALUES(0));
+    assert_expression("f1(0 * x[0], 0 * x[0], 0)", VALUES(0));
+    assert_expression("matthews(2 + 0 * x[0], 2, 2, 2)", VALUES(0));
+    assert_expression("pearson(x[0] * 3, -3, 3, 3, 3, 3)", VALUES(0));
+}
+
 /* One tensor is summed and turned, more than two are multiplied from the left. */
 static void test_einsum(void **state)
 {
@@ -214,6 +230,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_elementwise), cmocka_unit_test(test_activations), cmocka_unit_test(test_reductions),
+        cmocka_unit_test(test_scores),
         cmocka_unit_test(test_einsum), cmocka_unit_test(test_argmax_ties_and_axes), cmocka_unit_test(test_masked_rows),
         cmocka_unit_test(test_cross_entropy), cmocka_unit_test(test_movement), cmocka_unit_test(test_layers),
         cmocka_unit_test(test_dropout_while_training), cmocka_unit_test(test_initial_values),
