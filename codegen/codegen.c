@@ -119,7 +119,7 @@ static Signature *find_signature(Arena *arena, const Plan *plan, int position, T
     return signature_new(arena, plan, plan->kernels.at[position]);
 }
 
-static Calls *find_calls(Arena *arena, Functions *functions, const Plan *plan)
+Calls *calls_find(Arena *arena, Functions *functions, const Plan *plan)
 {
     int count = plan->kernels.count;
     Calls *calls = arena_new_of(arena, Calls);
@@ -129,7 +129,7 @@ static Calls *find_calls(Arena *arena, Functions *functions, const Plan *plan)
     calls->tiles = arena_array(arena, Tiles, count + 1);
     for (int k = 0; k < count; k++) {
         const Kernel *kernel = plan->kernels.at[k];
-        if (kernel->kind == KERNEL_scan) calls->body[k] = find_calls(arena, functions, kernel->body);
+        if (kernel->kind == KERNEL_scan) calls->body[k] = calls_find(arena, functions, kernel->body);
         if (!has_function(kernel)) continue;
         calls->signature[k] = find_signature(arena, plan, k, &calls->tiles[k]);
         calls->function[k] = function_find(arena, functions, calls->signature[k]);
@@ -143,7 +143,7 @@ Code *code_compile(const Plan *plan, const char *entry, const CodeOptions *optio
     Code *code = arena_new_of(arena, Code);
     *code = (Code){.arena = arena};
     Functions functions = {.known = options->table ? options->table->by_text : NULL};
-    const Calls *calls = find_calls(scratch, &functions, plan);
+    const Calls *calls = calls_find(scratch, &functions, plan);
     bool done = compile_and_link(code, &functions, entry, options, d);
     if (done) {
         const char *why = table_build(arena, plan, entry, calls, &code->program, &code->rows);

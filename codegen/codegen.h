@@ -37,6 +37,7 @@ typedef struct CodeRow {
     const Kernel  *kernel;               /* NULL: the row moves bytes, begins a loop, or makes parts that the next row
                                             adds */
     const int64_t *inputs, *outputs;     /* places of the kernel's inputs and outputs, in their order */
+    int32_t        words;                /* of the step's arguments */
 } CodeRow;
 const CodeRow *code_rows(const Code *code);                  /* as many as the program has steps */
 void           code_free(Code *code);

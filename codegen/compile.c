@@ -89,24 +89,32 @@ static void add_attributes(const Unit *u, LLVMValueRef function, const Target *t
                             LLVMCreateEnumAttribute(u->context, nounwind, 0));
 }
 
-static void verify(const Worker *w, LLVMModuleRef module)
+LLVMValueRef function_emit(Unit *u, Arena *arena, const Function *f, const char *name, const Target *target)
+{
+    u->fused = target->fused;
+    LLVMValueRef function = emit_kernel(u, arena, f->signature, &f->nest, &f->grid, name);
+    add_attributes(u, function, target);
+    return function;
+}
+
+void unit_verify(const Unit *u, const char *entry)
 {
     char *why = NULL;
-    if (LLVMVerifyModule(module, LLVMReturnStatusAction, &why)) {
-        fprintf(stderr, "ptm: internal error: entry %s: the code generator made a wrong module\n%s\n", w->entry, why);
+    if (LLVMVerifyModule(u->module, LLVMReturnStatusAction, &why)) {
+        fprintf(stderr, "ptm: internal error: entry %s: the code generator made a wrong module\n%s\n", entry, why);
         abort();
     }
     LLVMDisposeMessage(why);
 }
 
-static const char *optimize(const Worker *w, LLVMModuleRef module, LLVMTargetMachineRef machine)
+const char *unit_optimize(const Unit *u, Arena *arena, LLVMTargetMachineRef machine)
 {
     LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
-    LLVMErrorRef error = LLVMRunPasses(module, PASSES, machine, options);
+    LLVMErrorRef error = LLVMRunPasses(u->module, PASSES, machine, options);
     LLVMDisposePassBuilderOptions(options);
     if (!error) return NULL;
     char *message = LLVMGetErrorMessage(error);
-    const char *copy = arena_print(w->arena, "%s", message);
+    const char *copy = arena_print(arena, "%s", message);
     LLVMDisposeErrorMessage(message);
     return copy;
 }
@@ -129,7 +137,7 @@ static char *assembly_text(LLVMModuleRef module, LLVMTargetMachineRef machine)
 
 static const char *emit_object(Worker *w, Unit *u, LLVMTargetMachineRef machine)
 {
-    const char *error = optimize(w, u->module, machine);
+    const char *error = unit_optimize(u, w->arena, machine);
     if (error) return error;
     if (w->options->llvm) w->object.llvm = LLVMPrintModuleToString(u->module);
     if (w->options->assembly) w->object.assembly = assembly_text(u->module, machine);
@@ -161,10 +169,10 @@ static void *work(void *context)
     if (w->options->debug_lines) debug_open(u, w->arena, w->entry);
     for (int k = 0; k < w->functions.count; k++) {
         const Function *f = w->functions.at[k];
-        add_attributes(u, emit_kernel(u, w->arena, f->signature, &f->nest, &f->grid, f->name), w->target);
+        function_emit(u, w->arena, f, f->name, w->target);
     }
     debug_close(u);
-    verify(w, u->module);
+    unit_verify(u, w->entry);
     w->object.error = emit_object(w, u, machine);
     LLVMDisposeTargetMachine(machine);
     unit_free(u);

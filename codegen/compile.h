@@ -5,6 +5,7 @@
 #include "codegen/codegen.h"
 #include "codegen/nest.h"
 
+#include <llvm-c/TargetMachine.h>
 #include <llvm-c/Types.h>
 
 /* One distinct kernel. */
@@ -25,6 +26,15 @@ typedef struct Functions {
 
 /* The function of a kernel, made on its first use. Not for contractions. */
 Function *function_find(Arena *arena, Functions *functions, const Signature *s);
+
+/* Its code for a target, in the unit's module. */
+struct Unit;
+struct Target;
+LLVMValueRef function_emit(struct Unit *u, Arena *arena, const Function *f, const char *name,
+                           const struct Target *target);
+void unit_verify(const struct Unit *u, const char *entry);   /* a wrong module is our bug: prints why and aborts */
+/* NULL or the reason. LLVM's passes for modules of kernels. */
+const char *unit_optimize(const struct Unit *u, Arena *arena, LLVMTargetMachineRef machine);
 
 /* The bytes of one module. */
 typedef struct Object {
@@ -62,6 +72,9 @@ struct Calls {
     Calls     **body;
     Tiles      *tiles;                   /* what they run on, of the product before them */
 };
+
+/* codegen.c: a plan's, with the functions it needs that are not among these yet. */
+Calls *calls_find(Arena *arena, Functions *functions, const Plan *plan);
 
 /* table.c: the Program, and what its rows compute. NULL, or why the table cannot hold it. */
 const char *table_build(Arena *arena, const Plan *plan, const char *entry, const Calls *calls, Program *out,

@@ -154,7 +154,7 @@ static void add_move(Scan *s, const Node *node, int64_t from, int64_t to)
     args[0] = from, args[1] = to, args[2] = bytes;
     RtStep step = {.run = rt_copy, .args = args, .extent = (bytes + RT_MOVE_BYTES - 1) / RT_MOVE_BYTES,
                    .tile = MOVE_TILE};
-    if (from != to) table_step(s->t, "scan carry", node, step);
+    if (from != to) table_step(s->t, "scan carry", node, step, 3);
 }
 
 static void add_zeros(Scan *s, const Node *pick)
@@ -163,7 +163,7 @@ static void add_zeros(Scan *s, const Node *pick)
     args[0] = frame_word(s->around, pick), args[1] = bytes;
     RtStep step = {.run = rt_zero, .args = args, .extent = (bytes + RT_MOVE_BYTES - 1) / RT_MOVE_BYTES,
                    .tile = MOVE_TILE};
-    table_step(s->t, "scan zero", pick, step);
+    table_step(s->t, "scan zero", pick, step, 2);
 }
 
 /* Carries start in their homes, except those that the first iteration reads where the argument lies. */
@@ -201,7 +201,7 @@ static RtLoop *add_head(Scan *s)
     loop->cursors = s->cursors.at;
     loop->index = index_word(s);
     loop->until = s->node->attr.axis > 0 ? home_word(s, s->node->attr.axis - 1) : -1;
-    table_step(s->t, "scan", s->node, (RtStep){.loop = loop});
+    table_step(s->t, "scan", s->node, (RtStep){.loop = loop}, 0);
     return loop;
 }
 

@@ -104,13 +104,13 @@ static int64_t word_value(Table *t, const Frame *f, const Word *word)
     abort();
 }
 
-void table_step(Table *t, const char *name, const Node *node, RtStep step)
+void table_step(Table *t, const char *name, const Node *node, RtStep step, int words)
 {
     if (!step.loop && step.extent == 0) return;
     step.name = text_number(t->arena, &t->names, name);
     step.place = place_number(t, node);
     vec_push(t->arena, &t->steps, step);
-    vec_push(t->arena, &t->rows, (CodeRow){0});
+    vec_push(t->arena, &t->rows, (CodeRow){.words = words});
 }
 
 static int64_t *place_words(Table *t, const Frame *f, Node *const *at, int count)
@@ -123,8 +123,10 @@ static int64_t *place_words(Table *t, const Frame *f, Node *const *at, int count
 /* The step made last ends a kernel. */
 static void describe(Table *t, const Frame *f, const Kernel *kernel)
 {
-    t->rows.at[t->rows.count - 1] = (CodeRow){kernel, place_words(t, f, kernel->inputs.at, kernel->inputs.count),
-                                              place_words(t, f, kernel->outputs.at, kernel->outputs.count)};
+    CodeRow *row = &t->rows.at[t->rows.count - 1];
+    row->kernel = kernel;
+    row->inputs = place_words(t, f, kernel->inputs.at, kernel->inputs.count);
+    row->outputs = place_words(t, f, kernel->outputs.at, kernel->outputs.count);
 }
 
 static int64_t *argument_words(Table *t, const Frame *f, const Signature *s)
@@ -149,10 +151,11 @@ static void add_product(Table *t, const Frame *f, const Kernel *kernel)
     RtProduct *args = arena_new_of(t->arena, RtProduct);
     *args = p.args;
     const char *name = kernel_name(t->arena, kernel);
+    int words = sizeof *args / sizeof(int64_t);
     RtStep step = {.run = p.run, .args = (const int64_t *)args, .extent = p.units, .tile = 1};
-    table_step(t, name, chief(kernel), step);
+    table_step(t, name, chief(kernel), step, words);
     step.run = p.sum, step.extent = p.sum_units;
-    if (p.sum) table_step(t, name, chief(kernel), step);
+    if (p.sum) table_step(t, name, chief(kernel), step, words);
     if (p.units > 0) describe(t, f, kernel);
 }
 
@@ -162,7 +165,7 @@ static void add_call(Table *t, const Frame *f, const Function *function, const S
     if (scratch > t->out->scratch_bytes) t->out->scratch_bytes = scratch;
     RtStep step = {.run = function->address, .args = argument_words(t, f, s), .tile = function->grid.tile};
     step.extent = step_extent(function, s);
-    table_step(t, kernel_name(t->arena, s->kernel), chief(s->kernel), step);
+    table_step(t, kernel_name(t->arena, s->kernel), chief(s->kernel), step, s->words.count);
     if (step.extent > 0) describe(t, f, s->kernel);
 }
 

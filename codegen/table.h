@@ -35,7 +35,8 @@ int64_t frame_place(const Frame *f, const Buffer *buffer);
 
 /* "gpt.ptm:21:9 h.0.attn": the innermost place in a file of the user's, and the label path. */
 const char *table_place(Arena *arena, const Node *node);
-void table_step(Table *t, const char *name, const Node *node, RtStep step);  /* unless it has nothing to do */
+/* A step with `words` argument words, unless it has nothing to do. */
+void table_step(Table *t, const char *name, const Node *node, RtStep step, int words);
 void table_rows(Table *t, const Frame *f, const Calls *calls);
 
 /* beside.c: which rows of the entry's own plan run at the same time. */
