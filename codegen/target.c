@@ -1,11 +1,53 @@
-/* The host: processor name and features, target machines for the compiler threads. */
+/* The host and other processors: names and features, target machines for the compiler threads. */
 #include "codegen/codegen.h"
 #include "codegen/target.h"
 
 #include <llvm-c/Core.h>
+#include <llvm-c/IRReader.h>
 #include <llvm-c/Target.h>
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+static bool begins(const char *text, const char *with) { return !strncmp(text, with, strlen(with)); }
+
+/* What the features of the host say. */
+static void read_features(Target *t)
+{
+    t->wide = strstr(t->features, "+avx512f") != NULL;
+    t->fused = strstr(t->features, "+fma") != NULL || begins(t->triple, "aarch64");
+}
+
+/* A multiply-add of 16 lanes: what becomes of it says what a processor has, whatever its name implies. */
+static const char PROBE[] =
+    "define <16 x float> @probe(<16 x float> %a, <16 x float> %b, <16 x float> %c) \"prefer-vector-width\"=\"512\"\n"
+    "    \"min-legal-vector-width\"=\"512\" {\n"
+    "  %r = call <16 x float> @llvm.fma.v16f32(<16 x float> %a, <16 x float> %b, <16 x float> %c)\n"
+    "  ret <16 x float> %r\n"
+    "}\n"
+    "declare <16 x float> @llvm.fma.v16f32(<16 x float>, <16 x float>, <16 x float>)\n";
+
+static void probe(Target *t)
+{
+    LLVMContextRef context = LLVMContextCreate();
+    LLVMTargetMachineRef machine = target_machine(t);
+    LLVMMemoryBufferRef text = LLVMCreateMemoryBufferWithMemoryRangeCopy(PROBE, sizeof PROBE - 1, "probe");
+    LLVMMemoryBufferRef assembly = NULL;
+    LLVMModuleRef module = NULL;
+    char *why = NULL;
+    if (LLVMParseIRInContext(context, text, &module, &why) == 0 &&
+        LLVMTargetMachineEmitToMemoryBuffer(machine, module, LLVMAssemblyFile, &why, &assembly) == 0) {
+        const char *code = LLVMGetBufferStart(assembly);
+        t->wide = strstr(code, "zmm") != NULL;
+        t->fused = strstr(code, "fmaf") == NULL;
+        LLVMDisposeMemoryBuffer(assembly);
+    }
+    if (why) LLVMDisposeMessage(why);
+    if (module) LLVMDisposeModule(module);
+    LLVMDisposeTargetMachine(machine);
+    LLVMContextDispose(context);
+}
 
 bool target_find(Target *target)
 {
@@ -14,13 +56,49 @@ bool target_find(Target *target)
     target->triple = LLVMGetDefaultTargetTriple();
     target->cpu = LLVMGetHostCPUName();
     target->features = LLVMGetHostCPUFeatures();
-    target->wide = strstr(target->features, "+avx512f") != NULL;
-    target->fused = strstr(target->features, "+fma") != NULL || !strncmp(target->triple, "aarch64", 7);
+    read_features(target);
     char *why = NULL;
     if (LLVMGetTargetFromTriple(target->triple, &target->handle, &why) == 0) return true;
     LLVMDisposeMessage(why);
     target_free(target);
     return false;
+}
+
+static void initialize_all(void)
+{
+    LLVMInitializeAllTargetInfos();
+    LLVMInitializeAllTargets();
+    LLVMInitializeAllTargetMCs();
+    LLVMInitializeAllAsmPrinters();
+    LLVMInitializeAllAsmParsers();
+}
+
+static char *features_of(const char *cpu, const char *features)
+{
+    if (!cpu || strcmp(cpu, "native")) return LLVMCreateMessage(features);
+    char *host = LLVMGetHostCPUFeatures(), *all = malloc(strlen(host) + strlen(features) + 2);
+    if (!all) abort();
+    sprintf(all, "%s%s%s", host, *features ? "," : "", features);
+    char *copy = LLVMCreateMessage(all);
+    free(all);
+    LLVMDisposeMessage(host);
+    return copy;
+}
+
+char *target_named(const char *triple, const char *cpu, const char *features, Target *target)
+{
+    initialize_all();
+    *target = (Target){.triple = triple ? LLVMNormalizeTargetTriple(triple) : LLVMGetDefaultTargetTriple()};
+    const char *least = begins(target->triple, "x86_64") ? "x86-64" : "generic";
+    target->features = features_of(cpu, features);
+    target->cpu = cpu && !strcmp(cpu, "native") ? LLVMGetHostCPUName() : LLVMCreateMessage(cpu ? cpu : least);
+    char *why = NULL;
+    if (LLVMGetTargetFromTriple(target->triple, &target->handle, &why) == 0) {
+        probe(target);
+        return NULL;
+    }
+    target_free(target);
+    return why;
 }
 
 void target_free(Target *target)

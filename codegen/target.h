@@ -1,4 +1,4 @@
-/* The host as LLVM sees it. */
+/* The processors that code is made for, as LLVM sees them. */
 #ifndef PTM_CODEGEN_TARGET_H
 #define PTM_CODEGEN_TARGET_H
 
@@ -13,7 +13,10 @@ typedef struct Target {
     LLVMTargetRef handle;
 } Target;
 
-bool target_find(Target *target);        /* false: LLVM has no code generator for this host */
+bool target_find(Target *target);        /* this host; false: LLVM has no code generator for it */
+/* Any: triple NULL is this host's, cpu NULL what every processor of the kind has, "native" this one; features ""
+ * or "+avx2,-fma". NULL, or why not, in LLVM's memory. Needs an assembly parser too. */
+char *target_named(const char *triple, const char *cpu, const char *features, Target *target);
 void target_free(Target *target);
 LLVMTargetMachineRef target_machine(const Target *target);
 

@@ -63,7 +63,7 @@ void build_initial_value(Graph *into, Storage storage, const char *name, Type ty
     graph_output(into, OUTPUT_update, name, graph_copy_nodes(into, code)[code->outputs.at[0].node->id]);
 }
 
-bool build_initial(Session *s, const Layout *layout, Build *out)
+Graph *build_initial_graph(Session *s, const Layout *layout)
 {
     Graph *graph = graph_new(s->arena, model_dims(s->model), "initial");
     for (int i = 0; i < model_param_count(s->model); i++) {
@@ -72,6 +72,11 @@ bool build_initial(Session *s, const Layout *layout, Build *out)
         graph->origin = param->origin;
         build_initial_value(graph, STORE_param, param->path, param->type, param->initial);
     }
+    return graph;
+}
+
+bool build_initial(Session *s, const Layout *layout, Build *out)
+{
     PassOptions passes = { .layout = layout };
-    return build_graph(s, graph, &passes, out);
+    return build_graph(s, build_initial_graph(s, layout), &passes, out);
 }

@@ -32,7 +32,8 @@ Layout *build_layout(Session *s, const Graphs *graphs);
 /* Adds to a graph of initial values the one that `code` computes: an update of the input `name`. */
 void build_initial_value(Graph *into, Storage storage, const char *name, Type type, const Graph *code);
 
-/* A program that gives every parameter of the layout its initial value from "seed". */
+/* A graph that gives every parameter of the layout its initial value from "seed"; the program of it. */
+Graph *build_initial_graph(Session *s, const Layout *layout);
 bool build_initial(Session *s, const Layout *layout, Build *out);
 
 #endif

@@ -19,7 +19,9 @@ const Command commands[] = {
 #define FLAG_MANY   INT64_C(1000000000000)
 #define FLAG_TOKENS INT64_C(1000000000)
 
-typedef enum FlagKind { FLAG_YES, FLAG_TEXT, FLAG_WHOLE, FLAG_REAL, FLAG_BYTES, FLAG_PAIRS, FLAG_NAMED } FlagKind;
+typedef enum FlagKind {
+    FLAG_YES, FLAG_TEXT, FLAG_WHOLE, FLAG_REAL, FLAG_BYTES, FLAG_PAIRS, FLAG_NAMED, FLAG_SETS
+} FlagKind;
 
 typedef struct Flag {
     const char *spelling;
@@ -57,6 +59,9 @@ static bool accepts(const Command *command, const Flag *flag)
     return !strcmp(flag->spelling, "help") || listed(command->flags, flag->spelling);
 }
 
+/* What is typed behind the two dashes: "dim@compile" is the --dim of one command. */
+static int typed_length(const char *spelling) { return (int)strcspn(spelling, "@"); }
+
 void command_usage(const Command *command)
 {
     printf("usage: ptm %s %s [flags]\n\n%s: %s.\n\n%s\n\nflags:\n", command->name, command->argument, command->name,
@@ -64,7 +69,7 @@ void command_usage(const Command *command)
     for (int i = 0; i < FLAG_COUNT; i++) {
         if (!accepts(command, &flags[i])) continue;
         char left[64];
-        snprintf(left, sizeof left, "--%s %s", flags[i].spelling, flags[i].value);
+        snprintf(left, sizeof left, "--%.*s %s", typed_length(flags[i].spelling), flags[i].spelling, flags[i].value);
         printf("  %-22s %s\n", left, flags[i].doc);
     }
 }
@@ -81,8 +86,11 @@ static bool misuse(const Command *command, const char *format, const char *what,
 
 static const Flag *find_flag(const Command *command, const char *spelling)
 {
-    for (int i = 0; i < FLAG_COUNT; i++)
-        if (accepts(command, &flags[i]) && !strcmp(flags[i].spelling, spelling)) return &flags[i];
+    size_t length = strlen(spelling);
+    for (int i = 0; i < FLAG_COUNT; i++) {
+        bool same = !strncmp(flags[i].spelling, spelling, length) && strchr("@", flags[i].spelling[length]);
+        if (same && accepts(command, &flags[i])) return &flags[i];
+    }
     return NULL;
 }
 
@@ -91,7 +99,7 @@ static const char *nearest_flag(const Command *command, const char *spelling)
     const char *names[FLAG_COUNT];
     int count = 0;
     for (int i = 0; i < FLAG_COUNT; i++)
-        if (accepts(command, &flags[i])) names[count++] = flags[i].spelling;
+        if (accepts(command, &flags[i]) && !strchr(flags[i].spelling, '@')) names[count++] = flags[i].spelling;
     return suggest(spelling, names, count);
 }
 
@@ -145,7 +153,8 @@ static bool read_pair(const Command *command, const Flag *flag, const char *text
 {
     const char *equals = strchr(text, '=');
     if (!equals || equals == text) {
-        fprintf(stderr, "ptm %s: --%s wants %s, not \"%s\"\n", command->name, flag->spelling, flag->value, text);
+        fprintf(stderr, "ptm %s: --%.*s wants %s, not \"%s\"\n", command->name, typed_length(flag->spelling),
+                flag->spelling, flag->value, text);
         return false;
     }
     Pair pair = { arena_copy_text(arena, text, (size_t)(equals - text)), equals + 1 };
@@ -168,6 +177,26 @@ static bool read_named(const Command *command, const Flag *flag, const char *tex
     return true;
 }
 
+static bool has_pair(const Pairs *pairs, const char *name)
+{
+    for (int i = 0; i < pairs->count; i++)
+        if (!strcmp(pairs->at[i].name, name)) return true;
+    return false;
+}
+
+/* "B=1,T=128". A name that the set has begins the next one. */
+static bool read_sets(const Command *command, const Flag *flag, const char *text, Arena *arena, PairSets *out)
+{
+    for (const char *at = text; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        const char *item = arena_copy_text(arena, at, strcspn(at, ","));
+        const char *equals = strchr(item, '=');
+        const char *name = equals ? arena_copy_text(arena, item, (size_t)(equals - item)) : "";
+        if (!out->count || has_pair(&out->at[out->count - 1], name)) vec_push(arena, out, (Pairs){ 0 });
+        if (!read_pair(command, flag, item, arena, &out->at[out->count - 1])) return false;
+    }
+    return true;
+}
+
 static bool read_value(const Command *command, const Flag *flag, const char *value, Options *out)
 {
     void *field = (char *)out + flag->offset;
@@ -179,6 +208,7 @@ static bool read_value(const Command *command, const Flag *flag, const char *val
     case FLAG_BYTES: return read_bytes(command, flag, value, field);
     case FLAG_PAIRS: return read_pair(command, flag, value, out->arena, field);
     case FLAG_NAMED: return read_named(command, flag, value, out->arena, field);
+    case FLAG_SETS: return read_sets(command, flag, value, out->arena, field);
     }
     return false;
 }

@@ -11,6 +11,7 @@ typedef struct Pair {
     const char *name, *value;            /* name "": not said, of NAMED */
 } Pair;
 typedef Vec(Pair) Pairs;
+typedef Vec(Pairs) PairSets;
 
 /* Not given: false, NULL, -1, NAN or an empty list. */
 typedef struct Options {
@@ -25,6 +26,7 @@ typedef struct Options {
 #define FIELD_BYTES int64_t
 #define FIELD_PAIRS Pairs
 #define FIELD_NAMED Pairs
+#define FIELD_SETS  PairSets
 #define FLAG(field, spelling, kind, most, value, doc) FIELD_##kind field;
 #include "frontend/cli/flags.def"
 #undef FLAG

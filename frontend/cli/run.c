@@ -26,7 +26,7 @@ static int cut_lengths(Run *r, int count)
 
 static bool minimizes(const TrainSpec *train) { return train->stage_count && train->stages[0].minimize; }
 
-static bool open_steps(Run *r)
+bool run_open_steps(Run *r)
 {
     Session *s = r->s;
     const TrainSpec *train = model_train(s->model);
@@ -54,7 +54,7 @@ bool run_compile_step(Run *r, int stage)
     return true;
 }
 
-static bool open_step(Run *r, int stage)
+bool run_open_step(Run *r, int stage)
 {
     Session *s = r->s;
     const StepSource *step = &r->steps[stage];
@@ -120,14 +120,14 @@ static Layout *shared_layout(Run *r)
 bool run_open(Run *r, Session *s, bool training)
 {
     *r = (Run){ .s = s, .seed = s->options->seed > 0 ? (uint64_t)s->options->seed : 0 };
-    if (training && !open_steps(r)) return false;
+    if (training && !run_open_steps(r)) return false;
     if (!open_all_measures(r, training)) return false;
     r->layout = shared_layout(r);
     r->trains = arena_array(s->arena, Job, r->train_count + 1);
     for (int i = 0; i < r->measures.count; i++)
         if (!measure_build(s, r->layout, &r->measures.at[i])) return false;
     for (int i = 0; i < r->train_count; i++)
-        if (!open_step(r, i)) return false;
+        if (!run_open_step(r, i)) return false;
     if (s->options->memory > 0 && !run_fit(r, s->options->memory)) return false;
     for (int i = 0; i < r->train_count; i++)
         if (!run_compile_step(r, i)) return false;
@@ -200,19 +200,17 @@ static int64_t most_scratch(const Run *r, const Job *extra)
     return extra && job_scratch(extra) > most ? job_scratch(extra) : most;
 }
 
-/* Reads parameters from a run directory or a file. All that the run has must be there. */
-static bool load(Run *r, const char *weights)
+bool run_read(Session *s, const RtValue *params, int count, char *block, const char *weights)
 {
-    Session *s = r->s;
     RtError error;
     RtTensors *tensors = saved_tensors(s->arena, weights, &error);
     Map *wanted = map_new(s->arena);
     Mapping mapping;
     if (!tensors) return session_fail(s, "%s", error.text) && false;
-    for (int i = 0; i < r->param_count; i++) map_set(wanted, r->params[i].name, &r->params[i]);
+    for (int i = 0; i < count; i++) map_set(wanted, params[i].name, (void *)&params[i]);
     mapping_find(s, tensors, saved_file(s->arena, weights), wanted, &mapping);
     bool fits = mapping_report(&mapping);
-    bool good = fits && mapping_load(&mapping, r->params, r->param_count, r->param, &error);
+    bool good = fits && mapping_load(&mapping, params, count, block, &error);
     rt_tensors_close(tensors);
     if (fits && !good) session_fail(s, "%s", error.text);
     return good;
@@ -329,7 +327,8 @@ bool run_begin(Run *r)
 {
     char *block[BLOCK_COUNT] = { [BLOCK_param] = r->param, [BLOCK_const] = r->constants };
     const char *weights = r->s->options->weights;
-    return job_draw(r->s, r->initial.program, r->pool, block, r->seed) && (!weights || load(r, weights));
+    return job_draw(r->s, r->initial.program, r->pool, block, r->seed)
+        && (!weights || run_read(r->s, r->params, r->param_count, r->param, weights));
 }
 
 bool run_memory(Run *r, Job *extra)

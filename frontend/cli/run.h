@@ -28,6 +28,14 @@ typedef struct Run {
 bool run_open(Run *r, Session *s, bool training);
 void run_close(Run *r);
 
+/* The first parts of run_open: the steps of all stages; and the states of one with its plans, once there is
+ * r->layout. */
+bool run_open_steps(Run *r);
+bool run_open_step(Run *r, int stage);
+
+/* Reads parameters by path from a run directory or a file into the block that they lie in. All must be there. */
+bool run_read(Session *s, const RtValue *params, int count, char *block, const char *weights);
+
 /* Allocates the blocks and fills them: tables from `data`; parameters and states drawn from the seed, parameters then
  * read from --weights where given. extra: a job beside those of the run, or NULL. */
 bool run_memory(Run *r, Job *extra);

@@ -135,6 +135,15 @@ static bool split_layout(Session *s, Options *o)
     return false;
 }
 
+/* Whether only what entries need of the data is to be evaluated: none of them is a training step. */
+static bool compiles_fns(const Options *o)
+{
+    if (strcmp(o->command, "compile") || !o->entries) return false;
+    for (const char *at = o->entries; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+        if (!strncmp(at, "train", 5) && strchr(",.", at[5])) return false;
+    return true;
+}
+
 bool session_open(Session *s, const Options *options)
 {
     if (!session_parse(s, options)) return false;
@@ -150,7 +159,7 @@ bool session_open(Session *s, const Options *options)
     ModelOptions model = {
         .settings = settings(s, &options->set), .setting_count = options->set.count, .host = &s->host,
         .real = strcmp(options->command, "gradcheck") ? DT_f32 : DT_f64,
-        .on_demand = !strcmp(options->command, "generate") || !strcmp(options->command, "run")
+        .on_demand = !strcmp(options->command, "generate") || !strcmp(options->command, "run") || compiles_fns(options)
     };
     s->model = model_new(s->arena, s->ast, &model, s->diagnostics);
     bool goes_on = !strcmp(options->command, "check");       /* it reports the errors of every part at once */

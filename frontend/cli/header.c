@@ -1,0 +1,361 @@
+/* A header that a C programmer reads instead of a manual: what there is, what it takes, how large everything is. */
+#include "frontend/cli/header.h"
+#include "runtime/core/random.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Header {
+    const Shipment *m;
+    Arena *arena;
+    FILE  *out;
+    const char *prefix, *upper;          /* "gpt", "GPT" */
+} Header;
+
+static void put(const Header *h, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void put(const Header *h, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vfprintf(h->out, format, args);
+    va_end(args);
+}
+
+/* A name of the preprocessor's: "wte.weight" gives WTE_WEIGHT. */
+static const char *upper(Arena *arena, const char *text)
+{
+    char *copy = arena_print(arena, "%s", text);
+    for (char *c = copy; *c; c++) *c = isalnum((unsigned char)*c) ? (char)toupper((unsigned char)*c) : '_';
+    return copy;
+}
+
+/* ---- types and shapes ---- */
+
+typedef struct CType {
+    const char *name, *note;             /* note: what the bits are, where C has no such type */
+} CType;
+
+static CType c_type(int32_t dtype)
+{
+    switch ((DType)dtype) {
+    case DT_f32: return (CType){ "float", "" };
+    case DT_f64: return (CType){ "double", "" };
+    case DT_bf16: return (CType){ "uint16_t", ", bits of bf16" };
+    case DT_f16: return (CType){ "uint16_t", ", bits of f16" };
+    case DT_i64: return (CType){ "int64_t", "" };
+    case DT_i32: return (CType){ "int32_t", "" };
+    case DT_i8: return (CType){ "int8_t", "" };
+    case DT_u8: return (CType){ "uint8_t", "" };
+    case DT_bool: return (CType){ "uint8_t", ", 0 or 1" };
+    case DT_COUNT: break;
+    }
+    abort();
+}
+
+/* "f32[1, 64, 65]" */
+static const char *value_text(Arena *arena, const RtValue *v)
+{
+    const char *text = dtype_name((DType)v->dtype);
+    for (int k = 0; k < v->rank; k++)
+        text = arena_print(arena, "%s%s%" PRId64, text, k ? ", " : "[", v->shape[k]);
+    return v->rank ? arena_print(arena, "%s]", text) : text;
+}
+
+static const RtValue *find(const RtValue *at, int count, const char *name)
+{
+    for (int k = 0; k < count; k++)
+        if (!strcmp(at[k].name, name)) return &at[k];
+    return NULL;
+}
+
+/* The value behind an input or output, in a case; NULL: it has none. */
+static const RtValue *value_of(const Shipment *m, const ExportFunction *f, int arg, int number)
+{
+    const ExportCase *c = &f->cases.at[number];
+    const ExportArg *a = &f->args.at[arg];
+    for (int k = c->actions.count - 1; k >= 0; k--) {
+        if (c->actions.at[k].program < 0) continue;
+        const Program *p = export_get(m->export, c->actions.at[k].program);
+        const RtValue *v = a->kind == ARG_INPUT ? find(p->inputs, p->input_count, a->value)
+                                                : find(p->outputs, p->output_count, a->value);
+        if (v) return v;
+    }
+    return NULL;
+}
+
+static const RtValue *any_value(const Shipment *m, const ExportFunction *f, int arg)
+{
+    const RtValue *v = NULL;
+    for (int k = 0; k < f->cases.count && !v; k++) v = value_of(m, f, arg, k);
+    return v;
+}
+
+static int64_t elements(const RtValue *v)
+{
+    int64_t count = 1;
+    for (int k = 0; k < v->rank; k++) count *= v->shape[k];
+    return count;
+}
+
+/* How many batches lie one behind the other in an input. */
+static int64_t batches(const ExportFunction *f)
+{
+    int64_t most = 0;
+    for (int k = 0; k < f->cases.at[0].actions.count; k++)
+        if (f->cases.at[0].actions.at[k].shard > most) most = f->cases.at[0].actions.at[k].shard;
+    return most + 1;
+}
+
+/* ---- functions ---- */
+
+static const char *argument_text(const Header *h, const Shipped *f, int k)
+{
+    const ExportArg *a = &f->f.args.at[k];
+    const char *name = f->names.at[k];
+    const RtValue *v;
+    switch (a->kind) {
+    case ARG_BLOCK: return arena_print(h->arena, "%svoid *%s", f->writes[a->block] ? "" : "const ", name);
+    case ARG_POOL: return arena_print(h->arena, "struct Pool *%s", name);
+    case ARG_DIM:
+    case ARG_NUMBER: return arena_print(h->arena, "int64_t %s", name);
+    case ARG_INPUT:
+        v = any_value(h->m, &f->f, k);
+        return arena_print(h->arena, "const %s *%s", c_type(v->dtype).name, name);
+    case ARG_OUTPUT:
+        v = any_value(h->m, &f->f, k);
+        return arena_print(h->arena, "%s *%s", c_type(v->dtype).name, name);
+    case ARG_FAULT: return arena_print(h->arena, "%s_fault *%s", h->prefix, name);
+    }
+    abort();
+}
+
+/* "B = 1, T = 64" */
+static const char *case_text(const Header *h, const Shipped *f, int number)
+{
+    const char *text = "";
+    for (int k = 0; k < f->dims.count; k++)
+        text = arena_print(h->arena, "%s%s%s = %" PRId64, text, k ? ", " : "", f->dims.at[k], f->values[number][k]);
+    return text;
+}
+
+static void describe_value(const Header *h, const Shipped *f, int k)
+{
+    const ExportArg *a = &f->f.args.at[k];
+    bool dims = f->f.cases.count > 1;
+    put(h, " * %s: ", f->names.at[k]);
+    const char *before = "";
+    for (int c = 0; c < f->f.cases.count; c++) {
+        const RtValue *v = value_of(h->m, &f->f, k, c);
+        if (!v) continue;
+        put(h, "%s%s%s", before, value_text(h->arena, v), c_type(v->dtype).note);
+        if (dims) put(h, " for %s", case_text(h, f, c));
+        before = "; ";
+    }
+    if (a->kind == ARG_INPUT && !strncmp(a->value, "history.", 8))
+        put(h, "; what the evaluation has given so far in this stage, first one first, and NaN for those to come");
+    if (a->kind == ARG_OUTPUT) put(h, "; or NULL");
+    put(h, "\n");
+}
+
+static bool has(const Shipped *f, ExportArgKind kind, const char *value)
+{
+    for (int k = 0; k < f->f.args.count; k++)
+        if (f->f.args.at[k].kind == kind && (!value || !strcmp(f->f.args.at[k].value, value))) return true;
+    return false;
+}
+
+static void describe(const Header *h, const Shipped *f)
+{
+    put(h, "/* ");
+    if (f->signature) put(h, "%s", f->signature);
+    if (f->signature && f->dims.count && f->f.cases.count == 1) put(h, ", %s", case_text(h, f, 0));
+    if (f->signature && *f->about) put(h, "\n * ");
+    for (const char *c = f->about; *c; c++) put(h, *c == '\n' ? "\n * " : "%c", *c);
+    put(h, "\n");
+    for (int k = 0; k < f->f.args.count; k++)
+        if (f->f.args.at[k].kind == ARG_INPUT || f->f.args.at[k].kind == ARG_OUTPUT) describe_value(h, f, k);
+    if (has(f, ARG_NUMBER, "seed"))
+        put(h, " * seed: of all random numbers; the same seed gives the same numbers\n");
+    put(h, " */\n");
+}
+
+static void declare(const Header *h, const Shipped *f)
+{
+    const char *line = arena_print(h->arena, "int %s(uint64_t abi", f->f.symbol);
+    size_t indent = strlen(f->f.symbol) + 5;
+    for (int k = 0; k < f->f.args.count; k++) {
+        const char *argument = argument_text(h, f, k);
+        if (strlen(line) + strlen(argument) + 4 > 120) {
+            put(h, "%s,\n", line);
+            line = arena_print(h->arena, "%*s%s", (int)indent, "", argument);
+        } else {
+            line = arena_print(h->arena, "%s, %s", line, argument);
+        }
+    }
+    put(h, "%s);\n", line);
+}
+
+static void write_sizes(const Header *h, const Shipped *f)
+{
+    const char *name = upper(h->arena, f->name);
+    if (has(f, ARG_NUMBER, "seed") || f->signature)
+        put(h, "#define %s_%s_WORK_BYTES %" PRId64 "\n", h->upper, name, export_work_bytes(h->m->export, &f->f));
+    for (int k = 0; f->f.cases.count == 1 && k < f->dims.count; k++)
+        put(h, "#define %s_%s_%s %" PRId64 "\n", h->upper, name, upper(h->arena, f->dims.at[k]), f->values[0][k]);
+    for (int k = 0; k < f->f.args.count; k++) {
+        const ExportArg *a = &f->f.args.at[k];
+        if (a->kind != ARG_INPUT && a->kind != ARG_OUTPUT) continue;
+        int64_t most = 0;
+        for (int c = 0; c < f->f.cases.count; c++) {
+            const RtValue *v = value_of(h->m, &f->f, k, c);
+            if (v && elements(v) > most) most = elements(v);
+        }
+        const char *argument = upper(h->arena, f->names.at[k]);
+        put(h, "#define %s_%s_%s_COUNT %" PRId64 "%s\n", h->upper, name, argument,
+            most * (a->kind == ARG_INPUT ? batches(&f->f) : 1),
+            f->f.cases.count > 1 ? " /* of the largest case */" : "");
+        const RtValue *v = value_of(h->m, &f->f, k, 0);
+        if (f->f.cases.count > 1 || !v || !v->rank) continue;
+        put(h, "#define %s_%s_%s_SHAPE {", h->upper, name, argument);
+        for (int axis = 0; axis < v->rank; axis++) put(h, "%s%" PRId64, axis ? ", " : "", v->shape[axis]);
+        put(h, "}\n");
+    }
+}
+
+static void write_functions(const Header *h)
+{
+    for (int k = 0; k < h->m->shipped.count; k++) {
+        const Shipped *f = h->m->shipped.at[k];
+        put(h, "\n");
+        write_sizes(h, f);
+        describe(h, f);
+        declare(h, f);
+    }
+}
+
+/* ---- everything else ---- */
+
+static void write_codes(const Header *h)
+{
+    put(h, "/* What functions return, and its text. */\nenum {\n");
+#define CODE(name, text) \
+    put(h, "    %s_%s = %d%s /* %s */\n", h->upper, upper(h->arena, #name), EXPORT_##name, \
+        EXPORT_##name + 1 < EXPORT_CODES ? "," : " ", text);
+#include "codegen/export.def"
+#undef CODE
+    put(h, "};\nconst char *%s_error(int code);\n\n", h->prefix);
+    put(h, "/* With %s_BAD_INDEX: where in the model an id is used, the id, and how many rows its table has. */\n"
+        "typedef struct %s_fault {\n    const char *place;\n    int64_t index, rows;\n} %s_fault;\n\n", h->upper,
+        h->prefix, h->prefix);
+}
+
+static int64_t end_of(const RtValue *values, int count)
+{
+    int64_t end = 0;
+    for (int k = 0; k < count; k++)
+        if (rt_offset(values[k].place) + values[k].bytes > end) end = rt_offset(values[k].place) + values[k].bytes;
+    return (end + 63) / 64 * 64;
+}
+
+/* "GPT_STATES" for the list gpt_states. */
+static void write_list(const Header *h, const ExportList *list)
+{
+    const char *name = upper(h->arena, list->symbol);
+    int64_t bytes = end_of(list->values, list->count);
+    size_t length = strlen(name);
+    const char *one = arena_print(h->arena, "%.*s", (int)length - 1, name);      /* "GPT_PARAM" */
+    put(h, "#define %s_BYTES %" PRId64 "\n#define %s_COUNT %d\n", one, bytes, name, list->count);
+    put(h, "extern const %s_value %s[%s_COUNT];\n", h->prefix, list->symbol, name);
+    put(h, "/* where each begins */\n");
+    for (int k = 0; k < list->count; k++) {
+        const RtValue *v = &list->values[k];
+        put(h, "#define %s_AT_%s %" PRId64 " /* %s: %s */\n", one, upper(h->arena, v->name), rt_offset(v->place),
+            v->name, value_text(h->arena, v));
+    }
+    put(h, "\n");
+}
+
+static void write_memory(const Header *h)
+{
+    const Shipment *m = h->m;
+    bool embedded = m->contents.block[BLOCK_param] != NULL;
+    int64_t work = 64;
+    for (int k = 0; k < m->shipped.count; k++) {
+        int64_t own = export_work_bytes(m->export, &m->shipped.at[k]->f);
+        if (own > work) work = own;
+    }
+    put(h, "/* Memory, all of it the caller's. Each block begins at a multiple of %s_ALIGNMENT bytes\n"
+        " * (aligned_alloc, posix_memalign). work: of the neediest function; nothing in it has to stay between two\n"
+        " * calls. */\n#define %s_ALIGNMENT 64\n#define %s_WORK_BYTES %" PRId64 "\n", h->upper, h->upper, h->upper,
+        work);
+    if (m->pool)
+        put(h, "/* pool: rt_pool_new(threads, %s_SCRATCH_BYTES) of libptm-core. */\n#define %s_SCRATCH_BYTES %" PRId64
+            "\nstruct Pool;\n", h->upper, h->upper, export_scratch_bytes(m->export));
+    put(h, "\n/* A value in a block. dtype: as safetensors files write it (\"F32\"); shape: `rank` numbers. */\n"
+        "typedef struct %s_value {\n    const char *name, *dtype;\n    int64_t     rank, shape[8], offset, bytes;\n"
+        "} %s_value;\n\n", h->prefix, h->prefix);
+    if (embedded) put(h, "/* The parameters are part of the object. */\n");
+    for (int k = 0; k < m->contents.lists.count; k++) write_list(h, &m->contents.lists.at[k]);
+}
+
+static void write_sets(const Header *h)
+{
+    const Export *e = h->m->export;
+    if (export_set_count(e) < 2) {
+        put(h, "/* Code for %s alone. */\n\n", export_set_name(e, 0));
+        return;
+    }
+    put(h, "/* The sets of instructions that there is code for. The first call uses the widest that the processor\n"
+        " * has; %s_use_instruction_set says otherwise from then on, for every thread, and refuses what the\n"
+        " * processor lacks. */\nenum {\n", h->prefix);
+    for (int k = 0; k < export_set_count(e); k++)
+        put(h, "    %s_SET_%s = %d%s\n", h->upper, upper(h->arena, export_set_name(e, k)), k,
+            k + 1 < export_set_count(e) ? "," : "");
+    put(h, "};\nint %s_instruction_set(void);\nint %s_use_instruction_set(int set);\n\n", h->prefix, h->prefix);
+}
+
+static void write_intro(const Header *h, const char *file)
+{
+    const Options *o = h->m->s->options;
+    put(h, "/* What %s holds: made with this header by ptm %s, `ptm compile %s --entry %s`.\n", file, PTM_VERSION,
+        o->argument, o->entries);
+    put(h, " *\n"
+        " * Every function works on memory that the caller gives it and nothing else: it allocates nothing,\n"
+        " * prints nothing, keeps no pointer. Calls may run at the same time when what they write (blocks without\n"
+        " * `const`, work, results) is apart. The first argument is %s_ABI, by which the object knows that header and\n"
+        " * object belong together. */\n", h->upper);
+}
+
+void header_write(const Shipment *m, const char *file, FILE *out)
+{
+    Arena *arena = arena_new();
+    Header h = { .m = m, .arena = arena, .out = out, .prefix = m->prefix, .upper = upper(arena, m->prefix) };
+    write_intro(&h, file);
+    put(&h, "#ifndef %s_H\n#define %s_H\n\n#include <stdint.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n",
+        h.upper, h.upper);
+    put(&h, "#define %s_ABI UINT64_C(0x%016" PRIx64 ")\n\n", h.upper, m->abi);
+    write_codes(&h);
+    write_sets(&h);
+    write_memory(&h);
+    put(&h, "/* ---- functions ---- */\n");
+    write_functions(&h);
+    put(&h, "\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
+    arena_free(arena);
+}
+
+uint64_t header_hash(const Shipment *m, const char *file)
+{
+    char *text = NULL;
+    size_t size = 0;
+    Shipment without = *m;
+    without.abi = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) abort();
+    header_write(&without, file, out);
+    if (fclose(out)) abort();
+    uint64_t hash = rt_random_hash(text);
+    free(text);
+    return hash;
+}

@@ -1,0 +1,27 @@
+# Training through an object gives the bits of `ptm train`: 1000 steps of gpt.ptm on one thread, and of lstm.ptm, over the
+# end of a pass, with states, with and without a pool.
+. "$TESTS/cli/common"
+. "$TESTS/cli/compile_common"
+
+small="--set layers=1 --set width=16 --set heads=2 --set context=8 --set rows=4 --steps 1000"
+# shellcheck disable=SC2086
+status 0 "$PTM" train "$root/models/gpt.ptm" $small --threads 1 --out gpt --quiet
+# shellcheck disable=SC2086
+status 0 "$PTM" compile "$root/models/gpt.ptm" $small --entry train -o model.o
+# shellcheck disable=SC2086
+build_c train -DLENGTH=9 -DROWS=4 "$root/tests/objects/train.c" model.o $train_libraries
+status 0 ./train gpt/last.safetensors 1000
+says "1000 steps: loss "
+
+small="--set width=8 --set layers=1 --set span=30 --set rows=300 --set held_rows=10 --set unit=chars --steps 120"
+# shellcheck disable=SC2086
+status 0 "$PTM" train "$root/models/lstm.ptm" $small --threads 2 --out lstm --quiet
+for threads in 1 pool; do
+    # shellcheck disable=SC2086
+    status 0 "$PTM" compile "$root/models/lstm.ptm" $small --entry train --threads $threads -o model.o
+    define=-DONE
+    [ $threads = pool ] && define=-DPOOL
+    # shellcheck disable=SC2086
+    build_c train $define -DLENGTH=31 -DROWS=300 -DSTREAMS "$root/tests/objects/train.c" model.o $train_libraries
+    status 0 ./train lstm/last.safetensors 120
+done
