@@ -443,8 +443,8 @@ Value elab_binary(Elab *e, Operator op, Value a, Value b, Place place)
         }
         return two(e, OP_add, a, b, what, place);
     case OPERATOR_or: {
-        Value both = two(e, OP_and, elab_not(e, a, place), elab_not(e, b, place), what, place);
-        return elab_not(e, both, place);
+        b = elab_not(e, b, place);
+        return elab_not(e, two(e, OP_and, elab_not(e, a, place), b, what, place), place);
     }
     case OPERATOR_range:
     case OPERATOR_not:

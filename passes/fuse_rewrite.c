@@ -172,8 +172,9 @@ static Node *multiply_and_sum_groups(Graph *g, const Product *p)
     Node *x = make_reshape(g, reorder(g, p->x, &p->a, &a), type_of(dtype, 3, (const Dim *[]){batch, m, k})),
          *y = make_reshape(g, reorder(g, p->y, &p->b, &b), type_of(dtype, 3, (const Dim *[]){batch, n, k}));
     Type space = type_of(dtype, 4, (const Dim *[]){batch, m, n, k}), type = {.dtype = dtype, .rank = out.count};
-    Node *product = make_binary(g, OP_mul, make_expand(g, x, (const int8_t[MAX_RANK]){0, 1, 3}, space),
-                                make_expand(g, y, (const int8_t[MAX_RANK]){0, 2, 3}, space));
+    Node *columns = make_expand(g, y, (const int8_t[MAX_RANK]){0, 2, 3}, space);
+    Node *rows = make_expand(g, x, (const int8_t[MAX_RANK]){0, 1, 3}, space);
+    Node *product = make_binary(g, OP_mul, rows, columns);
     for (int i = 0; i < out.count; i++) type.dim[i] = letter_dim(p, out.letter[i]);
     Node *sum = make_cast(g, make_reduce(g, OP_sum, product, 1u << 3), dtype);
     return reorder(g, make_reshape(g, sum, type), &out, &p->out);
@@ -191,8 +192,8 @@ static Node *multiply_and_sum(Graph *g, const Product *p)
         type.dim[k] = letter_dim(p, space.letter[k]);
         if (k >= p->out.count) axes |= 1u << k;
     }
-    Node *product =
-        make_binary(g, OP_mul, spread(g, p->x, &p->a, &space, &type), spread(g, p->y, &p->b, &space, &type));
+    Node *y = spread(g, p->y, &p->b, &space, &type), *x = spread(g, p->x, &p->a, &space, &type);
+    Node *product = make_binary(g, OP_mul, x, y);
     return axes ? make_cast(g, make_reduce(g, OP_sum, product, axes), type.dtype) : product;
 }
 
@@ -246,8 +247,8 @@ static Node *ordered_product(Graph *g, const Product *given)
     Term a = join(&l.batch, &l.m, &l.k), b = join(&l.batch, &l.k, &l.n), out = join(&l.batch, &l.m, &l.n);
     const char *text =
         arena_print(g->arena, "%.*s,%.*s->%.*s", a.count, a.letter, b.count, b.letter, out.count, out.letter);
-    Node *product = make_einsum(g, text, reorder(g, p->x, &p->a, &a), reorder(g, p->y, &p->b, &b));
-    return reorder(g, product, &out, &p->out);
+    Node *y = reorder(g, p->y, &p->b, &b), *x = reorder(g, p->x, &p->a, &a);
+    return reorder(g, make_einsum(g, text, x, y), &out, &p->out);
 }
 
 /* One product of its operands as they lie; or several, where it takes another order of the result to make it one. */
@@ -330,8 +331,9 @@ static Node *masked_sums(Graph *g, Node *x, int axis)
     for (int k = 0; k < rank; k++) map[k] = k == rank - 1 ? (int8_t)rank : (int8_t)(k < axis ? k : k + 1);
     wide.dim[wide.rank++] = x->type.dim[axis];
     Type index = type_with(wide, DT_i32);
-    Node *later = make_binary(g, OP_lt, make_iota(g, index, axis), make_iota(g, index, rank));
-    Node *terms = make_where(g, later, make_full(g, wide, 0.0), make_expand(g, make_permute(g, x, order), map, wide));
+    Node *to = make_iota(g, index, rank), *from = make_iota(g, index, axis), *later = make_binary(g, OP_lt, from, to);
+    Node *every = make_expand(g, make_permute(g, x, order), map, wide);
+    Node *terms = make_where(g, later, make_full(g, wide, 0.0), every);
     return make_cast(g, make_reduce(g, OP_sum, terms, 1u << rank), x->type.dtype);
 }
 
@@ -398,8 +400,10 @@ static Node *one_place(Graph *g, const Node *scatter, Node *const *args, int hol
     for (int k = 0; k < values->type.rank; k++) value_map[k] = (int8_t)(k < cut ? k : k + 1);
     for (int k = 0; k < index->type.rank; k++) index_map[k] = (int8_t)(scatter->attr.axis + (k < hole ? k : k + 1));
     Type type = scatter->type, places = type_with(type, index->type.dtype);
-    Node *here = make_binary(g, OP_eq, make_iota(g, places, cut), make_expand(g, index, index_map, places));
-    return make_where(g, here, make_expand(g, values, value_map, type), make_full(g, type, 0.0));
+    Node *wanted = make_expand(g, index, index_map, places);
+    Node *here = make_binary(g, OP_eq, make_iota(g, places, cut), wanted);
+    Node *zeros = make_full(g, type, 0.0);
+    return make_where(g, here, make_expand(g, values, value_map, type), zeros);
 }
 
 /* Whether a live gather takes the same ids for rows of the same extent, and so finds those out of range; a comparison

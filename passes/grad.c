@@ -8,32 +8,77 @@
 #include "passes/grad_rules.h"
 #include "passes/passes.h"
 
+#include <assert.h>
+#include <assert.h>
 #include <string.h>
 
-/* The gradient column of ops.def: macros over the names it uses. A tuple has one entry per argument. */
-#define G d
-#define Y node
-#define A a
-#define B b
-#define C c
-#define NUM(x) make_full(g, node->type, x)
+/* The gradient column of ops.def: macros over the names it uses. A tuple has one entry per argument. An entry runs on a
+ * stack of nodes, operands first and of these the right one first, so that the order in which nodes are made is that of
+ * the table whichever compiler reads it. */
+typedef struct Rule {
+    Graph *g;
+    Type   type;                         /* of the numbers that it names */
+    Node  *stack[8];
+    int    count;
+} Rule;
+
+static void push(Rule *r, Node *node)
+{
+    assert(r->count < (int)(sizeof r->stack / sizeof *r->stack));
+    r->stack[r->count++] = node;
+}
+
+static Node *pop(Rule *r)
+{
+    assert(r->count > 0);
+    return r->stack[--r->count];
+}
+
+static void number(Rule *r, double value)
+{
+    push(r, make_full(r->g, r->type, value));
+}
+
+static void unary(Rule *r, Op op)
+{
+    push(r, make_unary(r->g, op, pop(r)));
+}
+
+static void binary(Rule *r, Op op)
+{
+    Node *x = pop(r), *y = pop(r);
+    push(r, make_binary(r->g, op, x, y));
+}
+
+static void choice(Rule *r)
+{
+    Node *condition = pop(r), *x = pop(r), *y = pop(r);
+    push(r, make_where(r->g, condition, x, y));
+}
+
+#define G push(&r, d)
+#define Y push(&r, node)
+#define A push(&r, a)
+#define B push(&r, b)
+#define C push(&r, c)
+#define NUM(x) number(&r, x)
 #define ZERO NUM(0.0)
 #define ONE NUM(1.0)
 #define HALF NUM(0.5)
-#define ADD(x, y) make_binary(g, OP_add, x, y)
+#define ADD(x, y) (y, x, binary(&r, OP_add))
 #define SUB(x, y) ADD(x, NEG(y))
-#define MUL(x, y) make_binary(g, OP_mul, x, y)
+#define MUL(x, y) (y, x, binary(&r, OP_mul))
 #define NEG(x) MUL(x, NUM(-1.0))
-#define DIV(x, y) make_binary(g, OP_div, x, y)
-#define POW(x, y) make_binary(g, OP_pow, x, y)
-#define LOG(x) make_unary(g, OP_log, x)
-#define EXP(x) make_unary(g, OP_exp, x)
-#define SIN(x) make_unary(g, OP_sin, x)
-#define COS(x) make_unary(g, OP_cos, x)
-#define EQ(x, y) make_binary(g, OP_eq, x, y)
-#define LT(x, y) make_binary(g, OP_lt, x, y)
-#define WHERE(condition, x, y) make_where(g, condition, x, y)
-#define NONE NULL
+#define DIV(x, y) (y, x, binary(&r, OP_div))
+#define POW(x, y) (y, x, binary(&r, OP_pow))
+#define LOG(x) (x, unary(&r, OP_log))
+#define EXP(x) (x, unary(&r, OP_exp))
+#define SIN(x) (x, unary(&r, OP_sin))
+#define COS(x) (x, unary(&r, OP_cos))
+#define EQ(x, y) (y, x, binary(&r, OP_eq))
+#define LT(x, y) (y, x, binary(&r, OP_lt))
+#define WHERE(condition, x, y) (y, x, condition, choice(&r))
+#define NONE push(&r, NULL)
 
 #define UNWRAP(...) __VA_ARGS__
 #define ENTRY_0(x, y, z, ...) x
@@ -43,15 +88,17 @@
 
 static Node *element_gradient(Graph *g, Node *node, Node *d, int k)
 {
+    Rule r = {.g = g, .type = node->type};
     int first = node->op == OP_where ? 1 : 0;
     Node *c = node->args[0], *a = node->args[first], *b = node->arg_count > first + 1 ? node->args[first + 1] : NULL;
     switch ((int)node->op) {
 #define STRUCTURAL(...)
 #define ELEMENT(name, arity, types, result, value, code, gradient, cost, doc) \
     case OP_##name: \
-        if (k == 0) return PICK(ENTRY_0, UNWRAP gradient); \
-        if (k == 1) return PICK(ENTRY_1, UNWRAP gradient); \
-        return PICK(ENTRY_2, UNWRAP gradient);
+        if (k == 0) PICK(ENTRY_0, UNWRAP gradient); \
+        else if (k == 1) PICK(ENTRY_1, UNWRAP gradient); \
+        else PICK(ENTRY_2, UNWRAP gradient); \
+        return pop(&r);
 #include "ir/ops.def"
 #undef ELEMENT
 #undef STRUCTURAL

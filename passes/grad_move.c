@@ -65,7 +65,8 @@ static Node *add_where_read(Graph *g, const Node *node, Node *d, const Type *fro
 {
     int axis = node->attr.axis;
     Type places = type_of(dim_value(from->dim[axis]) <= INT32_MAX ? DT_i32 : DT_i64, 2, &node->type.dim[axis]);
-    Node *first = make_binary(g, OP_mul, make_iota(g, places, 0), build_splat(g, places, node->attr.step[0]));
+    Node *step = build_splat(g, places, node->attr.step[0]);
+    Node *first = make_binary(g, OP_mul, make_iota(g, places, 0), step);
     Node *index = make_binary(g, OP_add, first, make_iota(g, places, 1));
     return make_scatter(g, make_full(g, *from, 0.0), d, &index, 1, axis, true);
 }

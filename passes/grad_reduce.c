@@ -40,7 +40,8 @@ static Node *count_down(Graph *g, const Node *node, Type type)
     Node *number = NULL;
     for (int k = type.rank - 1; k >= 0; k--) {
         if (!(node->attr.axes >> k & 1)) continue;
-        Node *term = make_binary(g, OP_mul, make_iota(g, type, k), build_splat(g, type, -total));
+        Node *stride = build_splat(g, type, -total);
+        Node *term = make_binary(g, OP_mul, make_iota(g, type, k), stride);
         number = number ? make_binary(g, OP_add, number, term) : term;
         total *= dim_value(type.dim[k]);
     }
@@ -54,10 +55,12 @@ Node *grad_reduce_max(Graph *g, Node *node, Node *d, int k)
     Node *x = node->args[k];
     Type number = type_with(x->type, reduced_elements(node) <= INT32_MAX ? DT_i32 : DT_i64);
     Node *attains = make_binary(g, OP_eq, x, spread(g, node, node));
-    Node *rank = make_where(g, attains, count_down(g, node, number), build_splat(g, number, -1));
+    Node *below = build_splat(g, number, -1);
+    Node *rank = make_where(g, attains, count_down(g, node, number), below);
     Node *best = spread(g, node, make_reduce(g, OP_reduce_max, rank, node->attr.axes));
     Node *first = make_binary(g, OP_and, attains, make_binary(g, OP_eq, rank, best));
-    return make_where(g, first, spread(g, node, d), make_full(g, x->type, 0.0));
+    Node *zeros = make_full(g, x->type, 0.0);
+    return make_where(g, first, spread(g, node, d), zeros);
 }
 
 /* The sum of what follows: a running sum from the other end. */

@@ -122,8 +122,9 @@ Node *simplify_pow(Simplify *s, Node *node)
     if (exponent == 3) return emit_binary(s, OP_mul, emit_binary(s, OP_mul, x, x), x);
     if (exponent == 0.5) return emit_unary(s, OP_sqrt, x);
     if (exponent == -1) return emit_binary(s, OP_div, emit_full(s, x->type, 1.0), x);
-    if (exponent == -0.5) return emit_binary(s, OP_div, emit_full(s, x->type, 1.0), emit_unary(s, OP_sqrt, x));
-    return NULL;
+    if (exponent != -0.5) return NULL;
+    Node *root = emit_unary(s, OP_sqrt, x);
+    return emit_binary(s, OP_div, emit_full(s, x->type, 1.0), root);
 }
 
 Node *simplify_max(Simplify *s, Node *node)

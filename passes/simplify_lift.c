@@ -343,7 +343,8 @@ static Node *total_scatter(Loop *l, const Node *part)
         v = build_flip(l->g, v, 0);
         for (int k = 0; k < count; k++) indices[k] = build_flip(l->g, indices[k], 0);
     }
-    return make_scatter(l->g, loop_whole(l, part->args[0]), front_to_axis(l, v, axis), indices, count, axis, true);
+    v = front_to_axis(l, v, axis);
+    return make_scatter(l->g, loop_whole(l, part->args[0]), v, indices, count, axis, true);
 }
 
 static Node *total_linear(Loop *l, const Node *part)

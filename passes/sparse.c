@@ -280,9 +280,11 @@ static Node *joined(Sparse *s, const Node *gradient, Flat *flat)
 static Node *owner_places(Graph *g, Node *ids, const Dim *rows)
 {
     Type places = type_with(ids->type, DT_i32), table = type_of(DT_i32, 1, &rows);
-    Node *number = make_binary(g, OP_add, make_iota(g, places, 0), build_splat(g, places, 1));
+    Node *one = build_splat(g, places, 1);
+    Node *number = make_binary(g, OP_add, make_iota(g, places, 0), one);
     Node *last = make_scatter(g, build_splat(g, table, 0), number, &ids, 1, 0, false);
-    return make_binary(g, OP_add, make_gather(g, last, &ids, 1, 0), build_splat(g, places, -1));
+    Node *minus_one = build_splat(g, places, -1);
+    return make_binary(g, OP_add, make_gather(g, last, &ids, 1, 0), minus_one);
 }
 
 static Type rows_type(const Table *t, Type type)

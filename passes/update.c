@@ -75,8 +75,8 @@ static void clip_gradients(Graph *g, Items *items, Node *norm, double clip)
 {
     DType dtype = norm->type.dtype;
     Node *one = make_float(g, dtype, 1.0);
-    Node *ratio =
-        make_binary(g, OP_div, make_float(g, dtype, clip), make_binary(g, OP_add, norm, make_float(g, dtype, 1e-6)));
+    Node *above_zero = make_binary(g, OP_add, norm, make_float(g, dtype, 1e-6));
+    Node *ratio = make_binary(g, OP_div, make_float(g, dtype, clip), above_zero);
     Node *scale = make_where(g, make_binary(g, OP_lt, one, ratio), one, ratio);
     for (int k = 0; k < items->count; k++) {
         Node *d = items->at[k].gradient;
