@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Everything that makes nodes equal, as bytes; the arguments follow in the key buffer. */
+/* Everything but the arguments that makes nodes equal, as bytes. */
 typedef struct NodeKey {
     int64_t    op, dtype, rank;
     const Dim *dim[MAX_RANK];
@@ -18,7 +18,7 @@ typedef struct NodeKey {
 
 struct GraphTables {
     Map *texts;                          /* pool of attribute texts */
-    Map *nodes;                          /* NodeKey and arguments -> Node */
+    Map *nodes;                          /* packed NodeKey and arguments -> Node */
     Map *inputs;                         /* name -> Node */
     Map *origin_of;                      /* Origin pointer -> the first origin of the same places and path */
     Map *origins_first;                  /* OriginKey -> that first origin */
@@ -173,6 +173,25 @@ static bool check_given(ShapeCase *c)
     return true;
 }
 
+/* Writes a key without its zeros, which are most of it: a mask of the words that are not zero, then those. Returns the
+ * size in bytes. */
+static int pack_words(const NodeKey *key, char *out)
+{
+    enum { WORDS = sizeof *key / sizeof(uint64_t) };
+    static_assert(sizeof *key % sizeof(uint64_t) == 0 && WORDS <= 64, "one bit of the mask for each word");
+    uint64_t words[WORDS], mask = 0;
+    memcpy(words, key, sizeof words);
+    char *end = out + sizeof mask;
+    for (int i = 0; i < WORDS; i++) {
+        if (!words[i]) continue;
+        mask |= UINT64_C(1) << i;
+        memcpy(end, &words[i], sizeof words[i]);
+        end += sizeof words[i];
+    }
+    memcpy(out, &mask, sizeof mask);
+    return (int)(end - out);
+}
+
 /* Writes the key of the node that `c` describes to g->tables->key, the result's type included. */
 static void write_key(const ShapeCase *c, NodeKey *key)
 {
@@ -182,14 +201,15 @@ static void write_key(const ShapeCase *c, NodeKey *key)
     key->region = c->region;
     for (int i = 0; i < c->result.rank; i++) key->dim[i] = c->result.dim[i];
     struct GraphTables *t = c->g->tables;
-    int size = (int)(sizeof *key + sizeof(Node *) * (size_t)c->arg_count);
-    if (t->key.capacity < size) {
-        t->key.capacity = 2 * size;
+    int most = (int)(sizeof(uint64_t) + sizeof *key + sizeof(Node *) * (size_t)c->arg_count);
+    if (t->key.capacity < most) {
+        t->key.capacity = 2 * most;
         t->key.at = arena_alloc(c->g->arena, (size_t)t->key.capacity);
     }
-    t->key.count = size;
-    memcpy(t->key.at, key, sizeof *key);
-    if (c->arg_count) memcpy(t->key.at + sizeof *key, c->args, sizeof(Node *) * (size_t)c->arg_count);
+    t->key.count = pack_words(key, t->key.at);
+    size_t size = sizeof(Node *) * (size_t)c->arg_count;
+    if (size) memcpy(t->key.at + t->key.count, c->args, size);
+    t->key.count += (int)size;
 }
 
 static Node *add_node(const ShapeCase *c)
