@@ -25,6 +25,31 @@ static inline uint32_t rt_random_word(uint64_t key, uint64_t step, uint64_t inde
     return x0;
 }
 
+/* The words of indices first, first + 1, …, as rt_random_word gives them one by one, on lanes that a compiler can turn
+ * into vectors. */
+enum { RT_RANDOM_LANES = 8 };
+static inline void rt_random_words(uint64_t key, uint64_t step, uint64_t first, uint32_t words[RT_RANDOM_LANES])
+{
+    uint32_t x0[RT_RANDOM_LANES], x1[RT_RANDOM_LANES], x2[RT_RANDOM_LANES], x3[RT_RANDOM_LANES];
+    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+    for (uint64_t i = 0; i < RT_RANDOM_LANES; i++) {
+        x0[i] = (uint32_t)(first + i), x1[i] = (uint32_t)((first + i) >> 32);
+        x2[i] = (uint32_t)step, x3[i] = (uint32_t)(step >> 32);
+    }
+    for (int round = 0; round < 10; round++) {
+        for (int i = 0; i < RT_RANDOM_LANES; i++) {
+            uint64_t p0 = (uint64_t)x0[i] * 0xD2511F53u, p1 = (uint64_t)x2[i] * 0xCD9E8D57u;
+            x0[i] = (uint32_t)(p1 >> 32) ^ x1[i] ^ k0;
+            x2[i] = (uint32_t)(p0 >> 32) ^ x3[i] ^ k1;
+            x1[i] = (uint32_t)p1;
+            x3[i] = (uint32_t)p0;
+        }
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    for (int i = 0; i < RT_RANDOM_LANES; i++) words[i] = x0[i];
+}
+
 /* A number in [0, 1): the top 24 bits of a word, exact in f32. */
 static inline float rt_random_unit(uint32_t word) { return (float)(word >> 8) * 0x1p-24f; }
 

@@ -26,8 +26,10 @@ typedef struct Branch {
 } Branch;
 
 typedef struct Production {
-    Branch *branches;
-    int     count;
+    Branch  *branches;
+    int      count;
+    uint32_t least[GRAMMAR_CHOICES];     /* the least random word that draws each branch; the first is 0 */
+    uint8_t  guess[256];                 /* by the high byte of a word: the branch that the least such word draws */
 } Production;
 
 struct Grammar {
@@ -113,6 +115,32 @@ static void read_choices(Grammar *g, const Choice *choices, Production *p)
     }
 }
 
+/* The branch of a word: its 32 bits are a number in [0, 1), from which probabilities are taken until one is larger. */
+static int branch_of_word(const Production *p, uint32_t word)
+{
+    double u = word * 0x1p-32;
+    int chosen = 0;
+    while (chosen < p->count - 1 && u >= p->branches[chosen].probability) u -= p->branches[chosen++].probability;
+    return chosen;
+}
+
+/* A larger word never draws an earlier branch, so each branch has a least word, found by halving. */
+static void tabulate(Production *p)
+{
+    assert(p->count <= GRAMMAR_CHOICES);
+    for (int c = 1; c < p->count; c++) {
+        uint64_t low = 0, high = UINT64_C(1) << 32;
+        while (low < high) {
+            uint64_t middle = (low + high) / 2;
+            if (branch_of_word(p, (uint32_t)middle) < c) low = middle + 1;
+            else high = middle;
+        }
+        assert(low <= UINT32_MAX);
+        p->least[c] = (uint32_t)low;
+    }
+    for (uint32_t i = 0; i < 256; i++) p->guess[i] = (uint8_t)branch_of_word(p, i << 24);
+}
+
 static void check_agreement(const Grammar *g)
 {
     for (int r = 0; r < g->count; r++) {
@@ -138,6 +166,7 @@ Grammar *grammar_new(const Rule *rules, int count)
         if (rules[i].letters) read_letters(rules[i].letters, p);
         else read_choices(g, rules[i].choices, p);
         for (int c = 0; c < p->count; c++) p->branches[c].nats = -log(p->branches[c].probability);
+        tabulate(p);
     }
     check_agreement(g);
     return g;
@@ -162,21 +191,34 @@ typedef struct Drawing {
     uint64_t       key, line, draws;
     double         nats;
     int            kept[26];
+    uint32_t       words[RT_RANDOM_LANES];   /* of the draws from the last multiple of RT_RANDOM_LANES on */
 } Drawing;
+
+static uint32_t next_word(Drawing *d)
+{
+    uint64_t place = d->draws % RT_RANDOM_LANES;
+    if (place == 0) rt_random_words(d->key, d->line, d->draws, d->words);
+    d->draws++;
+    return d->words[place];
+}
 
 static int draw_branch(Drawing *d, const Production *p)
 {
     if (p->count == 1) return 0;
-    double u = rt_random_word(d->key, d->line, d->draws++) * 0x1p-32;
-    int chosen = 0;
-    while (chosen < p->count - 1 && u >= p->branches[chosen].probability) u -= p->branches[chosen++].probability;
+    uint32_t word = next_word(d);
+    int chosen = p->guess[word >> 24];
+    while (chosen + 1 < p->count && word >= p->least[chosen + 1]) chosen++;
     d->nats += p->branches[chosen].nats;
     return chosen;
 }
 
 static void say_text(Buffer *out, const char *text, int size)
 {
-    out->bytes = rt_grow(out->bytes, &out->room, out->size + size, 1);
+    if (out->room < out->size + size) out->bytes = rt_grow(out->bytes, &out->room, out->size + size, 1);
+    if (size == 1) {
+        out->bytes[out->size++] = *text;
+        return;
+    }
     memcpy(out->bytes + out->size, text, (size_t)size);
     out->size += size;
 }

@@ -62,7 +62,8 @@ static int64_t piece_length(Walk *w)
     const char *at = w->text.bytes + w->next;
     switch (w->rule) {
     case TOKENIZER_chars:
-        return left == 0 ? 0 : utf8_length(at, left) ? utf8_length(at, left) : -1;
+        length = left ? utf8_length(at, left) : 0;
+        return left && !length ? -1 : length;
     case TOKENIZER_bytes:
         return left > 0;
     case TOKENIZER_words:

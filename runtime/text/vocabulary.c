@@ -78,6 +78,7 @@ static int64_t slot_of(const Vocabulary *v, RtText piece)
 
 int32_t vocabulary_find(const Vocabulary *v, RtText piece)
 {
+    if (piece.size == 1) return v->single[(unsigned char)piece.bytes[0]] - 1;
     return v->slots[slot_of(v, piece)] - 1;
 }
 
@@ -106,14 +107,22 @@ static int32_t append(Vocabulary *v, RtText piece)
     return id;
 }
 
+/* A piece that is new, at its slot. */
+static int32_t insert(Vocabulary *v, RtText piece, int64_t slot)
+{
+    int32_t id = append(v, piece);
+    v->slots[slot] = id + 1;
+    if (piece.size == 1) v->single[(unsigned char)piece.bytes[0]] = id + 1;
+    if ((int64_t)v->size * 2 > v->slot_count) rehash(v);
+    return id;
+}
+
 int32_t vocabulary_add(Vocabulary *v, RtText piece, int64_t count)
 {
-    int64_t slot = slot_of(v, piece);
-    int32_t id = v->slots[slot] - 1;
+    int32_t id = piece.size == 1 ? vocabulary_find(v, piece) : -1;
     if (id < 0) {
-        id = append(v, piece);
-        v->slots[slot] = id + 1;
-        if ((int64_t)v->size * 2 > v->slot_count) rehash(v);
+        int64_t slot = slot_of(v, piece);
+        id = v->slots[slot] ? v->slots[slot] - 1 : insert(v, piece, slot);
     }
     v->counts[id] += count;
     return id;

@@ -13,6 +13,7 @@ typedef struct Vocabulary {
     int32_t  room;                       /* pieces that fit in `at` and `counts` */
     int32_t *slots;                      /* open addressing with linear probing: id + 1, 0 is free */
     int64_t  slot_count;                 /* a power of two, at least twice `size` */
+    int32_t  single[256];                /* of the pieces of one byte, by that byte: id + 1, 0 when absent */
 } Vocabulary;
 
 void    vocabulary_init(Vocabulary *v);
