@@ -10,15 +10,18 @@ DType elab_real(const Elab *e) { return e->model->options.real; }
 
 bool elab_known(const Dim *dim, int64_t *value) { return !dim_is_overflow(dim) && dim_evaluate(dim, value); }
 
+static Node *no_tensor(Elab *e, Place place)
+{
+    elab_error(e, place, "no tensor can be made here: tables are made in data, tensors in a fn");
+    return NULL;
+}
+
 Node *elab_node(Elab *e, Op op, Node *const *args, int count, const Attr *attr, const Type *type, Place place)
 {
     static const Attr NO_ATTR = {0};
     const char *why = NULL;
     elab_at(e, place);
-    if (!e->graph) {
-        elab_error(e, place, "no tensor can be made here: tables are made in data, tensors in a fn");
-        return NULL;
-    }
+    if (!e->graph) return no_tensor(e, place);
     Node **own = arena_array(e->arena, Node *, count);
     for (int i = 0; i < count; i++)
         if (!(own[i] = elab_adopt(e, args[i], place))) return NULL;
@@ -92,7 +95,8 @@ Node *elab_tensor(Elab *e, const Value *given, Place place, const char *what)
     Value v = operand(e, given, place);
     if (v.kind == VALUE_tensor) return e->graph ? elab_adopt(e, v.node, place) : v.node;
     if (v.kind == VALUE_error) return NULL;
-    if (is_static(&v) && e->graph) return elab_number_node(e, &v, v.kind == VALUE_bool ? DT_bool : elab_real(e), place);
+    if (is_static(&v) && !e->graph) return no_tensor(e, place);
+    if (is_static(&v)) return elab_number_node(e, &v, v.kind == VALUE_bool ? DT_bool : elab_real(e), place);
     elab_error(e, place, "%s: expected a tensor, found %s", what, value_text(e->arena, given));
     return NULL;
 }

@@ -1,6 +1,7 @@
 /* Expressions to values. */
 #include "frontend/elab.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -222,10 +223,11 @@ static Value evaluate(Elab *e, const Expr *x)
         if (x->right->kind == EXPR_call) return elab_call(e, x->right, x->left, x->share);
         return elab_error(e, x->place, "a label stands before the call of a module: `name: linear(x, 10)`");
     case EXPR_scan: return elab_scan(e, x);
-    case EXPR_spread: return elab_error(e, x->place, "`..` spreads a list inside [ ] only");
+    case EXPR_spread:
     case EXPR_slice:
-    case EXPR_ellipsis: return elab_error(e, x->place, "this stands in subscripts only");
+    case EXPR_ellipsis: break;
     }
+    assert(!"the grammar has these inside of [ ] only");
     return value_error();
 }
 

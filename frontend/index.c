@@ -334,7 +334,7 @@ static Value subscript_list(Elab *e, const List *list, const Expr *subs, Place p
 static Value subscript_host(Elab *e, Value base, const Expr *subs, Place place)
 {
     if (subs->next || subs->kind == EXPR_slice || subs->kind == EXPR_ellipsis)
-        return elab_error(e, place, "subscripts of %s: only one name or number is built so far",
+        return elab_error(e, place, "%s takes one subscript, a name or a number",
                           value_text(e->arena, &base));
     Argument args[2] = { { NULL, base, place }, { NULL, elab_expr(e, subs), subs->place } };
     return args[1].value.kind == VALUE_error ? value_error() : elab_host_call(e, "[]", args, 2, place);

@@ -144,20 +144,28 @@ static Ast *parse_text(Loader *l, const Source *source, Place place)
 
 static Ast *load_file(Loader *l, const char *path, Place place, const Chain *importer);
 
-/* The path of an imported file that exists, or NULL. */
-static const char *found_path(Loader *l, const char *importer, const char *path)
+typedef Vec(const char *) Paths;
+
+/* Where an imported file may be, the first place first: beside the file that imports it, then in the gallery. */
+static Paths possible_paths(Loader *l, const char *importer, const char *path)
 {
-    const char *slash = strrchr(importer, '/');
-    if (path[0] == '/')
-        return access(path, F_OK) == 0 ? path : NULL;
-    const char *beside = slash ? arena_print(l->arena, "%.*s/%s", (int)(slash - importer), importer, path) : path;
-    if (access(beside, F_OK) == 0)
-        return beside;
-    for (const char *const *s = l->search; s && *s; s++) {
-        const char *there = arena_print(l->arena, "%s/%s", *s, path);
-        if (access(there, F_OK) == 0)
-            return there;
-    }
+    Paths paths = { 0 };
+    const char *slash = path[0] == '/' ? NULL : strrchr(importer, '/');
+    vec_push(l->arena, &paths,
+             slash ? arena_print(l->arena, "%.*s/%s", (int)(slash - importer), importer, path) : path);
+    for (const char *const *s = l->search; path[0] != '/' && s && *s; s++)
+        vec_push(l->arena, &paths, arena_print(l->arena, "%s/%s", *s, path));
+    return paths;
+}
+
+/* The path of an imported file that exists, or NULL after reporting. */
+static const char *found_path(Loader *l, const char *importer, const Import *import)
+{
+    Paths paths = possible_paths(l, importer, import->path);
+    for (int i = 0; i < paths.count; i++)
+        if (access(paths.at[i], F_OK) == 0) return paths.at[i];
+    diag_error(l->d, import->place, "there is no file %s", import->path);
+    for (int i = 0; i < paths.count; i++) diag_note(l->d, (Place){ 0 }, "looked for %s", paths.at[i]);
     return NULL;
 }
 
@@ -168,11 +176,8 @@ static bool load_import(Loader *l, const Ast *ast, Import *import, const Chain *
         diag_error(l->d, import->place, "an import names a file that ends in .ptm");
         return false;
     }
-    const char *path = found_path(l, ast->source->path, import->path);
-    if (!path) {
-        diag_error(l->d, import->place, "there is no file %s beside this one or in the gallery", import->path);
-        return false;
-    }
+    const char *path = found_path(l, ast->source->path, import);
+    if (!path) return false;
     import->file = load_file(l, path, import->place, chain);
     return import->file != NULL;
 }

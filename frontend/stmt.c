@@ -99,6 +99,10 @@ static void typed_local(Elab *e, const Stmt *s)
         elab_error(e, target->place, "a typed local is one name");
         return;
     }
+    if (e->graph && elab_is_host_type(s->type)) {
+        elab_error(e, s->type->place, "texts and ragged rows are values of data only");
+        return;
+    }
     if (v.kind != VALUE_error) v = elab_fit(e, v, s->type, s->values->place, target->text);
     elab_bind(e, target->text, v, target->place);
 }
