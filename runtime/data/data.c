@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "runtime/core/random.h"
+#include "runtime/data/arrays.h"
 #include "runtime/data/parts.h"
 #include "runtime/text/vocabulary.h"
 
@@ -144,20 +145,75 @@ static bool load(RtData *d, DataSource *s, RtError *e)
     return true;
 }
 
+static void add_source(RtData *d, DataSource s)
+{
+    d->loaded = rt_grow(d->loaded, &d->loaded_room, d->loaded_count + 1, sizeof *d->loaded);
+    d->loaded[d->loaded_count++] = s;
+}
+
 bool source_text(RtData *d, const char *name, CorpusKind kind, RtText *text, RtError *e)
 {
     const char *file = source_file(d, name);
     for (int64_t i = 0; i < d->loaded_count; i++) {
         const DataSource *known = &d->loaded[i];
         if (strcmp(known->name, name) != 0 || (!file && known->kind != kind)) continue;
+        if (known->kind == CORPUS_KIND_COUNT) continue;      /* an array */
         *text = known->text;
         return true;
     }
     DataSource s = { .name = keep_string(d, name), .file = file, .kind = kind };
     if (!load(d, &s, e)) return false;
-    d->loaded = rt_grow(d->loaded, &d->loaded_room, d->loaded_count + 1, sizeof *d->loaded);
-    d->loaded[d->loaded_count++] = s;
+    add_source(d, s);
     *text = s.text;
+    return true;
+}
+
+/* The one that is meant among those of a file. */
+static const RtTensor *choose_array(const RtArrays *arrays, const DataSource *s, RtError *e)
+{
+    const char *name = s->member ? s->member : s->name, *why = rt_arrays_refused(arrays, name);
+    const RtTensor *found = rt_arrays_archive(arrays) ? rt_arrays_find(arrays, name) : NULL;
+    int count = rt_arrays_count(arrays);
+    if (!found && !s->member && count == 1) found = rt_arrays_at(arrays, 0);
+    if (found) return found;
+    if (why) rt_fail(e, "%.300s: array %.100s: %s", s->file, name, why);
+    else if (!rt_arrays_archive(arrays)) rt_fail(e, "%.300s is a .npy file: its array has no name", s->file);
+    else rt_fail(e, "%.300s has no array %.100s among its %d", s->file, name, count);
+    return NULL;
+}
+
+static bool load_array(RtData *d, const RtArrays *arrays, DataSource *s, RtError *e)
+{
+    const RtTensor *t = choose_array(arrays, s, e);
+    if (!t) return false;
+    if (t->bytes == 0) return rt_fail(e, "%.300s has no elements", s->file);
+    char *bytes = rt_data_alloc(d, t->bytes, 1);
+    s->array = (DataArray){ .data = bytes, .dtype = t->dtype, .rank = t->rank };
+    memcpy(s->array.shape, t->shape, sizeof t->shape);
+    s->text = (RtText){ bytes, t->bytes };
+    return rt_arrays_read(arrays, t, bytes, e);
+}
+
+static bool same_member(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
+
+bool source_array(RtData *d, const char *name, const char *member, DataArray *array, RtError *e)
+{
+    for (int64_t i = 0; i < d->loaded_count; i++) {
+        const DataSource *known = &d->loaded[i];
+        if (known->kind != CORPUS_KIND_COUNT || strcmp(known->name, name) != 0) continue;
+        if (!same_member(known->member, member)) continue;
+        *array = known->array;
+        return true;
+    }
+    DataSource s = { .name = keep_string(d, name), .file = source_file(d, name), .kind = CORPUS_KIND_COUNT };
+    if (member) s.member = keep_string(d, member);
+    if (!s.file) return rt_fail(e, "which array? --data %.100s=FILE.npy is missing: none is built in", name);
+    RtArrays *arrays = rt_arrays_open(s.file, e);
+    bool good = arrays && load_array(d, arrays, &s, e);
+    rt_arrays_close(arrays);
+    if (!good) return false;
+    add_source(d, s);
+    *array = s.array;
     return true;
 }
 

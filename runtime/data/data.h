@@ -41,8 +41,10 @@ const DataReader *rt_data_reader(const char *name);          /* NULL when there 
 typedef struct DataSource {
     const char *name;                    /* as the program says it: "text" */
     const char *file;                    /* NULL: the built-in corpus */
-    RtText      text;                    /* all of it */
-    CorpusKind  kind;                    /* what it was read as */
+    RtText      text;                    /* all of it; of an array, its bytes */
+    CorpusKind  kind;                    /* what it was read as; CORPUS_KIND_COUNT: an array of a file */
+    DataArray   array;                   /* then: this one */
+    const char *member;                  /* of a .npz: which; NULL: not said */
     double      best_loss;               /* built-in: nats per character of text, per label, per target line of pairs
                                             (rt_corpus_unit); else 0 */
     double      best_accuracy;           /* built-in labelled lines: of the best possible classifier; else 0 */

@@ -1,4 +1,4 @@
-/* Readers that make texts: whole files, their lines, their tab-separated columns. */
+/* Readers of files: whole texts, their lines, their tab-separated columns; arrays. */
 #include <string.h>
 
 #include "runtime/data/parts.h"
@@ -105,4 +105,13 @@ bool read_tsv(RtData *d, const DataValue *args, DataResults *results, RtError *e
     if (!source_text(d, name, pairs ? CORPUS_pairs : CORPUS_labelled, &text, e)) return false;
     const char *file = source_file(d, name);
     return split_table(d, file ? file : name, text, header && file, results, e);
+}
+
+bool read_npy(RtData *d, const DataValue *args, DataResults *results, RtError *e)
+{
+    const char *member = args[1].kind == DATA_text ? string_of(d, args[1].text) : NULL;
+    DataValue out = { .kind = DATA_array };
+    if (!source_array(d, string_of(d, args[0].text), member, &out.array, e)) return false;
+    data_result(results, out);
+    return true;
 }
