@@ -39,37 +39,18 @@ const char *mapping_title(const Mapping *m)
 
 static bool has_tensor(void *file, const char *name) { return rt_tensors_find(file, name) != NULL; }
 
+static int params_of(const WeightRule *r)
+{
+    int count = 0;
+    for (int i = 0; i < r->target_count; i++) count += r->targets[i] != NULL;
+    return count;
+}
+
 static bool counts(const WeightRule *r, const Map *wanted)
 {
     for (int i = 0; i < r->target_count; i++)
         if (r->targets[i] && (!wanted || map_get(wanted, r->targets[i]->path))) return true;
     return false;
-}
-
-/* How many parameters find all tensors that they are made of. */
-static int matches(Session *s, const RtTensors *file, int block, const Map *wanted)
-{
-    int count, found = 0;
-    const WeightRule *rules = weights_rules(s->model, block, has_tensor, (void *)file, &count);
-    for (int i = 0; i < count; i++) {
-        bool all = counts(&rules[i], wanted);
-        for (int k = 0; all && k < rules[i].source_count; k++) all = has_tensor((void *)file, rules[i].sources[k]);
-        for (int t = 0; all && t < rules[i].target_count; t++) found += rules[i].targets[t] != NULL;
-    }
-    return found;
-}
-
-static int choose_block(Session *s, const RtTensors *file, const Map *wanted)
-{
-    int best = -1, most = -1;
-    for (int b = -1; b < weights_count(s->model); b++) {
-        if (s->layout && (b < 0 || strcmp(weights_name(s->model, b), s->layout))) continue;
-        int found = matches(s, file, b, wanted);
-        if (found <= most) continue;
-        most = found;
-        best = b;
-    }
-    return best;
 }
 
 static bool types_fit(const MappedRule *r)
@@ -93,6 +74,15 @@ static bool shapes_fit(const MappedRule *r)
     return true;
 }
 
+/* A line complains of the first of its parameters that do not fit. */
+static Diagnostics *complaints(const Mapping *m, const MappedRule *r)
+{
+    for (int i = 0; &m->rules[i] < r; i++)
+        if (m->rules[i].rule->line == r->rule->line && !m->rules[i].missing && !m->rules[i].graph)
+            return diag_new(m->s->arena);
+    return m->d;
+}
+
 static const Graph *rule_graph(Mapping *m, const MappedRule *r)
 {
     Session *s = m->s;
@@ -103,7 +93,7 @@ static const Graph *rule_graph(Mapping *m, const MappedRule *r)
         memcpy(shape.dim, r->tensors[i]->shape, sizeof shape.dim);
         types[i] = weights_type(s->model, r->rule, &shape);
     }
-    return weights_graph(s->model, r->rule, types, m->d);
+    return weights_graph(s->model, r->rule, types, complaints(m, r));
 }
 
 static void use_tensors(Mapping *m, const MappedRule *r)
@@ -113,25 +103,50 @@ static void use_tensors(Mapping *m, const MappedRule *r)
             if (rt_tensors_at(m->file, k) == r->tensors[i]) m->used[k] = true;
 }
 
-void mapping_find(Session *s, const RtTensors *file, const char *path, const Map *wanted, Mapping *out)
+/* The file as this block reads it. */
+static Mapping map_block(Session *s, const RtTensors *file, const char *path, const Map *wanted, int block)
 {
     int count;
-    *out = (Mapping){ .s = s, .file = file, .path = path, .d = diag_new(s->arena),
-                      .block = choose_block(s, file, wanted) };
-    const WeightRule *rules = weights_rules(s->model, out->block, has_tensor, (void *)file, &count);
-    out->rules = arena_array(s->arena, MappedRule, count + 1);
-    out->used = arena_array(s->arena, bool, rt_tensors_count(file) + 1);
+    const WeightRule *rules = weights_rules(s->model, block, has_tensor, (void *)file, &count);
+    Mapping m = { .s = s, .file = file, .path = path, .block = block, .d = diag_new(s->arena),
+                  .rules = arena_array(s->arena, MappedRule, count + 1),
+                  .used = arena_array(s->arena, bool, rt_tensors_count(file) + 1) };
     for (int i = 0; i < count; i++) {
         if (!counts(&rules[i], wanted)) continue;
-        MappedRule *r = &out->rules[out->rule_count++];
+        MappedRule *r = &m.rules[m.rule_count++];
         *r = (MappedRule){ .rule = &rules[i],
                            .tensors = arena_array(s->arena, const RtTensor *, rules[i].source_count) };
         for (int k = 0; k < rules[i].source_count; k++) {
             r->tensors[k] = rt_tensors_find(file, rules[i].sources[k]);
             r->missing = r->missing || !r->tensors[k];
         }
-        r->graph = rule_graph(out, r);
-        use_tensors(out, r);
+        r->graph = rule_graph(&m, r);
+        use_tensors(&m, r);
+    }
+    return m;
+}
+
+/* How many rules fit, and of those that do not, how many have their tensors: more of the first is better, then more of
+ * the second. */
+static int64_t merit(const Mapping *m)
+{
+    int64_t fit = 0, there = 0;
+    for (int i = 0; i < m->rule_count; i++) {
+        fit += params_of(m->rules[i].rule) * (m->rules[i].graph != NULL);
+        there += params_of(m->rules[i].rule) * !m->rules[i].missing;
+    }
+    return fit * INT32_MAX + there;
+}
+
+void mapping_find(Session *s, const RtTensors *file, const char *path, const Map *wanted, Mapping *out)
+{
+    bool any = false;
+    for (int b = -1; b < weights_count(s->model); b++) {
+        if (s->layout && (b < 0 || strcmp(weights_name(s->model, b), s->layout))) continue;
+        Mapping m = map_block(s, file, path, wanted, b);
+        if (!any || merit(&m) > merit(out)) *out = m;
+        any = true;
+        if (mapping_fits(out)) return;
     }
 }
 
@@ -200,6 +215,9 @@ static void report_fault(const Mapping *m, const MappedRule *r)
         fprintf(stderr, "  tensor %s is %s, the model wants %s%s%s\n", r->tensors[0]->name,
                 mapping_tensor_text(arena, r->tensors[0]), mapping_param_text(arena, p), same ? "" : " for ",
                 same ? "" : p->path);
+    } else {
+        fprintf(stderr, "  %s does not come out of %s, which is %s\n", first_target(r->rule), r->tensors[0]->name,
+                mapping_tensor_text(arena, r->tensors[0]));
     }
 }
 
@@ -383,8 +401,7 @@ static void print_summary(const Mapping *m, FILE *out)
 {
     int params = 0, missing = 0, differ = 0, unused = 0, ignored = 0, tensors = rt_tensors_count(m->file);
     for (int i = 0; i < m->rule_count; i++) {
-        int n = 0;
-        for (int t = 0; t < m->rules[i].rule->target_count; t++) n += m->rules[i].rule->targets[t] != NULL;
+        int n = params_of(m->rules[i].rule);
         params += n;
         missing += m->rules[i].missing ? n : 0;
         differ += !m->rules[i].graph && !m->rules[i].missing ? n : 0;

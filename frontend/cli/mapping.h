@@ -25,7 +25,7 @@ typedef struct Mapping {
 } Mapping;
 
 /* The block that --weights NAME:FILE names; else the first of the model's own names and its blocks by which most
- * parameters find their tensors. wanted: paths of the parameters that count, or NULL for all that the model has. */
+ * parameters find tensors that fit. wanted: paths of the parameters that count, or NULL for all that the model has. */
 void mapping_find(Session *s, const RtTensors *file, const char *path, const Map *wanted, Mapping *out);
 bool mapping_fits(const Mapping *m);
 
