@@ -62,3 +62,31 @@ Cost kernel_cost(const Kernel *kernel)
         if (kernel->outputs.at[i]->op != OP_scan) cost.written += type_value_bytes(&kernel->outputs.at[i]->type);
     return cost;
 }
+
+/* A scatter whose result lies where its base lies moves its values, not the base. */
+static Cost cost_in_place(const Plan *p, const Kernel *k)
+{
+    Cost cost = kernel_cost(k);
+    const Node *result = k->outputs.at[0], *base = k->kind == KERNEL_scatter ? result->args[0] : NULL;
+    const Buffer *lies = base ? kernel_buffer(p, k, base) : NULL;
+    if (!lies || kernel_buffer(p, k, result)->takes_over != lies) return cost;
+    cost.read -= type_value_bytes(&base->type);
+    cost.written = type_value_bytes(&result->args[1]->type);
+    if (result->attr.i) cost.read += cost.written;
+    return cost;
+}
+
+Cost plan_cost(const Plan *p)
+{
+    Cost all = {0};
+    for (int i = 0; i < p->kernels.count; i++) {
+        const Kernel *k = p->kernels.at[i];
+        Cost cost = k->body ? plan_cost(k->body) : cost_in_place(p, k);
+        int64_t times = k->body ? dim_value(k->outputs.at[k->outputs.count - 1]->attr.count) : 1;
+        all.operations += cost.operations * (double)times;
+        all.products += cost.products * (double)times;
+        all.read += cost.read * times;
+        all.written += cost.written * times;
+    }
+    return all;
+}

@@ -12,5 +12,7 @@ typedef struct Cost {
 
 double node_operations(const Node *node);                    /* of one evaluation; movement is none */
 Cost   kernel_cost(const Kernel *kernel);                    /* of one run; of a scan: its arguments and results */
+/* Of all kernels, loops as often as they go around at most. Of what a scatter changes in place the changes count. */
+Cost   plan_cost(const Plan *p);
 
 #endif

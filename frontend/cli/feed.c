@@ -1,6 +1,7 @@
 /* Reading inputs. What one file can be wrong in does not hide what is wrong with another: everything is reported. */
 #include "frontend/cli/feed.h"
 #include "frontend/cli/host.h"
+#include "frontend/cli/lines.h"
 #include "runtime/data/arrays.h"
 #include "runtime/data/bytes.h"
 
@@ -249,26 +250,13 @@ static Feed *find_text_input(Feeding *f)
     return NULL;
 }
 
-typedef Vec(RtText) Texts;
-
 static bool read_lines(Feeding *f, Texts *out)
 {
-    FileBytes in;
+    RtText text;
     RtError error;
-    if (!bytes_open(&in, "-", &error)) return REPORT(f, "--text: %s", error.text);
-    char *bytes = arena_alloc(f->s->arena, (size_t)in.size + 1);
-    bool good = bytes_read(&in, 0, bytes, in.size, &error) || REPORT(f, "--text: %s", error.text);
-    const char *end = bytes + in.size;
-    bytes_close(&in);
-    for (const char *at = bytes; good && at < end;) {
-        const char *stop = memchr(at, '\n', (size_t)(end - at));
-        RtText line = { at, (stop ? stop : end) - at };
-        if (line.size && line.bytes[line.size - 1] == '\r') line.size--;
-        vec_push(f->s->arena, out, line);
-        at = stop ? stop + 1 : end;
-    }
-    if (good && !out->count) REPORT(f, "--text: standard input is empty");
-    return good && out->count;
+    if (!text_read(f->s->arena, "-", &text, &error)) return REPORT(f, "--text: %s", error.text);
+    *out = text_lines(f->s->arena, text);
+    return out->count || REPORT(f, "--text: standard input is empty");
 }
 
 /* Texts as rows of ids, shorter ones filled with -1, which is no id. */

@@ -20,7 +20,7 @@ const Command commands[] = {
 #define FLAG_TOKENS INT64_C(1000000000)
 
 typedef enum FlagKind {
-    FLAG_YES, FLAG_TEXT, FLAG_WHOLE, FLAG_REAL, FLAG_BYTES, FLAG_PAIRS, FLAG_NAMED, FLAG_SETS
+    FLAG_YES, FLAG_TEXT, FLAG_WHOLE, FLAG_REAL, FLAG_BYTES, FLAG_PAIRS, FLAG_NAMED, FLAG_SETS, FLAG_TEXTS
 } FlagKind;
 
 typedef struct Flag {
@@ -209,6 +209,7 @@ static bool read_value(const Command *command, const Flag *flag, const char *val
     case FLAG_PAIRS: return read_pair(command, flag, value, out->arena, field);
     case FLAG_NAMED: return read_named(command, flag, value, out->arena, field);
     case FLAG_SETS: return read_sets(command, flag, value, out->arena, field);
+    case FLAG_TEXTS: vec_push(out->arena, (Strings *)field, value); return true;
     }
     return false;
 }

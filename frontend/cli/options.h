@@ -12,13 +12,14 @@ typedef struct Pair {
 } Pair;
 typedef Vec(Pair) Pairs;
 typedef Vec(Pairs) PairSets;
+typedef Vec(const char *) Strings;
 
 /* Not given: false, NULL, -1, NAN or an empty list. */
 typedef struct Options {
     Arena      *arena;
     const char *command;
     const char *argument;                /* the model file, or help's topic; NULL when not given */
-    Vec(const char *) arguments;         /* all of them, of a command that takes several */
+    Strings     arguments;               /* all of them, of a command that takes several */
 #define FIELD_YES   bool
 #define FIELD_TEXT  const char *
 #define FIELD_WHOLE int64_t
@@ -27,6 +28,7 @@ typedef struct Options {
 #define FIELD_PAIRS Pairs
 #define FIELD_NAMED Pairs
 #define FIELD_SETS  PairSets
+#define FIELD_TEXTS Strings
 #define FLAG(field, spelling, kind, most, value, doc) FIELD_##kind field;
 #include "frontend/cli/flags.def"
 #undef FLAG

@@ -9,18 +9,14 @@
 
 enum { CONTEXT_LIMIT = 1 << 24 };
 
-/* `logits` must have a context; without one the states of `next` hold any number of tokens. */
+/* 0 where the model has none. */
 static bool find_context(Predictor *p)
 {
     Session *s = p->run->s;
     HostArg context;
     bool known = model_constant(s->model, "context", &context, s->diagnostics);
     if (diag_error_count(s->diagnostics)) return session_report(s);
-    if (!known || context.kind != ARG_number) {
-        if (p->carries) return true;
-        session_fail(s, "the model does not say how many tokens it sees: `const context = 64`");
-        return false;
-    }
+    if (!known || context.kind != ARG_number) return true;
     if (context.number < 1 || context.number > CONTEXT_LIMIT || context.number != floor(context.number)) {
         session_fail(s, "context = %.10g: the model sees a whole number of tokens from 1 to %d", context.number,
                      CONTEXT_LIMIT);
@@ -35,51 +31,65 @@ static bool choose_entry(Predictor *p)
     const Model *m = p->run->s->model;
     p->carries = model_entry_parameters(m, "next") == 1;
     p->entry = p->carries ? "next" : "logits";
-    if (p->carries || model_entry_parameters(m, "logits") == 1) return find_context(p);
-    session_fail(p->run->s, "the model has no `fn logits(ids: i32[B, T])`, and no `fn next(ids: i32[B, T])`");
+    if (p->carries || model_entry_parameters(m, "logits") == 1) return true;
+    return session_fail(p->run->s, "the model cannot say what comes next: it has no `fn next(ids: i32[B, T]) -> "
+                        "f32[B, V]` and no `fn logits(ids: i32[B, T]) -> f32[B, T, V]`") && false;
+}
+
+static Graph *entry_of(Predictor *p, int64_t length)
+{
+    Session *s = p->run->s;
+    Dims *dims = model_dims(s->model);
+    const Dim *shape[2] = { dim_int(dims, 1), dim_int(dims, length) };
+    EntryArg arg = { type_of(DT_i32, 2, shape), model_entry_parameter(s->model, p->entry, 0) };
+    Graph *graph = model_entry(s->model, p->entry, &arg, 1, false, s->diagnostics);
+    if (!graph) session_report(s);
+    return graph;
+}
+
+/* The results of the entry: "f32[1, 8, 29], f32". */
+static const char *results_text(Arena *arena, const Graph *graph)
+{
+    const char *text = "";
+    for (int i = 0; i < graph->outputs.count; i++) {
+        if (graph->outputs.at[i].kind != OUTPUT_result) continue;
+        Type type = graph->outputs.at[i].node->type;
+        for (int k = 0; k < type.rank; k++) type.dim[k] = dim_int(graph->dims, dim_value(type.dim[k]));
+        text = arena_print(arena, "%s%s%s", text, *text ? ", " : "", type_text(arena, &type));
+    }
+    return text;
+}
+
+/* logits: f32[1, length, V]; next: f32[1, V]: a number for each of the tokenizer's pieces (at each place). */
+static bool check_result(Predictor *p, int64_t length)
+{
+    Session *s = p->run->s;
+    const Graph *graph = entry_of(p, length);
+    if (!graph) return false;
+    const Type *type = &graph->outputs.at[0].node->type;
+    int results = 0;
+    for (int i = 0; i < graph->outputs.count; i++) results += graph->outputs.at[i].kind == OUTPUT_result;
+    bool good = results == 1 && type->dtype == DT_f32 && type->rank == (p->carries ? 2 : 3)
+             && dim_value(type->dim[0]) == 1 && dim_value(type->dim[type->rank - 1]) == p->vocabulary;
+    if (good && (p->carries || dim_value(type->dim[1]) == length)) return true;
+    session_fail(s, "%s must be one f32[%s] with V = %lld, the tokenizer's size: a number for each of its pieces%s; "
+                 "of %lld tokens it makes %s", p->entry, p->carries ? "B, V" : "B, T, V", (long long)p->vocabulary,
+                 p->carries ? "" : " at every place", (long long)length, results_text(s->arena, graph));
     return false;
 }
 
 static bool compile(Predictor *p)
 {
     Session *s = p->run->s;
-    int count = p->length_count;
-    Dims *dims = model_dims(s->model);
-    Graph **graphs = arena_array(s->arena, Graph *, count);
+    Graph **graphs = arena_array(s->arena, Graph *, p->length_count);
     Graphs all = { 0 };
-    for (int i = 0; i < count; i++) {
-        const Dim *shape[2] = { dim_int(dims, 1), dim_int(dims, p->lengths[i]) };
-        EntryArg arg = { type_of(DT_i32, 2, shape), model_entry_parameter(s->model, p->entry, 0) };
-        graphs[i] = model_entry(s->model, p->entry, &arg, 1, false, s->diagnostics);
-        if (!graphs[i]) return session_report(s) && false;
+    for (int i = 0; i < p->length_count; i++) {
+        if (!(graphs[i] = entry_of(p, p->lengths[i]))) return false;
         vec_push(s->arena, &all, graphs[i]);
     }
     p->run->layout = build_layout(s, &all);
-    return job_open(s, p->entry, graphs, count, 0, NULL, p->run->layout, &p->job) && job_build(s, NULL, &p->job);
-}
-
-/* logits: f32[1, context, V]; next: f32[1, V]: a number for each of the tokenizer's pieces (at each place). */
-static bool check_result(Predictor *p, const RtTokenizer *tokenizer)
-{
-    int64_t size = rt_tokenizer_size(tokenizer);
-    bool places = !p->carries, good = true;
-    for (int i = 0; i < p->job.count; i++) {
-        const Program *program = p->job.run[i].program;
-        const RtValue *out = program->outputs;
-        good = good && program->output_count == 1 && out->dtype == RT_f32 && out->rank == (places ? 3 : 2)
-            && out->shape[0] == 1 && (!places || out->shape[1] == p->context) && out->shape[out->rank - 1] == size;
-    }
-    p->vocabulary = size;
-    if (good) return true;
-    session_fail(p->run->s, "%s must be one f32[%s] with V = %lld, the tokenizer's size", p->entry,
-                 places ? "B, T, V" : "B, V", (long long)size);
-    return false;
-}
-
-static void begin(Predictor *p)
-{
-    if (p->job.states.bytes) memcpy(p->block[BLOCK_state], p->job.states.initial, (size_t)p->job.states.bytes);
-    p->held = 0;
+    return job_open(s, p->entry, graphs, p->length_count, 0, NULL, p->run->layout, &p->job)
+        && job_build(s, NULL, &p->job);
 }
 
 static const RtValue *ids_of(const Predictor *p, const Program *program)
@@ -87,6 +97,12 @@ static const RtValue *ids_of(const Predictor *p, const Program *program)
     const RtValue *ids = rt_program_input(program, model_entry_parameter(p->run->s->model, p->entry, 0));
     assert(ids && "a program lists the inputs of its graph, read or not");
     return ids;
+}
+
+void predict_begin(Predictor *p)
+{
+    if (p->job.states.bytes) memcpy(p->block[BLOCK_state], p->job.states.initial, (size_t)p->job.states.bytes);
+    p->read = p->held = 0;
 }
 
 static bool make_blocks(Predictor *p)
@@ -101,35 +117,63 @@ static bool make_blocks(Predictor *p)
     p->block[BLOCK_work] = rt_memory_new(p->work_bytes);
     p->block[BLOCK_state] = rt_memory_new(p->job.states.bytes);
     if (!p->block[BLOCK_work] || !p->block[BLOCK_state]) return session_fail(r->s, "not enough memory") && false;
-    begin(p);
+    predict_begin(p);
     return true;
 }
 
-static void add_length(Predictor *p, int64_t length)
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* How many of `left` tokens a run reads. */
+static int64_t run_length(int64_t left)
 {
-    for (int i = 0; i < p->length_count; i++)
-        if (p->lengths[i] == length) return;
-    p->lengths[p->length_count++] = length;
+    int64_t length = PREDICT_LONGEST;
+    while (length > left) length /= PREDICT_FACTOR;
+    return length;
 }
 
-/* A context of which nothing is left is begun again with its last half. */
+static int find_length(const Predictor *p, int64_t length)
+{
+    int i = 0;
+    while (i < p->length_count && p->lengths[i] != length) i++;
+    return i;
+}
+
+static void add_lengths(Predictor *p, int64_t tokens)
+{
+    for (int64_t length; tokens > 0; tokens -= length) {
+        length = run_length(tokens);
+        if (find_length(p, length) == p->length_count) p->lengths[p->length_count++] = length;
+    }
+}
+
+/* Of a context that is full, what is read again. */
 static int64_t half(const Predictor *p) { return p->context > 1 ? p->context / 2 : 1; }
 
-static void choose_lengths(Predictor *p, int64_t prompt, int64_t more)
+static void choose_lengths(Predictor *p, const int64_t *prompts, int64_t count, int64_t more)
 {
-    bool all = p->context && (!p->carries || prompt > p->context);
-    add_length(p, all ? p->context : prompt);
-    if (!p->carries) return;
-    if (more > 1) add_length(p, 1);
-    if (p->context && prompt + more - 1 > p->context) add_length(p, half(p));
+    if (!p->carries) {
+        p->lengths[p->length_count++] = p->context;
+        return;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        add_lengths(p, p->context ? least(prompts[i], p->context) : prompts[i]);
+        if (p->context && prompts[i] + more - 1 > p->context) add_lengths(p, half(p));
+    }
+    if (more > 1) add_lengths(p, 1);
 }
 
-bool predict_open(Run *run, const RtTokenizer *tokenizer, int64_t prompt, int64_t more, Predictor *out)
+bool predict_open(Run *run, const RtTokenizer *tokenizer, const int64_t *prompts, int64_t count, int64_t more,
+                  Predictor *out)
 {
+    enum { SOME = 8 };
     out->run = run;
-    if (!choose_entry(out)) return false;
-    choose_lengths(out, prompt, more);
-    return compile(out) && check_result(out, tokenizer) && run_memory(run, &out->job) && make_blocks(out);
+    out->vocabulary = rt_tokenizer_size(tokenizer);
+    if (!choose_entry(out) || !find_context(out)) return false;
+    if (!check_result(out, out->context ? out->context : SOME)) return false;
+    if (!out->carries && !out->context)
+        return session_fail(run->s, "the model does not say how many tokens it sees: `const context = 64`") && false;
+    choose_lengths(out, prompts, count, more);
+    return compile(out) && run_memory(run, &out->job) && make_blocks(out);
 }
 
 static bool run_program(Predictor *p, const Program *program, int64_t position)
@@ -145,36 +189,38 @@ static bool run_program(Predictor *p, const Program *program, int64_t position)
 }
 
 /* How many of the newest tokens are read: with states those that they do not know, as long as there is room. */
-static int64_t seen_now(Predictor *p, int64_t count)
+static int64_t choose_fresh(Predictor *p, int64_t count)
 {
-    if (!p->carries) return count < p->context ? count : p->context;
+    if (!p->carries) return least(count, p->context);
     int64_t fresh = count - p->read;
     if (!p->context || p->held + fresh <= p->context) return fresh;
     int64_t again = p->held ? half(p) : p->context;
-    begin(p);
+    predict_begin(p);
     return again;
 }
 
-static int program_of(const Predictor *p, int64_t length)
+/* Runs on the first of `left` tokens; returns how many it has read, 0 after an error. */
+static int64_t read_some(Predictor *p, const int32_t *tokens, int64_t left, int64_t position, const Program **used)
 {
-    int i = 0;
-    while (p->carries && p->lengths[i] != length) i++;
-    return i;
+    int64_t length = p->carries ? run_length(left) : left;
+    const Program *program = *used = p->job.run[p->carries ? find_length(p, length) : 0].program;
+    const RtValue *input = ids_of(p, program);
+    int32_t *ids = (int32_t *)rt_at(p->block, input->place);
+    memset(ids, 0, (size_t)input->shape[1] * sizeof *ids);
+    memcpy(ids, tokens, (size_t)length * sizeof *ids);
+    return run_program(p, program, position + length - 1) ? length : 0;
 }
 
 const float *predict_next(Predictor *p, const int32_t *tokens, int64_t count)
 {
-    int64_t seen = seen_now(p, count);
-    const Program *program = p->job.run[program_of(p, seen)].program;
-    const RtValue *input = ids_of(p, program);
-    int32_t *ids = (int32_t *)rt_at(p->block, input->place);
-    memset(ids, 0, (size_t)input->shape[1] * sizeof *ids);
-    memcpy(ids, tokens + count - seen, (size_t)seen * sizeof *ids);
-    if (!run_program(p, program, count - 1)) return NULL;
+    const Program *program = NULL;
+    int64_t fresh = choose_fresh(p, count);
+    for (int64_t left = fresh, length; left > 0; left -= length)
+        if (!(length = read_some(p, tokens + count - left, left, count - left, &program))) return NULL;
     p->read = count;
-    p->held += seen;
+    p->held += fresh;
     const float *out = (const float *)rt_at(p->block, program->outputs->place);
-    return p->carries ? out : out + (seen - 1) * p->vocabulary;
+    return p->carries ? out : out + (fresh - 1) * p->vocabulary;
 }
 
 void predict_close(Predictor *p)

@@ -1,18 +1,21 @@
 /* What a trained model says comes after some tokens, in one of two ways: by `logits` over a window of the last
  * `context` tokens, or by `next`, whose states know what it has read, so that every token is read once. States that
- * hold `context` tokens and no more are begun again, when they are full, with the last half of that. */
+ * hold `context` tokens and no more are begun again, when they are full, with the last half of that. Several tokens
+ * are read in runs of 512, 64, 8 and 1, so that few programs serve prompts of any length. */
 #ifndef PTM_CLI_PREDICT_H
 #define PTM_CLI_PREDICT_H
 
 #include "frontend/cli/run.h"
 #include "runtime/text/tokenizer.h"
 
+enum { PREDICT_FACTOR = 8, PREDICT_LONGEST = 512, PREDICT_LENGTHS = 4 };
+
 typedef struct Predictor {
     Run         *run;
     const char  *entry;                  /* "logits" or "next" */
     bool         carries;                /* next: its states carry what was read */
     Job          job;                    /* a graph for each of `lengths`; owned */
-    int64_t      lengths[3];             /* how many tokens are read at once */
+    int64_t      lengths[PREDICT_LENGTHS];   /* how many tokens a run reads */
     int          length_count;
     int64_t      context, vocabulary;    /* context: 0 when any number of tokens can be read */
     int64_t      read, held;             /* next: tokens that were read, and of those what its states hold */
@@ -20,9 +23,13 @@ typedef struct Predictor {
     int64_t      work_bytes;
 } Predictor;
 
-/* Compiles the entry for a prompt of `prompt` tokens and `more` behind it, and fills the run's memory. False after
+/* Compiles the entry for prompts of so many tokens and `more` behind each, and fills the run's memory. False after
  * saying what the model lacks. */
-bool predict_open(Run *run, const RtTokenizer *tokenizer, int64_t prompt, int64_t more, Predictor *out);
+bool predict_open(Run *run, const RtTokenizer *tokenizer, const int64_t *prompts, int64_t count, int64_t more,
+                  Predictor *out);
+
+/* Forgets what was read. */
+void predict_begin(Predictor *p);
 
 /* The logits, `vocabulary` of them, of the token behind tokens[0 .. count): first the prompt, then one token more with
  * every call. NULL after printing an error. */

@@ -34,7 +34,7 @@ refused() {
 }
 refused 'fn next(ids: i32[B, T]) -> f32[B, T, V] { return w[ids] }' "next must be one f32[B, V] with V ="
 refused 'fn next(ids: i32[B, T]) -> i32[B, V] { return i32(w[ids[:, -1]]) }' "next must be one f32[B, V]"
-refused 'fn after(ids: i32[B, T]) -> f32[B, V] { return w[ids[:, -1]] }' "no \`fn next(ids: i32[B, T])\`"
+refused 'fn after(ids: i32[B, T]) -> f32[B, V] { return w[ids[:, -1]] }' "it has no \`fn next(ids: i32[B, T]) -> f32[B, V]\`"
 
 # gpt.ptm reads every token once. While its context of 16 has room, that is what logits of the window say.
 models=$TESTS/../models

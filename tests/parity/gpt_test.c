@@ -4,6 +4,7 @@
 #include "tests/parity/compiled.h"
 
 #include "frontend/frontend.h"
+#include "ir/cost.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -282,6 +283,28 @@ static void test_next_double(void **state)
     reads_on_within(DT_f64, 1e-12);
 }
 
+/* A step that reads one token moves every cache once; a copy would move it twice more. */
+static void test_bytes_of_a_token(void **state)
+{
+    (void)state;
+    Arena *arena = arena_new();
+    Reference r = read_reference();
+    for (int i = 0; i < r.size_count; i++)
+        if (!strcmp(r.sizes[i].name, "context")) r.sizes[i].value = 512;
+    Compiled one;
+    open_entry(&one, arena, load(arena, &r, DT_f32, diag_new(arena)), &r, "next", 1);
+    int64_t caches = 0;
+    for (int i = 0; i < one.graph->inputs.count; i++)
+        if (one.graph->inputs.at[i]->attr.storage == STORE_state)
+            caches += type_value_bytes(&one.graph->inputs.at[i]->type);
+    Cost cost = plan_cost(one.trial.plan);
+    printf("caches %lld bytes, moved %lld\n", (long long)caches, (long long)(cost.read + cost.written));
+    assert_int_equal(copies(one.trial.plan), 0);
+    assert_true(cost.read + cost.written >= caches && cost.read + cost.written < 2 * caches);
+    compiled_close(&one);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +312,7 @@ int main(void)
         cmocka_unit_test(test_double_precision),
         cmocka_unit_test(test_next_single),
         cmocka_unit_test(test_next_double),
+        cmocka_unit_test(test_bytes_of_a_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
