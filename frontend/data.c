@@ -267,11 +267,13 @@ static bool saved_values(Elab *e, Item *item)
 {
     const Host *host = e->model->options.host;
     if (!host || !host->saved || !item->constant || !item->in_data) return false;
-    int i = 0;
+    int i = 0, errors = diag_error_count(e->d);
     for (const Name *n = item->names; n; n = n->next, i++) {
         HostArg arg;
-        if (!host->saved(host->context, n->text, e->dims, &arg)) return false;
-        item->values[i] = elab_from_host(e, &arg);
+        bool saved = host->saved(host->context, n->text, n->place, e->d, e->dims, &arg);
+        bool wrong = diag_error_count(e->d) > errors;
+        if (!saved && !wrong) return false;
+        item->values[i] = wrong ? value_error() : elab_from_host(e, &arg);
     }
     return true;
 }

@@ -56,8 +56,8 @@ typedef struct Host {
     /* tok["<s>"]: an id; tok(x): applies a tokenizer or label set; size(x): elements along an axis. All go through
      * `call` with the names "[]", "()" and "size" and the value as first argument. */
     /* A constant of `data` that was saved with the weights in use: taken in place of evaluating its expression. May be
-     * NULL; false: not saved. */
-    bool (*saved)(void *context, const char *name, Dims *dims, HostArg *out);
+     * NULL; false: not saved, or not to be used, which is then reported. */
+    bool (*saved)(void *context, const char *name, Place place, Diagnostics *d, Dims *dims, HostArg *out);
     /* Runs a graph of data compiled, at concrete shapes. inputs[k] is an array for graph->inputs.at[k]; results[k]
      * belongs to graph->outputs.at[k]: an array of that type, or a number or truth value where it has no axes. False
      * after reporting. May be NULL. */

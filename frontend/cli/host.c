@@ -149,13 +149,15 @@ static bool call(void *context, const char *name, const HostArg *args, int arg_c
 HostArg host_arg(HostData *data, Dims *dims, const DataValue *value) { return from_data(data, dims, value); }
 const DataArray *host_array(const HostValue *value) { return &((const DataValue *)value->handle)->array; }
 
-static bool saved(void *context, const char *name, Dims *dims, HostArg *out)
+static bool saved(void *context, const char *name, Place place, Diagnostics *d, Dims *dims, HostArg *out)
 {
     HostData *h = context;
     const char *why = NULL;
     if (!h->saved) return false;
     bool found = saved_constant(h->saved, h, name, dims, out, &why);
-    if (why) fprintf(stderr, "warning: %s\n", why);
+    if (why)
+        diag_error(d, place, "%s; the weights belong to the %s saved with them (`ptm train ... --out DIR --resume` "
+                   "writes what is missing in DIR again, from the data of the run)", why, name);
     return found;
 }
 

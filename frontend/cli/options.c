@@ -18,6 +18,7 @@ const Command commands[] = {
 /* Limits of numbers that nothing else limits: beyond them, arithmetic on steps or the memory for tokens would. */
 #define FLAG_MANY   INT64_C(1000000000000)
 #define FLAG_TOKENS INT64_C(1000000000)
+#define FLAG_KEPT   INT64_C(1000000)
 
 typedef enum FlagKind {
     FLAG_YES, FLAG_TEXT, FLAG_WHOLE, FLAG_REAL, FLAG_BYTES, FLAG_PAIRS, FLAG_NAMED, FLAG_SETS, FLAG_TEXTS

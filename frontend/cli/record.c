@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- reading ---- */
@@ -49,11 +50,18 @@ static bool read_number(const json_t *number, int64_t *out)
     return *out >= 0;
 }
 
+static bool read_flag(const json_t *number, int64_t *out)
+{
+    *out = -1;
+    return !number || read_number(number, out);
+}
+
 /* The name of the first field that is missing or of another kind, or NULL. */
 static const char *read_fields(Arena *arena, const json_t *root, Record *out)
 {
     out->version = copy(arena, json_object_get(root, "ptm"));
     out->model = copy(arena, json_object_get(root, "model"));
+    out->folder = copy(arena, json_object_get(root, "folder"));
     return !out->version                                                  ? "ptm"
          : !out->model                                                    ? "model"
          : !read_pairs(arena, json_object_get(root, "set"), &out->set)    ? "set"
@@ -61,6 +69,8 @@ static const char *read_fields(Arena *arena, const json_t *root, Record *out)
          : !read_pairs(arena, json_object_get(root, "dim"), &out->dim)    ? "dim"
          : !read_number(json_object_get(root, "seed"), &out->seed)        ? "seed"
          : !read_number(json_object_get(root, "steps"), &out->steps)      ? "steps"
+         : !read_flag(json_object_get(root, "save_every"), &out->save_every)       ? "save_every"
+         : !read_flag(json_object_get(root, "keep"), &out->keep)                   ? "keep"
          : !read_texts(arena, json_object_get(root, "files"), &out->files)         ? "files"
          : !read_texts(arena, json_object_get(root, "sources"), &out->sources)     ? "sources"
                                                                                    : NULL;
@@ -118,6 +128,29 @@ static void add_missing(Arena *arena, const Pairs *begun, Pairs *now)
         if (!find(now, begun->at[i].name)) vec_push(arena, now, begun->at[i]);
 }
 
+/* The file that a record in `directory` names: seen from where it was begun; as it is written when that is the same, or
+ * is not there any more. */
+static const char *begun_file(Arena *arena, const char *directory, const Record *begun, const char *file)
+{
+    struct stat there, here;
+    if (*file == '/' || !begun->folder) return file;
+    const char *path = *begun->folder == '/' ? arena_print(arena, "%s/%s", begun->folder, file)
+                                             : arena_print(arena, "%s/%s/%s", directory, begun->folder, file);
+    if (stat(path, &there) != 0) return file;
+    bool same = stat(file, &here) == 0 && here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+    return same ? file : path;
+}
+
+static void add_files(Arena *arena, const char *directory, const Record *begun, Pairs *now)
+{
+    for (int i = 0; i < begun->data.count; i++) {
+        Pair pair = begun->data.at[i];
+        if (find(now, pair.name)) continue;
+        pair.value = begun_file(arena, directory, begun, pair.value);
+        vec_push(arena, now, pair);
+    }
+}
+
 bool record_add(Arena *arena, const char *weights, Options *options, const char **why)
 {
     if (access(arena_print(arena, "%s/run.json", weights), F_OK)) return true;
@@ -125,8 +158,26 @@ bool record_add(Arena *arena, const char *weights, Options *options, const char 
     if (!record) return false;
     add_missing(arena, &record->set, &options->set);
     add_missing(arena, &record->dim, &options->dim);
-    add_missing(arena, &record->data, &options->data);
+    add_files(arena, weights, record, &options->data);
     return true;
+}
+
+/* Files may have moved: what is in them is compared later. */
+static bool find_files(Arena *arena, const Record *begun, Options *options)
+{
+    bool good = true;
+    int given = options->data.count;
+    add_files(arena, options->out, begun, &options->data);
+    for (int i = given; i < options->data.count; i++) {
+        const Pair *pair = &options->data.at[i];
+        if (access(pair->value, F_OK) == 0) continue;
+        good = false;
+        fprintf(stderr, "ptm train: this run was begun with --data %s=%s%s%s, which is not there: say where the file "
+                        "is with --data %s=FILE\n",
+                pair->name, pair->value, begun->folder && *begun->folder == '/' ? " in " : "",
+                begun->folder && *begun->folder == '/' ? begun->folder : "", pair->name);
+    }
+    return good;
 }
 
 bool record_complete(Arena *arena, const Record *begun, Options *options)
@@ -138,10 +189,11 @@ bool record_complete(Arena *arena, const Record *begun, Options *options)
                 begun->seed);
         good = false;
     }
-    add_missing(arena, &begun->data, &options->data);        /* files may have moved: what is in them is compared
-                                                                later */
+    good = find_files(arena, begun, options) && good;
     options->seed = begun->seed;
     if (options->steps < 0) options->steps = begun->steps;
+    if (options->save_every < 0) options->save_every = begun->save_every;
+    if (options->keep < 0) options->keep = begun->keep;
     return good;
 }
 
@@ -152,12 +204,43 @@ static const char *hash_text(Arena *arena, const char *bytes, int64_t size)
     return arena_print(arena, "%016" PRIx64, checksum_of(bytes, size));
 }
 
+/* Where this command runs, from the run directory `out`. A path that climbs may lead elsewhere on its way back. */
+static const char *folder_of(Arena *arena, const char *out)
+{
+    const char *back = "";
+    if (*out == '/' || strstr(out, "..")) {
+        char *here = getcwd(NULL, 0);
+        const char *folder = here ? arena_print(arena, "%s", here) : NULL;
+        free(here);
+        return folder;
+    }
+    for (const char *at = out; *at; at += strcspn(at, "/"), at += strspn(at, "/")) {
+        bool stays = at[0] == '.' && (!at[1] || at[1] == '/');
+        if (!stays) back = arena_print(arena, *back ? "%s/.." : "%s..", back);
+    }
+    return *back ? back : ".";
+}
+
+/* Whether a run that goes on reads what its record names, so that the record may stay as it is. */
+static bool reads_begun(const Session *s, const Record *begun)
+{
+    const Options *o = s->options;
+    bool same = o->data.count == begun->data.count;
+    for (int i = 0; same && i < begun->data.count; i++) {
+        const char *now = find(&o->data, begun->data.at[i].name);
+        same = now && !strcmp(now, begun_file(s->arena, o->out, begun, begun->data.at[i].value));
+    }
+    return same;
+}
+
 Record *record_of(Session *s, uint64_t seed, int64_t steps)
 {
     Record *record = arena_new_of(s->arena, Record);
     const Options *o = s->options;
     *record = (Record){ .version = PTM_VERSION, .model = o->argument, .set = o->set, .data = o->data, .dim = o->dim,
-                        .seed = (int64_t)seed, .steps = steps };
+                        .seed = (int64_t)seed, .steps = steps, .save_every = o->save_every, .keep = o->keep,
+                        .folder = o->out && o->data.count ? folder_of(s->arena, o->out) : NULL };
+    if (s->record && reads_begun(s, s->record)) record->data = s->record->data, record->folder = s->record->folder;
     ModelFiles files = model_files(s->arena, s->ast);
     for (int i = 0; i < files.count; i++) {
         const Source *source = files.at[i].source;
@@ -168,7 +251,8 @@ Record *record_of(Session *s, uint64_t seed, int64_t steps)
     RtData *data = host_data_runtime(s->data);
     for (int i = 0; i < rt_data_source_count(data); i++) {
         const DataSource *source = rt_data_source(data, i);
-        RecordedText text = { source->name, source->file, hash_text(s->arena, source->text.bytes, source->text.size) };
+        const char *file = source->file ? find(&record->data, source->name) : NULL;
+        RecordedText text = { source->name, file, hash_text(s->arena, source->text.bytes, source->text.size) };
         vec_push(s->arena, &record->sources, text);
     }
     return record;
@@ -266,9 +350,12 @@ const char *record_text(Arena *arena, const Record *record)
     json_object_set_new(root, "model", json_words(record->model));
     json_object_set_new(root, "set", pairs_object(&record->set));
     json_object_set_new(root, "data", pairs_object(&record->data));
+    if (record->folder) json_object_set_new(root, "folder", json_words(record->folder));
     json_object_set_new(root, "dim", pairs_object(&record->dim));
     json_object_set_new(root, "seed", json_integer((json_int_t)record->seed));
     json_object_set_new(root, "steps", json_integer((json_int_t)record->steps));
+    if (record->save_every >= 0) json_object_set_new(root, "save_every", json_integer((json_int_t)record->save_every));
+    if (record->keep >= 0) json_object_set_new(root, "keep", json_integer((json_int_t)record->keep));
     if (record->stages.count && *record->stages.at[0].name) json_object_set_new(root, "stages", stages_list(record));
     json_object_set_new(root, "files", texts_list(&record->files));
     json_object_set_new(root, "sources", texts_list(&record->sources));

@@ -24,6 +24,9 @@ typedef struct Record {
     const char *version, *model;
     Pairs       set, data, dim;
     int64_t     seed, steps;
+    int64_t     save_every, keep;        /* of checkpoints; -1: not given */
+    const char *folder;                  /* in which the files of `data` were named: from the run directory, "..", where
+                                            it lies below, else absolute; NULL: not known */
     RecordedTexts files, sources;
     Vec(RecordedStage) stages;           /* of a record that is to be written */
 } Record;

@@ -1,6 +1,8 @@
 /* Reading and writing what is saved beside parameters. */
 #include "frontend/cli/saved.h"
+#include "runtime/train/checksum.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -49,12 +51,14 @@ struct Saved {
     const char *path;                    /* of the tensors */
     RtTensors  *tensors;                 /* NULL before the first question, and when they cannot be read */
     bool        asked;
+    bool        run;                     /* weights of a run directory, where all that belongs to them lies */
 };
 
 Saved *saved_open(Arena *arena, const char *weights)
 {
     Saved *s = arena_new_of(arena, Saved);
     *s = (Saved){ .arena = arena, .path = saved_file(arena, weights) };
+    s->run = s->path != weights;
     return s;
 }
 
@@ -84,7 +88,12 @@ typedef struct Reading {
 
 static bool read_value(Reading *r, const char *name, const json_t *value, HostArg *out);
 
-static bool read_tokenizer(Reading *r, const char *name, HostArg *out)
+static const char *hash_of(Arena *arena, const char *bytes, size_t size)
+{
+    return arena_print(arena, "%016" PRIx64, checksum_of(bytes, (int64_t)size));
+}
+
+static bool read_tokenizer(Reading *r, const char *name, const char *hash, HostArg *out)
 {
     Arena *arena = r->saved->arena;
     const char *slash = strrchr(r->saved->path, '/');
@@ -93,14 +102,19 @@ static bool read_tokenizer(Reading *r, const char *name, HostArg *out)
     size_t size;
     char *bytes = read_file(path, &size);
     if (!bytes) {
-        r->why = arena_print(arena, "%s is missing: %s is made from the data again", path, name);
+        if (r->saved->run) r->why = arena_print(arena, "%s is missing", path);
+        else fprintf(stderr, "warning: %s is missing: %s is made from the data again\n", path, name);
         return false;
     }
     RtError error;
     RtTokenizer *tokenizer = rt_tokenizer_load(bytes, size, &error);
-    free(bytes);
-    if (!tokenizer) {
+    if (!tokenizer)
         r->why = arena_print(arena, "%s: %s", path, error.text);
+    else if (hash && strcmp(hash, hash_of(arena, bytes, size)))
+        r->why = arena_print(arena, "%s is not the one that was saved with the weights", path);
+    free(bytes);
+    if (r->why) {
+        rt_tokenizer_free(tokenizer);
         return false;
     }
     DataValue value = data_tokenizer(rt_data_keep(host_data_runtime(r->data), tokenizer));
@@ -153,7 +167,7 @@ static bool read_value(Reading *r, const char *name, const json_t *value, HostAr
     case JSON_OBJECT: break;
     }
     const char *text = json_string_value(json_object_get(value, "text"));
-    if (!text) return read_tokenizer(r, name, out);
+    if (!text) return read_tokenizer(r, name, json_string_value(json_object_get(value, "hash")), out);
     *out = (HostArg){ .kind = ARG_text, .text = arena_copy_text(r->saved->arena, text, strlen(text)) };
     return true;
 }
@@ -174,6 +188,16 @@ bool saved_constant(Saved *s, HostData *data, const char *name, Dims *dims, Host
 }
 
 /* ---- writing ---- */
+
+static json_t *json_tokenizer(Arena *arena, const RtTokenizer *tokenizer)
+{
+    size_t size;
+    char *bytes = rt_tokenizer_save(tokenizer, &size);
+    json_t *json = json_pack("{s:i, s:s}", "tokenizer", (int)rt_tokenizer_size(tokenizer), "hash",
+                             hash_of(arena, bytes, size));
+    free(bytes);
+    return json;
+}
 
 /* NULL for what is not saved, and for a list with something of that kind in it. */
 static json_t *json_of(Arena *arena, const HostArg *v)
@@ -197,8 +221,7 @@ static json_t *json_of(Arena *arena, const HostArg *v)
     }
     case ARG_host: break;
     }
-    if (v->value.kind == HOST_tokenizer)
-        return json_pack("{s:i}", "tokenizer", (int)rt_tokenizer_size(host_tokenizer(&v->value)));
+    if (v->value.kind == HOST_tokenizer) return json_tokenizer(arena, host_tokenizer(&v->value));
     bool array = v->value.kind == HOST_array || v->value.kind == HOST_ids;
     return array ? json_string(type_text(arena, &v->value.type)) : NULL;
 }

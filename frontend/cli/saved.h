@@ -15,12 +15,14 @@ RtTensors *saved_tensors(Arena *arena, const char *weights, RtError *e);
 
 /* The constants of `data` in a checkpoint. Its metadata has a text of JSON for each: a number, true, false, null, a
  * list; an array is the text of its type and lies in the tensor "const.NAME" (inside lists "const.NAME.0.1"); a string
- * is {"text": "..."}, a tokenizer {"tokenizer": pieces} and lies beside the file as NAME.tokenizer. */
+ * is {"text": "..."}, a tokenizer {"tokenizer": pieces, "hash": "..."} and lies beside the file as NAME.tokenizer, with
+ * that hash of its bytes. */
 typedef struct Saved Saved;
 Saved *saved_open(Arena *arena, const char *weights);        /* opens the file when first asked */
 void   saved_close(Saved *saved);
 
-/* False when it was not saved, or not as a whole; *why is set when what is there cannot be used. */
+/* False when it was not saved, or not as a whole; *why is set when it was, but cannot be used now: made from the data
+ * again, it might not be what the weights belong to. */
 bool saved_constant(Saved *saved, HostData *data, const char *name, Dims *dims, HostArg *out, const char **why);
 
 /* The text for a constant's metadata, or NULL for one that is not saved (a text, a stream, ragged rows). */

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { DEFAULT_KEEP = 1 };               /* one more than the last: enough to outlive damage to a file */
+
 /* What the run is, with the stages it goes through. */
 static Record *record_now(const Run *r)
 {
@@ -30,10 +32,10 @@ static void describe(Run *r, Recipe *recipe)
     ModelFiles sources = model_files(s->arena, s->ast);
     RtFile *files = arena_array(s->arena, RtFile, constants + sources.count + 1);
     const char *record = record_text(s->arena, record_now(r));
-    files[recipe->file_count++] = (RtFile){ "run.json", record, (int64_t)strlen(record) };
+    files[recipe->file_count++] = (RtFile){ "run.json", record, (int64_t)strlen(record), false };
     for (int i = 0; i < sources.count; i++) {
         const Source *source = sources.at[i].source;
-        files[recipe->file_count++] = (RtFile){ sources.at[i].name, source->text, (int64_t)source->size };
+        files[recipe->file_count++] = (RtFile){ sources.at[i].name, source->text, (int64_t)source->size, true };
     }
     for (int i = 0; i < constants; i++) {
         HostArg value = model_constant_value(s->model, i);
@@ -43,7 +45,7 @@ static void describe(Run *r, Recipe *recipe)
         char *copy = arena_copy_text(s->arena, bytes, size);
         free(bytes);
         const char *name = arena_print(s->arena, "%s.tokenizer", model_constant_name(s->model, i));
-        files[recipe->file_count++] = (RtFile){ name, copy, (int64_t)size };
+        files[recipe->file_count++] = (RtFile){ name, copy, (int64_t)size, true };
     }
     recipe->files = files;
 }
@@ -66,6 +68,8 @@ static void save_constants(Run *r, Recipe *recipe)
     recipe->table_count = r->table_count;
 }
 
+static void warn(const char *text) { fprintf(stderr, "warning: %s\n", text); }
+
 static void make_recipe(Run *r, Recipe *out)
 {
     const Options *o = r->s->options;
@@ -73,7 +77,8 @@ static void make_recipe(Run *r, Recipe *out)
         .pool = r->pool, .param = r->param, .constants = r->constants, .params = r->params,
         .param_count = r->param_count, .stages = r->stages, .stage_count = r->stage_count, .seed = r->seed,
         .out = o->out, .resume = o->resume, .save_every = o->save_every > 0 ? o->save_every : 0,
-        .progress = o->quiet ? -1 : STDERR_FILENO, .strict = o->trace_nonfinite,
+        .keep = o->keep >= 0 ? o->keep : DEFAULT_KEEP, .progress = o->quiet ? -1 : STDERR_FILENO, .warn = warn,
+        .strict = o->trace_nonfinite,
     };
     describe(r, out);
     save_constants(r, out);
@@ -102,7 +107,7 @@ static Culprit train_again(Run *r, const Recipe *recipe, const char *from)
     Nonfinite *n = nonfinite_new(r->s, &step);
     for (int i = 0; i < r->train_count; i++)
         for (int v = 0; v < r->trains[i].count; v++) nonfinite_add(n, r->trains[i].title, &r->trains[i].builds[v]);
-    again.out = NULL, again.resume = false, again.progress = -1;
+    again.out = NULL, again.resume = false, again.progress = -1, again.warn = NULL;
     again.watch = nonfinite_watch(n), again.from = from, again.step = &step;
     fprintf(stderr, "training again from %s to find the first value that is not finite\n", from ? from : "step 0");
     RtOutcome outcome = run_begin(r) ? rt_train(&again, &error) : RT_INTERRUPTED;

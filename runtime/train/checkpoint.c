@@ -335,12 +335,16 @@ static bool load_tensors(const Recipe *r, Held held, const RtTensors *t, const c
                    rt_tensors_count(t), wanted);
 }
 
-bool checkpoint_load(const Recipe *r, Held held, const char *path, Position *position, RtError *e)
+Loaded checkpoint_load(const Recipe *r, Held held, const char *path, Position *position, RtError *e)
 {
     RtTensors *t = rt_tensors_open(path, e);
-    if (!t) return false;
-    bool good = rt_tensors_verify(t, RT_CHECKSUM_REQUIRED, e) && load_position(r, t, path, position, e)
-        && check_metadata(r, t, path, e) && load_tensors(r, held, t, path, position, e);
+    if (!t) return LOADED_NOTHING;
+    Loaded loaded = LOADED_NOTHING;
+    if (rt_tensors_verify(t, RT_CHECKSUM_REQUIRED, e)) {
+        bool good = load_position(r, t, path, position, e) && check_metadata(r, t, path, e)
+            && load_tensors(r, held, t, path, position, e);
+        loaded = good ? LOADED : LOADED_OTHER;
+    }
     rt_tensors_close(t);
-    return good;
+    return loaded;
 }

@@ -32,8 +32,14 @@ void   saver_free(Saver *saver);
 bool   saver_write_all(Saver *saver, const char *path, const Position *position, RtError *e);
 bool   saver_write_weights(Saver *saver, const char *path, const Position *position, RtError *e);   /* without states */
 
+typedef enum Loaded {
+    LOADED,
+    LOADED_NOTHING,                      /* the file is missing or damaged; nothing has changed */
+    LOADED_OTHER                         /* it is whole, but not of this run, or could not be read to its end */
+} Loaded;
+
 /* Reads a file of saver_write_all into the recipe's blocks and `held`. Tables and metadata must be those of the recipe,
  * and nothing may be missing or left over. */
-bool checkpoint_load(const Recipe *recipe, Held held, const char *path, Position *position, RtError *e);
+Loaded checkpoint_load(const Recipe *recipe, Held held, const char *path, Position *position, RtError *e);
 
 #endif

@@ -54,34 +54,36 @@ static const RtValue *any_output(const RtStage *stage, const RtValue *const *out
     return NULL;
 }
 
-/* The number of a step that is not finite: its loss; in a strict run also what else it reports. */
+/* The number of a step that is not finite: its loss, or the rate, which has then spoilt the parameters; in a strict run
+ * also the norm of the gradient. */
 static const char *find_lost(const Session *s, double *value)
 {
     const Position *p = &s->position;
     const RtStage *stage = stage_of(s);
     *value = p->loss;
     if (!isfinite(p->loss)) return "loss";
-    if (!s->recipe->strict) return NULL;
-    *value = p->grad_norm;
-    if (any_output(stage, stage->grad_norm) && !isfinite(p->grad_norm)) return "norm of the gradient";
     *value = p->lr;
-    return any_output(stage, stage->lr) && !isfinite(p->lr) ? "learning rate" : NULL;
+    if (any_output(stage, stage->lr) && !isfinite(p->lr)) return "learning rate";
+    *value = p->grad_norm;
+    bool lost = s->recipe->strict && any_output(stage, stage->grad_norm) && !isfinite(p->grad_norm);
+    return lost ? "norm of the gradient" : NULL;
 }
 
 /* A run whose loss is no number any more has lost its parameters too; the last checkpoint still has good ones. */
-static bool check_step(const Session *s, double before, RtError *e)
+static bool check_step(const Session *s, double before, double rate, RtError *e)
 {
     double value;
     const char *lost = find_lost(s, &value);
     if (!lost) return true;
-    char kept[64] = "no checkpoint has been written";
+    char kept[64] = "no checkpoint has been written", last[80] = "";
     if (s->saved_step >= 0) snprintf(kept, sizeof kept, "the last checkpoint is of step %" PRId64, s->saved_step);
+    if (!isnan(rate)) snprintf(last, sizeof last, ", with a learning rate of %.6g", rate);
     const char *what = isnan(value) ? "not a number" : "infinite";
     if (isnan(before) || isfinite(s->position.loss))
         return rt_fail(e, "the %s is %s at step %" PRId64 "; %s", lost, what, s->position.step, kept);
-    return rt_fail(e, "the %s is %s at step %" PRId64 " (%.6g at the step before); %s. "
+    return rt_fail(e, "the %s is %s at step %" PRId64 " (%.6g at the step before%s); %s. "
                    "A smaller learning rate, a longer warm-up or clip may help", lost, what, s->position.step, before,
-                   kept);
+                   last, kept);
 }
 
 /* Outputs of a step are by variant. */
@@ -94,7 +96,7 @@ static RtOutcome train_step(Session *s, RtError *e)
 {
     const RtStage *stage = stage_of(s);
     Position *p = &s->position;
-    double start = clock_s(), before = p->loss;
+    double start = clock_s(), before = p->loss, rate = p->lr;
     int64_t made = stage_step(s);
     if (s->recipe->step) *s->recipe->step = p->step + 1;
     uint64_t seed = rt_stage_seed(s->recipe->seed, p->stage);
@@ -105,7 +107,7 @@ static RtOutcome train_step(Session *s, RtError *e)
     p->loss = output_of(s, stage->loss, variant);
     p->lr = output_of(s, stage->lr, variant);
     p->grad_norm = output_of(s, stage->grad_norm, variant);
-    if (!check_step(s, before, e)) return RT_DIVERGED;
+    if (!check_step(s, before, rate, e)) return RT_DIVERGED;
     progress_step(&s->progress, p->step, clock_s() - start, p->loss, p->lr);
     return RT_DONE;
 }
@@ -187,7 +189,10 @@ static bool save(Session *s, RtError *e)
     const Position *p = &s->position;
     if (!s->saver || (s->saved_step == p->step && s->saved_pending == p->pending)) return true;
     if (!metrics_flush(&s->metrics, e)) return false;
+    bool later = s->saved_step >= 0 && s->saved_step < p->step;
+    if (later && !kept_add(&s->directory.kept, s->directory.last, s->saved_step, e)) return false;
     if (!saver_write_all(s->saver, s->directory.last, p, e)) return false;
+    kept_prune(&s->directory.kept);
     s->saved_step = p->step;
     s->saved_pending = p->pending;
     return true;
@@ -283,21 +288,62 @@ static bool hold(Session *s, RtError *e)
     return true;
 }
 
-static bool load(Session *s, const char *path, RtError *e)
+static Loaded load(Session *s, const char *path, RtError *e)
 {
-    if (!checkpoint_load(s->recipe, s->held, path, &s->position, e)) return false;
+    Loaded loaded = checkpoint_load(s->recipe, s->held, path, &s->position, e);
+    if (loaded != LOADED) return loaded;
     s->saved_step = s->position.step;
     s->saved_pending = s->position.pending;
+    return LOADED;
+}
+
+static void warn(const Session *s, const char *text)
+{
+    if (s->recipe->warn) s->recipe->warn(text);
+}
+
+/* The newest whole one of those before the last, which then becomes the last. `e` says why that is nothing to go on
+ * from, and says so still when there is no other. */
+static bool load_kept(Session *s, RtError *e)
+{
+    RunDirectory *d = &s->directory;
+    char path[RUN_PATH_BYTES];
+    for (int64_t i = d->kept.count - 1; i >= 0; i--) {
+        RtError other;
+        if (!kept_path(&d->kept, d->kept.steps[i], path, sizeof path, e)) return false;
+        Loaded loaded = load(s, path, &other);
+        if (loaded == LOADED) {
+            rt_fail(&other, "%s; going on from %s, which is whole", e->text, path);
+            warn(s, other.text);
+            return rundir_promote(d, d->kept.steps[i], e);
+        }
+        if (loaded == LOADED_OTHER) {
+            *e = other;
+            return false;
+        }
+        warn(s, other.text);
+    }
+    size_t size = strlen(e->text);
+    snprintf(e->text + size, sizeof e->text - size, "; %s holds no other checkpoint that is whole", s->recipe->out);
+    return false;
+}
+
+/* Later ones than where the run goes on belong to what it makes again. */
+static bool load_newest(Session *s, RtError *e)
+{
+    Loaded loaded = load(s, s->directory.last, e);
+    if (loaded == LOADED_OTHER || (loaded == LOADED_NOTHING && !load_kept(s, e))) return false;
+    kept_cut(&s->directory.kept, s->saved_step);
     return true;
 }
 
 static bool open_directory(Session *s, RtError *e)
 {
     const Recipe *r = s->recipe;
-    if (!r->out) return !r->from || load(s, r->from, e);
+    if (!r->out) return !r->from || load(s, r->from, e) == LOADED;
     if (!rundir_open(r, &s->directory, e)) return false;
-    if (s->directory.has_checkpoint && !load(s, s->directory.last, e)) return false;
-    if (!rundir_describe(r, e)) return false;
+    if (s->directory.has_checkpoint && !load_newest(s, e)) return false;
+    if (!rundir_describe(r, &s->directory, e)) return false;
     int64_t keep = s->directory.has_checkpoint ? s->position.step - s->position.pending : -1;
     if (!metrics_open(&s->metrics, s->directory.metrics, keep, metrics_room(r), e)) return false;
     s->saver = saver_new(r, s->held, e);
@@ -321,6 +367,7 @@ static bool session_begin(Session *s, const Recipe *r, RtError *e)
 {
     *s = (Session){.recipe = r,
                    .metrics = {.fd = -1},
+                   .directory = {.lock = -1},
                    .progress = {.fd = -1},
                    .position = {.best = NAN, .loss = NAN, .lr = NAN, .grad_norm = NAN},
                    .saved_step = -1};
@@ -338,6 +385,7 @@ static void session_end(Session *s)
 {
     progress_end(&s->progress);
     metrics_close(&s->metrics);
+    rundir_close(&s->directory);
     saver_free(s->saver);
     for (int i = 0; s->held.histories && i < s->recipe->stage_count; i++) history_free(&s->held.histories[i]);
     free(s->held.histories);

@@ -93,6 +93,7 @@ typedef struct RtStage {
 typedef struct RtFile {
     const char *name, *text;             /* name: relative to the directory; may have folders, no ".." */
     int64_t     size;
+    bool        fixed;                   /* the same whenever the run goes on: another one there is damaged */
 } RtFile;
 
 typedef struct Recipe {
@@ -111,13 +112,16 @@ typedef struct Recipe {
     uint64_t       seed;                 /* of the first stage; the others draw from rt_stage_seed */
 
     const char   *out;                   /* run directory; NULL: nothing is written */
-    bool          resume;                /* go on from out/last.safetensors; otherwise out must not hold a run */
+    bool          resume;                /* go on from out/last.safetensors, or the newest of those kept that is whole;
+                                            otherwise out must not hold a run */
     const RtFile *files;
     int           file_count;
     int64_t       log_every;             /* steps between lines of metrics.jsonl; 0: 10 */
     int64_t       save_every;            /* steps between checkpoints; 0: at evaluations of the stage's first one and
                                             at the end of a stage */
+    int64_t       keep;                  /* checkpoints before the last to keep beside it, as step-000180.safetensors */
     int           progress;              /* file descriptor for progress; -1: silent */
+    void        (*warn)(const char *text);   /* what the user should know of, though the run goes on; NULL: silent */
 
     /* For finding out where a number that is not finite came from. */
     bool          strict;                /* every number that a step reports must be finite, not the loss alone */

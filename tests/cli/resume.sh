@@ -73,6 +73,7 @@ says "run.json:"
 # A checkpoint whose checksum lost its name is damaged, for --resume and for --weights; weights of others need none.
 cp kept run/run.json
 cp -r run damaged
+rm damaged/step-*.safetensors
 sed 's/"checksum"/"chexksum"/' run/last.safetensors >damaged/last.safetensors
 status 1 "$PTM" train "$model" --out damaged --resume --quiet
 says "does not begin with a checksum"

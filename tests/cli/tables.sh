@@ -53,11 +53,25 @@ cmp once out
 printf 'zzzzzzzzzzzzzzzzz\n' >other
 status 0 "$PTM" generate unigram.ptm --weights run --data text=other --length 20 --seed 3
 cmp once out
+
+# The vocabulary is part of what was trained: none is made from the data in its place, and no other one is taken.
+mv elsewhere text
+cp run/tok.tokenizer kept
 rm run/tok.tokenizer
 status 1 "$PTM" generate unigram.ptm --weights run --length 20 --seed 3
-says "run/tok.tokenizer is missing"
-says "cannot open text"
-mv elsewhere text
+says "run/tok.tokenizer is missing; the weights belong to the tok saved with them"
+head -c 10 kept >run/tok.tokenizer
+status 1 "$PTM" generate unigram.ptm --weights run --length 20 --seed 3
+says "run/tok.tokenizer: not a saved tokenizer"
+status 0 "$PTM" train unigram.ptm --data text=other --out another --quiet
+cp another/tok.tokenizer run/
+status 1 "$PTM" generate unigram.ptm --weights run --length 20 --seed 3
+says "run/tok.tokenizer is not the one that was saved"
+status 0 "$PTM" train unigram.ptm --out run --resume --quiet
+says "warning: run/tok.tokenizer is damaged: it is written again"
+cmp kept run/tok.tokenizer
+status 0 "$PTM" generate unigram.ptm --weights run --length 20 --seed 3
+cmp once out
 
 # Resuming: from the same data only.
 cp -r run again

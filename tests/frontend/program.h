@@ -73,11 +73,11 @@ static inline bool host_run(void *context, Graph *graph, const HostArg *inputs, 
     return !why;
 }
 
-static inline bool host_saved(void *context, const char *name, Dims *dims, HostArg *out)
+static inline bool host_saved(void *context, const char *name, Place place, Diagnostics *d, Dims *dims, HostArg *out)
 {
     const Program *p = context;
     const HostArg *arg = p->saved ? map_get(p->saved, name) : NULL;
-    (void)dims;
+    (void)place, (void)d, (void)dims;
     if (arg) *out = *arg;
     return arg != NULL;
 }

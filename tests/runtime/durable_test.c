@@ -85,7 +85,7 @@ static int find_before(int before, Kind kind, const char *end)
 static void train_here(bool resume)
 {
     Bench *b = bench_new(1, directory);
-    RtFile files[] = {{"model/line.ptm", "a model", 7}, {"run.json", "{}", 2}};
+    RtFile files[] = {{"model/line.ptm", "a model", 7, true}, {"run.json", "{}", 2, false}};
     b->recipe.files = files;
     b->recipe.file_count = 2;
     b->recipe.resume = resume;

@@ -222,7 +222,7 @@ static Bench *bench_new(int threads, const char *out)
                              .place = RT_PLACE(BLOCK_state, 0), .bytes = 8};
     b->tables[0] = (RtValue){
         .name = "tree", .dtype = RT_i32, .rank = 1, .shape = {3}, .place = RT_PLACE(BLOCK_const, 0), .bytes = 12};
-    b->files[0] = (RtFile){"model.ptm", "a model", 7};
+    b->files[0] = (RtFile){"model.ptm", "a model", 7, true};
     b->train[0] = (RtRun){&train_program, &b->train_feed, 1};
     b->loss[0] = &train_outputs[0];
     b->lr[0] = &train_outputs[1];
