@@ -1,6 +1,6 @@
 /* Reading and writing what is saved beside parameters. */
 #include "frontend/cli/saved.h"
-#include "runtime/train/checksum.h"
+#include "runtime/core/checksum.h"
 
 #include <inttypes.h>
 #include <jansson.h>
