@@ -3,12 +3,15 @@
 #include "codegen/target.h"
 
 #include <llvm-c/Core.h>
+#include <llvm-c/Disassembler.h>
 #include <llvm-c/IRReader.h>
 #include <llvm-c/Target.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool begins(const char *text, const char *with) { return !strncmp(text, with, strlen(with)); }
 
@@ -71,6 +74,29 @@ static void initialize_all(void)
     LLVMInitializeAllTargetMCs();
     LLVMInitializeAllAsmPrinters();
     LLVMInitializeAllAsmParsers();
+    LLVMInitializeAllDisassemblers();
+}
+
+/* LLVM's word on names that it does not know goes to standard error, and code generation goes on without them, or ends
+ * the process: so they are asked for once, and what it says is taken from there. NULL, or the reason, in its memory. */
+static char *find_complaint(const Target *t)
+{
+    char text[4096];
+    int ends[2], kept = dup(STDERR_FILENO);
+    if (kept < 0 || pipe(ends)) return LLVMCreateMessage(strerror(errno));
+    dup2(ends[1], STDERR_FILENO);
+    close(ends[1]);
+    LLVMDisasmContextRef context = LLVMCreateDisasmCPUFeatures(t->triple, t->cpu, t->features, NULL, 0, NULL, NULL);
+    if (context) LLVMDisasmDispose(context);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    ssize_t size = read(ends[0], text, sizeof text - 1);
+    close(ends[0]);
+    if (size <= 0) return NULL;
+    text[size] = 0;
+    char *end = strstr(text, " (ignoring");
+    if (end) *end = 0;
+    return LLVMCreateMessage(text);
 }
 
 static char *features_of(const char *cpu, const char *features)
@@ -93,7 +119,7 @@ char *target_named(const char *triple, const char *cpu, const char *features, Ta
     target->features = features_of(cpu, features);
     target->cpu = cpu && !strcmp(cpu, "native") ? LLVMGetHostCPUName() : LLVMCreateMessage(cpu ? cpu : least);
     char *why = NULL;
-    if (LLVMGetTargetFromTriple(target->triple, &target->handle, &why) == 0) {
+    if (LLVMGetTargetFromTriple(target->triple, &target->handle, &why) == 0 && !(why = find_complaint(target))) {
         probe(target);
         return NULL;
     }

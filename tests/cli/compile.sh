@@ -60,6 +60,10 @@ status 1 "$PTM" compile $gpt --entry logits --dim B=1,T=16,K=3 -o x.o
 says "--dim K: no entry that is compiled has an open dimension K"
 status 1 "$PTM" compile $gpt --entry logits --dim B=1,T=0 -o x.o
 says "--dim T=0: a dimension is a whole number, 1 or more"
+status 1 "$PTM" compile $gpt --entry logits --dim B=1,T=16 --cpu i9000 -o x.o
+says "'i9000' is not a recognized processor for this target"
+status 1 "$PTM" compile $gpt --entry logits --dim B=1,T=16 --features +avx9000 -o x.o
+says "'+avx9000' is not a recognized feature for this target"
 status 1 "$PTM" compile $gpt --entry logits --dim B=1,T=16 --target nothing-linux -o x.o
 says "target nothing-linux:"
 status 1 "$PTM" compile $gpt --entry logits --dim B=1,T=16 --target i686-linux-gnu -o x.o
