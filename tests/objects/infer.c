@@ -49,8 +49,8 @@ static void write_all(const char *path, const void *bytes, size_t size)
 static void write_npy(const char *path, const int32_t *ids)
 {
     char bytes[128 + COUNT * 4], text[100];
-    int size = snprintf(text, sizeof text, "{'descr': '<i4', 'fortran_order': False, 'shape': (%d, %d), }", (int)LOGITS_B,
-                        (int)LOGITS_T);
+    int size = snprintf(text, sizeof text, "{'descr': '<i4', 'fortran_order': False, 'shape': (%d, %d), }",
+                        (int)LOGITS_B, (int)LOGITS_T);
     memset(bytes, ' ', 127);
     bytes[127] = '\n';
     memcpy(bytes, "\x93NUMPY\x01\x00\x76\x00", 10);
