@@ -78,8 +78,9 @@ static Bytes bytes_of(Arena *arena, const Frame *f, const CodeRow *row)
 /* Both rows of a product whose parts are added have the description of the second. NULL: moves bytes. */
 static const CodeRow *description(const Table *t, int row)
 {
-    bool parts = !t->rows.at[row].kernel && row + 1 < t->steps.count && t->steps.at[row].run == rt_product_f32;
-    parts = parts || (!t->rows.at[row].kernel && row + 1 < t->steps.count && t->steps.at[row].run == rt_product_f64);
+    const RtStep *step = &t->steps.at[row];
+    bool moves = step->loop || step->run == rt_copy || step->run == rt_zero;
+    bool parts = !t->rows.at[row].kernel && !moves && row + 1 < t->steps.count;
     const CodeRow *found = &t->rows.at[row + parts];
     return found->kernel ? found : NULL;
 }

@@ -111,8 +111,9 @@ const char *cache_key(Arena *arena, const Functions *functions, const char *entr
                                  target->features));
     if (options->debug_lines) put(arena, &key, entry);
     for (int k = 0; k < functions->all.count; k++) {
-        put(arena, &key, functions->all.at[k]->signature->text);
-        if (options->debug_lines) put_lines(arena, &key, functions->all.at[k]->signature);
+        const Function *f = functions->all.at[k];
+        put(arena, &key, f->text);
+        if (options->debug_lines && f->signature) put_lines(arena, &key, f->signature);
     }
     vec_push(arena, &key, 0);
     return key.at;

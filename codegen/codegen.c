@@ -36,7 +36,8 @@ static void table_take(CodeTable *table, const Functions *functions, Linked *lin
         *f = *functions->all.at[k];
         f->signature = NULL;
         f->nest = (Nest){0};
-        map_set(table->by_text, arena_print(table->arena, "%s", functions->all.at[k]->signature->text), f);
+        f->text = arena_print(table->arena, "%s", f->text);
+        map_set(table->by_text, f->text, f);
     }
     vec_push(table->arena, &table->linked, linked);
 }
@@ -108,9 +109,9 @@ static bool has_function(const Kernel *kernel)
 }
 
 /* On the tiles that it can run on, if their columns are one axis of its nest. */
-static Signature *find_signature(Arena *arena, const Plan *plan, int position, Tiles *tiles)
+static Signature *find_signature(Arena *arena, const Plan *plan, int position, Blas blas, Tiles *tiles)
 {
-    *tiles = tiles_before(plan, position);
+    *tiles = tiles_before(plan, position, blas);
     Signature *s = signature_tiled(arena, plan, plan->kernels.at[position], *tiles);
     if (!s->tiles.columns) return s;
     Nest nest = nest_find(arena, s);
@@ -119,20 +120,34 @@ static Signature *find_signature(Arena *arena, const Plan *plan, int position, T
     return signature_new(arena, plan, plan->kernels.at[position]);
 }
 
-Calls *calls_find(Arena *arena, Functions *functions, const Plan *plan)
+static ProductCalls find_product(Arena *arena, Functions *functions, const Kernel *kernel)
+{
+    DType dtype = kernel->outputs.at[0]->type.dtype;
+    ProductCalls p = {.run = function_of_product(arena, functions, ROLE_product, dtype)};
+    if (kernel->parts >= 0) p.sum = function_of_product(arena, functions, ROLE_product_sum, dtype);
+    return p;
+}
+
+Calls *calls_find(Arena *arena, Functions *functions, const Plan *plan, Blas blas)
 {
     int count = plan->kernels.count;
     Calls *calls = arena_new_of(arena, Calls);
+    calls->blas = blas;
+    calls->product = arena_array(arena, ProductCalls, count + 1);
     calls->function = arena_array(arena, Function *, count + 1);
     calls->signature = arena_array(arena, Signature *, count + 1);
     calls->body = arena_array(arena, Calls *, count + 1);
     calls->tiles = arena_array(arena, Tiles, count + 1);
     for (int k = 0; k < count; k++) {
         const Kernel *kernel = plan->kernels.at[k];
-        if (kernel->kind == KERNEL_scan) calls->body[k] = calls_find(arena, functions, kernel->body);
+        if (kernel->kind == KERNEL_scan) calls->body[k] = calls_find(arena, functions, kernel->body, blas);
+        if (kernel->kind == KERNEL_contract && blas == BLAS_none)
+            calls->product[k] = find_product(arena, functions, kernel);
         if (!has_function(kernel)) continue;
-        calls->signature[k] = find_signature(arena, plan, k, &calls->tiles[k]);
+        calls->signature[k] = find_signature(arena, plan, k, blas, &calls->tiles[k]);
         calls->function[k] = function_find(arena, functions, calls->signature[k]);
+        if (calls->tiles[k].columns && blas == BLAS_none)
+            calls->product[k - 1].tiled = function_of_product(arena, functions, ROLE_product_tiled, DT_f32);
     }
     return calls;
 }
@@ -143,7 +158,7 @@ Code *code_compile(const Plan *plan, const char *entry, const CodeOptions *optio
     Code *code = arena_new_of(arena, Code);
     *code = (Code){.arena = arena};
     Functions functions = {.known = options->table ? options->table->by_text : NULL};
-    const Calls *calls = calls_find(scratch, &functions, plan);
+    const Calls *calls = calls_find(scratch, &functions, plan, options->blas);
     bool done = compile_and_link(code, &functions, entry, options, d);
     if (done) {
         const char *why = table_build(arena, plan, entry, calls, &code->program, &code->rows);

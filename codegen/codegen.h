@@ -11,6 +11,9 @@ typedef struct CodeTable CodeTable;
 CodeTable *code_table_new(void);
 void       code_table_free(CodeTable *table);    /* after all programs that were compiled with it; may be NULL */
 
+/* Who serves products: OpenBLAS, or kernels of our own (product.h). */
+typedef enum Blas { BLAS_openblas, BLAS_none } Blas;
+
 typedef struct CodeOptions {
     int   threads;                       /* compiler threads, one LLVM context each; 0: one per processor */
     bool  debug_lines;                   /* line tables into the .ptm file, gdb and perf listeners */
@@ -18,6 +21,7 @@ typedef struct CodeOptions {
     CodeTable *table;                    /* or NULL */
     const char *cache;                   /* directory of code compiled before, made when it is missing; NULL: none. Not
                                             for dumps */
+    Blas  blas;
 } CodeOptions;
 
 /* $PTM_CACHE, else ptm below the user's directory of caches (XDG Base Directory Specification). NULL: none, which is

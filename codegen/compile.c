@@ -4,6 +4,7 @@
 #include "codegen/compile.h"
 #include "codegen/debug.h"
 #include "codegen/emit.h"
+#include "codegen/product.h"
 #include "codegen/target.h"
 
 #include <llvm-c/Analysis.h>
@@ -21,26 +22,53 @@
 
 enum {
     FUNCTIONS_PER_THREAD = 4,            /* fewer are not worth a thread's own context and target machine */
+    PRODUCT_COST = 400,                  /* of a product's functions, as the cost of kernels counts */
     MAX_COMPILERS = 64
 };
 
 /* The emitter places code outside loops itself; these remove what it built twice. */
 static const char *const PASSES = "function(early-cse,instcombine<no-verify-fixpoint>,early-cse)";
 
-Function *function_find(Arena *arena, Functions *functions, const Signature *s)
+static Function *find(Arena *arena, Functions *functions, const char *text)
 {
     if (!functions->by_text) functions->by_text = map_new(arena);
-    Function *known = map_get(functions->by_text, s->text);
-    if (!known && functions->known) known = map_get(functions->known, s->text);
-    if (known) return known;
+    Function *known = map_get(functions->by_text, text);
+    return known || !functions->known ? known : map_get(functions->known, text);
+}
+
+static Function *add(Arena *arena, Functions *functions, const char *text)
+{
     Function *f = arena_new_of(arena, Function);
+    f->text = text;
+    snprintf(f->name, sizeof f->name, "kernel_%d", functions->all.count);
+    map_set(functions->by_text, text, f);
+    vec_push(arena, &functions->all, f);
+    return f;
+}
+
+Function *function_find(Arena *arena, Functions *functions, const Signature *s)
+{
+    Function *f = find(arena, functions, s->text);
+    if (f) return f;
+    f = add(arena, functions, s->text);
     f->signature = s;
     f->nest = nest_find(arena, s);
     f->grid = nest_grid(s, &f->nest);
     f->cost = 8 + 2 * s->members.count * (1 + s->kernel->r_rank + (f->grid.lane_extent % LANES != 0));
-    snprintf(f->name, sizeof f->name, "kernel_%d", functions->all.count);
-    map_set(functions->by_text, s->text, f);
-    vec_push(arena, &functions->all, f);
+    return f;
+}
+
+Function *function_of_product(Arena *arena, Functions *functions, Role role, DType dtype)
+{
+    static const char *const roles[] = {"", "tiles", "tiles and then", "sum of parts"};
+    const char *of = role == ROLE_product_tiled ? "any" : dtype_name(dtype);
+    const char *text = arena_print(arena, "product %s: %s", of, roles[role]);
+    Function *f = find(arena, functions, text);
+    if (f) return f;
+    f = add(arena, functions, text);
+    f->role = role;
+    f->dtype = dtype;
+    f->cost = role == ROLE_product ? PRODUCT_COST : PRODUCT_COST / 20;
     return f;
 }
 
@@ -78,6 +106,7 @@ static void add_attribute(const Unit *u, LLVMValueRef function, const char *name
 
 static void add_attributes(const Unit *u, LLVMValueRef function, const Target *target)
 {
+    if (LLVMIsDeclaration(function)) return;
     add_attribute(u, function, "target-cpu", target->cpu);
     add_attribute(u, function, "target-features", target->features);
     add_attribute(u, function, "no-builtins", "");
@@ -92,8 +121,15 @@ static void add_attributes(const Unit *u, LLVMValueRef function, const Target *t
 LLVMValueRef function_emit(Unit *u, Arena *arena, const Function *f, const char *name, const Target *target)
 {
     u->fused = target->fused;
-    LLVMValueRef function = emit_kernel(u, arena, f->signature, &f->nest, &f->grid, name);
-    add_attributes(u, function, target);
+    LLVMValueRef before = LLVMGetLastFunction(u->module), function;
+    if (f->role == ROLE_kernel) {
+        function = emit_kernel(u, arena, f->signature, &f->nest, &f->grid, name);
+    } else {
+        LLVMSetCurrentDebugLocation2(u->builder, NULL);      /* no line of a model's */
+        function = product_emit(u, arena, f, name, target);
+    }
+    LLVMValueRef made = before ? LLVMGetNextFunction(before) : LLVMGetFirstFunction(u->module);
+    for (; made; made = LLVMGetNextFunction(made)) add_attributes(u, made, target);
     return function;
 }
 

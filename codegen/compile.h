@@ -5,12 +5,21 @@
 #include "codegen/codegen.h"
 #include "codegen/nest.h"
 
+#include "ir/contraction.h"
+
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Types.h>
 
-/* One distinct kernel. */
+/* What a function does: a kernel of a plan's, or one of those that serve products of a type (product.h): the tiles, the
+ * tiles with what follows on each, the sum of parts. */
+typedef enum Role { ROLE_kernel, ROLE_product, ROLE_product_tiled, ROLE_product_sum } Role;
+
+/* One distinct function. */
 typedef struct Function {
-    const Signature *signature;          /* of the first kernel with this text */
+    const char *text;                    /* what makes it distinct */
+    Role     role;
+    DType    dtype;                      /* of a product */
+    const Signature *signature;          /* of the first kernel with this text; NULL for products */
     Nest     nest;
     Grid     grid;
     char     name[16];                   /* symbol */
@@ -26,6 +35,8 @@ typedef struct Functions {
 
 /* The function of a kernel, made on its first use. Not for contractions. */
 Function *function_find(Arena *arena, Functions *functions, const Signature *s);
+/* One of those that serve products. */
+Function *function_of_product(Arena *arena, Functions *functions, Role role, DType dtype);
 
 /* Its code for a target, in the unit's module. */
 struct Unit;
@@ -61,12 +72,25 @@ void    link_free(Linked *linked);
 
 /* tiles.c: the tiles of the product just before a kernel, if the kernel can run on each as soon as it is finished;
  * their whole rows for a kernel of rows; else no columns. */
-Tiles tiles_before(const Plan *plan, int position);
+Tiles tiles_before(const Plan *plan, int position, Blas blas);
+
+/* product_grid.c: the tiles of an own product, of the same parts as contraction_tiling's; the bytes of scratch that it
+ * takes. */
+Tiling  product_tiling(const Contraction *c);
+int64_t product_scratch(const Tiling *t, DType dtype);
+Tiling  tiling_of(const Contraction *c, Blas blas);          /* whoever serves it */
+
+/* The functions that serve a product; all NULL: the runtime does. */
+typedef struct ProductCalls {
+    Function *run, *tiled, *sum;         /* tiled, sum: NULL where nothing follows on tiles, where there are no parts */
+} ProductCalls;
 
 /* What the kernels of a plan call, by position: a function and the signature it is called with, or neither for
  * contractions, scans, and what writes no element; of a scan, what the kernels of its body call. */
 typedef struct Calls Calls;
 struct Calls {
+    Blas        blas;
+    ProductCalls *product;               /* of contractions */
     Function  **function;
     Signature **signature;
     Calls     **body;
@@ -74,7 +98,7 @@ struct Calls {
 };
 
 /* codegen.c: a plan's, with the functions it needs that are not among these yet. */
-Calls *calls_find(Arena *arena, Functions *functions, const Plan *plan);
+Calls *calls_find(Arena *arena, Functions *functions, const Plan *plan, Blas blas);
 
 /* table.c: the Program, and what its rows compute. NULL, or why the table cannot hold it. */
 const char *table_build(Arena *arena, const Plan *plan, const char *entry, const Calls *calls, Program *out,

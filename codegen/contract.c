@@ -1,4 +1,4 @@
-/* Contractions: no code of their own, a row of arguments for the runtime's products. */
+/* Contractions: a row of arguments for the runtime's products or for our own. */
 #include "codegen/table.h"
 
 #include <assert.h>
@@ -32,7 +32,7 @@ static RtProduct arguments(const Contraction *c, int64_t first, int64_t second, 
     return p;
 }
 
-Product product_of(const Frame *f, const Kernel *kernel)
+Product product_of(const Frame *f, const Kernel *kernel, Blas blas, const ProductCalls *own)
 {
     const Node *einsum = kernel->nodes.at[kernel->nodes.count - 1];
     View a, b;
@@ -42,15 +42,17 @@ Product product_of(const Frame *f, const Kernel *kernel)
                 einsum->attr.text);
         abort();
     }
-    Tiling t = contraction_tiling(&c);
+    Tiling t = tiling_of(&c, blas);
     bool narrow = einsum->type.dtype == DT_f32;
     Product p = {.args = arguments(&c, view_word(f, &a), view_word(f, &b), frame_word(f, einsum)),
                  .run = narrow ? rt_product_f32 : rt_product_f64, .units = t.units, .sum_units = t.sum_units};
+    if (own->run) p.run = own->run->address;
+    if (own->run) p.scratch = product_scratch(&t, einsum->type.dtype);
     p.args.tile_m = t.tile_m, p.args.tile_n = t.tile_n;
     p.args.parts = t.parts;
     if (t.parts == 1) return p;
     p.args.partial = frame_place(f, f->plan->buffers.at[kernel->parts]);
     p.args.sum_rows = t.sum_rows;
-    p.sum = narrow ? rt_product_sum_f32 : rt_product_sum_f64;
+    p.sum = own->sum ? own->sum->address : narrow ? rt_product_sum_f32 : rt_product_sum_f64;
     return p;
 }

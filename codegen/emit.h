@@ -184,8 +184,9 @@ LLVMValueRef reduction_step(Emit *e, const Node *node, LLVMValueRef so_far, unsi
 /* all lanes in lane 0, then in every lane */
 LLVMValueRef reduction_tree(const Unit *u, const Node *node, LLVMValueRef lanes);
 
-/* kernel.c: one function. */
+/* kernel.c: one function; and one with a kernel's parameters and nothing in it yet. */
 LLVMValueRef emit_kernel(Unit *u, Arena *arena, const Signature *s, const Nest *nest, const Grid *grid,
                          const char *name);
+Emit        *kernel_function(Unit *u, Arena *arena, const char *name);
 
 #endif

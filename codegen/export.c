@@ -105,7 +105,7 @@ static void number_functions(Functions *functions)
 int export_program(Export *e, const Plan *plan, const char *entry, Diagnostics *d)
 {
     ExportProgram *p = arena_new_of(e->arena, ExportProgram);
-    const Calls *calls = calls_find(e->arena, &e->functions, plan);
+    const Calls *calls = calls_find(e->arena, &e->functions, plan, e->options.blas);
     number_functions(&e->functions);
     const char *why = table_build(e->arena, plan, entry, calls, &p->program, &p->rows);
     if (why) {

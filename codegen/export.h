@@ -13,6 +13,7 @@ typedef struct ExportOptions {
     const char *cpu;                     /* one set of instructions for this processor, "native" for this one; NULL:
                                             every set of the architecture that code is made for */
     const char *features;                /* "+avx2,-fma": one set of instructions with these; or NULL */
+    Blas        blas;
     bool        pool;                    /* programs run on a Pool of libptm-core */
 } ExportOptions;
 

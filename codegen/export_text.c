@@ -12,8 +12,8 @@
 
 _Static_assert(sizeof(RtStep) == 64 && sizeof(RtLoop) == 48 && sizeof(RtCursor) == 32, "as %Step, %Loop, %Cursor");
 _Static_assert(offsetof(RtStep, tiled) == 40 && offsetof(RtStep, place) == 56, "as %Step");
-_Static_assert(offsetof(RtProduct, then) % 8 == 0 && sizeof(RtProduct) == offsetof(RtProduct, then) + 24,
-               "behind a product's words come a function, its arguments and a number");
+_Static_assert(offsetof(RtProduct, run) % 8 == 0 && sizeof(RtProduct) == offsetof(RtProduct, run) + 32,
+               "behind a product's words come two functions, the arguments of the second, and a number");
 _Static_assert(offsetof(RtValue, shape) == 16 && sizeof(RtValue) == 32 + 8 * RT_MAX_RANK, "as write_value writes it");
 _Static_assert(offsetof(Program, steps) == 32 && offsetof(Program, block_bytes) == 72, "as write_program writes it");
 
@@ -66,7 +66,7 @@ static const char *function_name(Writer *w, RtKernel *address, int set)
     static const struct { RtKernel *address; const char *name; } known[] = {
         {rt_copy, "rt_copy"}, {rt_zero, "rt_zero"},
         {rt_product_f32, "rt_product_f32"}, {rt_product_f64, "rt_product_f64"},
-        {rt_product_tiled_f32, "rt_product_tiled_f32"}, {rt_product_tiled_f64, "rt_product_tiled_f64"},
+        {rt_product_tiled, "rt_product_tiled"},
         {rt_product_sum_f32, "rt_product_sum_f32"}, {rt_product_sum_f64, "rt_product_sum_f64"},
     };
     if (!address) return "null";
@@ -98,9 +98,10 @@ static void write_arguments(Writer *w, int program, int row)
             write_words(w, step->args, p->rows[row].words);
         } else {
             const RtProduct *product = (const RtProduct *)step->args;
-            int words = offsetof(RtProduct, then) / 8;
-            put(w, "{ [%d x i64], ptr, ptr, i64 } { ", words);
+            int words = offsetof(RtProduct, run) / 8;
+            put(w, "{ [%d x i64], ptr, ptr, ptr, i64 } { ", words);
             write_words(w, step->args, words);
+            put(w, ", ptr %s", function_name(w, product->run, set));
             put(w, ", ptr %s, ptr @ptm.p%d.args%d.0, i64 %" PRId64 " }", function_name(w, product->then, set), program,
                 row + 1, product->then_columns);
         }

@@ -37,6 +37,15 @@ static void make_function(Emit *e, const char *name)
     e->scope[0] = (Scope){LLVMAppendBasicBlockInContext(u->context, e->function, "entry"), ++e->serials};
 }
 
+Emit *kernel_function(Unit *u, Arena *arena, const char *name)
+{
+    Emit *e = arena_new_of(arena, Emit);
+    *e = (Emit){.unit = u, .arena = arena};
+    make_function(e, name);
+    at(e, 0);
+    return e;
+}
+
 LLVMValueRef emit_kernel(Unit *u, Arena *arena, const Signature *s, const Nest *nest, const Grid *grid,
                          const char *name)
 {

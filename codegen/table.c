@@ -145,9 +145,15 @@ static int64_t step_extent(const Function *f, const Signature *s)
     return f->grid.flat && f->grid.whole ? elements / LANES : elements;
 }
 
-static void add_product(Table *t, const Frame *f, const Kernel *kernel)
+static void need_scratch(Table *t, int64_t bytes)
 {
-    Product p = product_of(f, kernel);
+    if (bytes > t->out->scratch_bytes) t->out->scratch_bytes = bytes;
+}
+
+static void add_product(Table *t, const Frame *f, const Kernel *kernel, Blas blas, const ProductCalls *own)
+{
+    Product p = product_of(f, kernel, blas, own);
+    need_scratch(t, p.scratch);
     RtProduct *args = arena_new_of(t->arena, RtProduct);
     *args = p.args;
     const char *name = kernel_name(t->arena, kernel);
@@ -161,8 +167,7 @@ static void add_product(Table *t, const Frame *f, const Kernel *kernel)
 
 static void add_call(Table *t, const Frame *f, const Function *function, const Signature *s)
 {
-    int64_t scratch = kernel_scratch(s, NULL);
-    if (scratch > t->out->scratch_bytes) t->out->scratch_bytes = scratch;
+    need_scratch(t, kernel_scratch(s, NULL));
     RtStep step = {.run = function->address, .args = argument_words(t, f, s), .tile = function->grid.tile};
     step.extent = step_extent(function, s);
     table_step(t, kernel_name(t->arena, s->kernel), chief(s->kernel), step, s->words.count);
@@ -170,15 +175,16 @@ static void add_call(Table *t, const Frame *f, const Function *function, const S
 }
 
 /* The row made last runs on what the product in the row before has made: of whole rows, those of a row of tiles. */
-static void run_on_tiles(Table *t, Tiles tiles)
+static void run_on_tiles(Table *t, Tiles tiles, const ProductCalls *own)
 {
     RtStep *follower = &t->steps.at[t->steps.count - 1], *product = follower - 1;
     RtProduct *args = (RtProduct *)(uintptr_t)product->args;
+    args->run = product->run;
     args->then = follower->run;
     args->then_args = follower->args;
     args->then_columns = tiles.wide;
     if (tiles.wide > args->tile_n) product->tile = (args->n + args->tile_n - 1) / args->tile_n;
-    product->tiled = product->run == rt_product_f32 ? rt_product_tiled_f32 : rt_product_tiled_f64;
+    product->tiled = own->tiled ? own->tiled->address : rt_product_tiled;
     product->beside = 1;
 }
 
@@ -189,12 +195,12 @@ void table_rows(Table *t, const Frame *f, const Calls *calls)
         Frame at = *f;
         at.kernel = kernel;
         if (kernel->kind == KERNEL_contract)
-            add_product(t, &at, kernel);
+            add_product(t, &at, kernel, calls->blas, &calls->product[k]);
         else if (kernel->kind == KERNEL_scan)
             table_scan(t, &at, kernel, calls->body[k]);
         else if (calls->function[k])
             add_call(t, &at, calls->function[k], calls->signature[k]);
-        if (calls->tiles[k].columns) run_on_tiles(t, calls->tiles[k]);
+        if (calls->tiles[k].columns) run_on_tiles(t, calls->tiles[k], &calls->product[k - 1]);
     }
 }
 

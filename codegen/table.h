@@ -42,13 +42,13 @@ void table_rows(Table *t, const Frame *f, const Calls *calls);
 /* beside.c: which rows of the entry's own plan run at the same time. */
 void table_group(Table *t, const Frame *f);
 
-/* contract.c: a contraction as the arguments of the runtime's product, and what follows from its grid. */
+/* contract.c: a contraction as the arguments of a product, and what follows from its grid. */
 typedef struct Product {
     RtProduct args;
     RtKernel *run, *sum;                 /* sum: the second step, or NULL */
-    int64_t   units, sum_units;
+    int64_t   units, sum_units, scratch;
 } Product;
-Product product_of(const Frame *f, const Kernel *kernel);
+Product product_of(const Frame *f, const Kernel *kernel, Blas blas, const ProductCalls *own);
 
 /* scan.c: the rows of a scan kernel. calls: of its body. */
 void table_scan(Table *t, const Frame *around, const Kernel *kernel, const Calls *calls);

@@ -127,6 +127,16 @@ char *target_named(const char *triple, const char *cpu, const char *features, Ta
     return why;
 }
 
+RegisterTile target_register_tile(const Target *target, int64_t element_bytes)
+{
+    bool neon = !strncmp(target->triple, "aarch64", 7), avx = strstr(target->features, "+avx2") != NULL;
+    bool narrow = element_bytes == 4;
+    if (target->wide) return narrow ? (RegisterTile){12, 2} : (RegisterTile){12, 1};     /* 32 registers of 64 bytes */
+    if (neon) return narrow ? (RegisterTile){6, 1} : (RegisterTile){3, 1};               /* 32 of 16 */
+    if (avx) return narrow ? (RegisterTile){6, 1} : (RegisterTile){3, 1};                /* 16 of 32 */
+    return narrow ? (RegisterTile){3, 1} : (RegisterTile){1, 1};                         /* 16 of 16 */
+}
+
 void target_free(Target *target)
 {
     if (target->triple) LLVMDisposeMessage(target->triple);

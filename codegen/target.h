@@ -13,6 +13,12 @@ typedef struct Target {
     LLVMTargetRef handle;
 } Target;
 
+/* Rows, and vectors of 16 lanes, of which the sums stay in registers with a row of the right operand beside them. */
+typedef struct RegisterTile {
+    int rows, vectors;
+} RegisterTile;
+RegisterTile target_register_tile(const Target *target, int64_t element_bytes);
+
 bool target_find(Target *target);        /* this host; false: LLVM has no code generator for it */
 /* Any: triple NULL is this host's, cpu NULL what every processor of the kind has, "native" this one; features ""
  * or "+avx2,-fma". NULL, or why not, in LLVM's memory. Needs an assembly parser too. */

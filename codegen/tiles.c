@@ -54,7 +54,7 @@ static bool shares_rows(const Contraction *c, const Tiling *t)
     return rows >= ENOUGH_ROWS || t->tile_n == c->n;
 }
 
-Tiles tiles_before(const Plan *p, int position)
+Tiles tiles_before(const Plan *p, int position, Blas blas)
 {
     static const Tiles none = {0};
     const Kernel *k = p->kernels.at[position], *product = position ? p->kernels.at[position - 1] : k;
@@ -65,7 +65,7 @@ Tiles tiles_before(const Plan *p, int position)
     int64_t elements = type_value_elements(&einsum->type);
     if (elements <= 0 || kernel_extent(k, 0, k->a_rank + k->r_rank) != elements) return none;
     if (!kernel_product(product, &a, &b, &c) || c.k <= 0 || !has_whole_rows(&c)) return none;
-    Tiling t = contraction_tiling(&c);
+    Tiling t = tiling_of(&c, blas);
     bool fits = k->r_rank == 0 || (kernel_extent(k, k->a_rank, k->r_rank) == c.n && shares_rows(&c, &t));
     const Buffer *result = kernel_buffer(p, product, einsum);
     if (t.parts > 1 || !fits || !reads_aligned(p, k, result) || !writes_apart(p, product, k, result)) return none;

@@ -1,6 +1,7 @@
 /* ptm bisect: which pass changes a result, and the smallest graph that shows it. What is compared is the compiled code
  * and every program on the way to it with the reference evaluator; or a command of the user's says what fails. */
 #include "frontend/cli/host.h"
+#include "frontend/cli/build.h"
 #include "frontend/cli/small.h"
 #include "frontend/cli/subject.h"
 
@@ -60,12 +61,11 @@ static const char *run(void *context, const Plan *plan, Tensor *const *inputs, T
 {
     const Bisecting *b = context;
     const Graph *g = plan->graph;
-    int threads = b->s->options->threads > 0 ? (int)b->s->options->threads : 0;
-    CodeOptions code = { .threads = threads };
+    CodeOptions code = build_options(b->s);
     Diagnostics *d = diag_new(arena);
     const char *why = NULL;
     Trial t;
-    if (!trial_open(&t, plan, threads, &code, d)) {
+    if (!trial_open(&t, plan, code.threads, &code, d)) {
         diag_print(d, stderr);
         trial_close(&t);
         return "it cannot be compiled";

@@ -2,6 +2,8 @@
 #include "frontend/cli/build.h"
 #include "passes/build.h"
 
+#include <string.h>
+
 bool build_plan(Session *s, const Graph *graph, const PassOptions *passes, Build *out)
 {
     *out = (Build){ .graph = graph };
@@ -11,10 +13,23 @@ bool build_plan(Session *s, const Graph *graph, const PassOptions *passes, Build
     return out->plan || (session_report(s) && false);
 }
 
+Blas build_blas(const Options *options)
+{
+    return options->blas && !strcmp(options->blas, "none") ? BLAS_none : BLAS_openblas;
+}
+
+CodeOptions build_options(const Session *s)
+{
+    return (CodeOptions){ .threads = s->options->threads > 0 ? (int)s->options->threads : 0,
+                          .blas = build_blas(s->options) };
+}
+
 bool build_code(Session *s, Build *out)
 {
-    CodeOptions code = { .threads = s->options->threads > 0 ? (int)s->options->threads : 0, .debug_lines = true,
-                         .table = s->codes, .cache = code_cache_directory(s->arena) };
+    CodeOptions code = build_options(s);
+    code.debug_lines = true;
+    code.table = s->codes;
+    code.cache = code_cache_directory(s->arena);
     out->code = code_compile(out->plan, out->graph->name, &code, s->diagnostics);
     if (!out->code) return session_report(s) && false;
     out->program = code_program(out->code);

@@ -16,6 +16,10 @@ typedef struct Build {
     PassNotes notes;                     /* of the passes */
 } Build;
 
+/* What the flags say of products, and of compiling. */
+Blas        build_blas(const Options *options);
+CodeOptions build_options(const Session *s);
+
 /* Runs the passes; compiles; both. The options' layout is required. False after printing diagnostics. */
 bool build_plan(Session *s, const Graph *graph, const PassOptions *passes, Build *out);
 bool build_code(Session *s, Build *out);

@@ -1,4 +1,5 @@
 /* ptm compile: functions of a model as an object file with a C header. */
+#include "frontend/cli/build.h"
 #include "frontend/cli/header.h"
 #include "runtime/train/replace.h"
 
@@ -56,7 +57,6 @@ static int read_options(const Options *o, Wanted *out)
 {
     static const char *const forms[] = { "obj", "asm", "llvm", "shared", NULL };
     static const char *const threads[] = { "1", "pool", NULL };
-    static const char *const servers[] = { "openblas", NULL };
     *out = (Wanted){ .options = { .triple = o->target, .cpu = o->cpu, .features = o->features } };
     if (!o->entries) return misuse("which functions? --entry %s is missing", "NAME[,NAME...]");
     if (!o->object) return misuse("where to? -o %s is missing", "FILE");
@@ -64,12 +64,12 @@ static int read_options(const Options *o, Wanted *out)
     if (form < 0) return misuse("--emit wants obj, asm, llvm or shared, not \"%s\"", o->form);
     int pool = o->object_threads ? find_word(threads, o->object_threads) : 0;
     if (pool < 0) return misuse("--threads wants 1 or pool, not \"%s\"", o->object_threads);
-    if (o->blas && find_word(servers, o->blas) < 0) return misuse("--blas wants openblas, not \"%s\"", o->blas);
     if (o->cpu && !strcmp(o->cpu, "native") && o->target)
         return misuse("--cpu native is %s", "no processor of another --target");
     if (o->weights && o->embed_weights) return misuse("give --weights or --embed-weights%s", "");
     out->form = (Form)form;
     out->options.pool = pool;
+    out->options.blas = build_blas(o);
     name_files(o->arena, o->object, out);
     if (!strcmp(out->header, out->output)) return misuse("-o %s is where the header goes: name the object", o->object);
     return EXIT_GOOD;

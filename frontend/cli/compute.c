@@ -1,7 +1,6 @@
 /* One run: passes, code, a work block that holds inputs and results, a pool. Everything but the results is gone
  * afterwards. */
 #include "frontend/cli/compute.h"
-#include "codegen/codegen.h"
 #include "passes/passes.h"
 #include "runtime/core/memory.h"
 #include "runtime/core/pool.h"
@@ -68,15 +67,17 @@ static bool run_program(const Program *p, const Graph *graph, int threads, const
     return good;
 }
 
-bool compute_graph(Arena *arena, Graph *graph, int threads, const void *const *inputs, void *const *results,
+bool compute_graph(Arena *arena, Graph *graph, const CodeOptions *how, const void *const *inputs, void *const *results,
                    Place place, Diagnostics *d)
 {
     PassOptions passes = { .layout = layout_new(arena, (const Graph *const *)&graph, 1) };
-    CodeOptions code = { .threads = threads, .debug_lines = true, .cache = code_cache_directory(arena) };
+    CodeOptions code = *how;
+    code.debug_lines = true;
+    code.cache = code_cache_directory(arena);
     Plan *plan = passes_run(arena, graph, &passes, d);
     Code *compiled = plan ? code_compile(plan, graph->name, &code, d) : NULL;
     if (!compiled) return false;
-    bool good = run_program(code_program(compiled), graph, threads, inputs, results, place, d);
+    bool good = run_program(code_program(compiled), graph, code.threads, inputs, results, place, d);
     code_free(compiled);
     return good;
 }

@@ -1,4 +1,5 @@
 /* ptm dump: the program after any stage or pass. */
+#include "frontend/cli/build.h"
 #include "frontend/cli/subject.h"
 
 #include <string.h>
@@ -67,7 +68,9 @@ static int compile_and_show(Session *s, Subject *source, bool assembly)
 {
     Plan *plan = passes_run(s->arena, source->graph, &source->passes, s->diagnostics);
     if (!plan) return session_report(s), EXIT_BAD_INPUT;
-    CodeOptions code = { .threads = 1, .debug_lines = true };
+    CodeOptions code = build_options(s);
+    code.threads = 1;
+    code.debug_lines = true;
     if (assembly) code.assembly = stdout;
     else code.llvm = stdout;
     Code *compiled = code_compile(plan, source->graph->name, &code, s->diagnostics);

@@ -1,5 +1,6 @@
 /* ptm gradcheck: the derived gradient beside central differences of the compiled loss, in f64, on a small batch, with
  * states and draws as in the first step. Where they disagree, the operator whose rule is off is looked for. */
+#include "frontend/cli/build.h"
 #include "frontend/cli/small.h"
 #include "frontend/cli/subject.h"
 
@@ -56,7 +57,7 @@ static void list_trained(Gradcheck *g)
 
 static bool open_trial(Session *s, const Graph *graph, PassOptions passes, Trial *out)
 {
-    CodeOptions code = { .threads = s->options->threads > 0 ? (int)s->options->threads : 0 };
+    CodeOptions code = build_options(s);
     passes.layout = layout_new(s->arena, &graph, 1);
     const Plan *plan = passes_run(s->arena, graph, &passes, s->diagnostics);
     return plan && trial_open(out, plan, code.threads, &code, s->diagnostics);

@@ -11,14 +11,14 @@ struct HostData {
     Arena  *arena;
     RtData *runtime;
     Saved  *saved;                       /* or NULL */
-    int     threads;
+    CodeOptions code;                    /* of what data computes */
 };
 
-HostData *host_data_new(Arena *arena, const Pairs *data, const char *saved, int threads)
+HostData *host_data_new(Arena *arena, const Pairs *data, const char *saved, CodeOptions code)
 {
     HostData *h = arena_new_of(arena, HostData);
     h->arena = arena;
-    h->threads = threads;
+    h->code = code;
     h->saved = saved ? saved_open(arena, saved) : NULL;
     h->runtime = rt_data_new();
     for (int i = 0; i < data->count; i++) {
@@ -203,7 +203,7 @@ static bool run(void *context, Graph *graph, const HostArg *inputs, Place place,
         values[i].array.tokenizer = ids_of(graph, graph->outputs.at[i].node, inputs);
         bytes[i] = (void *)values[i].array.data;
     }
-    if (!compute_graph(h->arena, graph, h->threads, given, bytes, place, d)) return false;
+    if (!compute_graph(h->arena, graph, &h->code, given, bytes, place, d)) return false;
     for (int i = 0; i < graph->outputs.count; i++) results[i] = result_arg(h, graph->dims, &values[i]);
     return true;
 }

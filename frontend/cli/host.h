@@ -2,6 +2,7 @@
 #ifndef PTM_CLI_HOST_H
 #define PTM_CLI_HOST_H
 
+#include "codegen/codegen.h"
 #include "frontend/cli/options.h"
 #include "frontend/frontend.h"
 #include "runtime/data/data.h"
@@ -9,8 +10,8 @@
 typedef struct HostData HostData;
 
 /* data: what --data gave. saved: the run directory or file whose constants stand in for those of `data`, or NULL.
- * threads: for what data computes; 0: one per processor. */
-HostData *host_data_new(Arena *arena, const Pairs *data, const char *saved, int threads);
+ * code: for what data computes. */
+HostData *host_data_new(Arena *arena, const Pairs *data, const char *saved, CodeOptions code);
 void      host_data_free(HostData *data);
 RtData   *host_data_runtime(HostData *data);
 Host      host_make(HostData *data);

@@ -21,7 +21,7 @@ const Command commands[] = {
 #define FLAG_KEPT   INT64_C(1000000)
 
 typedef enum FlagKind {
-    FLAG_YES, FLAG_TEXT, FLAG_WHOLE, FLAG_REAL, FLAG_BYTES, FLAG_PAIRS, FLAG_NAMED, FLAG_SETS, FLAG_TEXTS
+    FLAG_YES, FLAG_TEXT, FLAG_CHOICE, FLAG_WHOLE, FLAG_REAL, FLAG_BYTES, FLAG_PAIRS, FLAG_NAMED, FLAG_SETS, FLAG_TEXTS
 } FlagKind;
 
 typedef struct Flag {
@@ -102,6 +102,21 @@ static const char *nearest_flag(const Command *command, const char *spelling)
     for (int i = 0; i < FLAG_COUNT; i++)
         if (accepts(command, &flags[i]) && !strchr(flags[i].spelling, '@')) names[count++] = flags[i].spelling;
     return suggest(spelling, names, count);
+}
+
+/* One of the words that help shows with bars between them. */
+static bool read_choice(const Command *command, const Flag *flag, const char *text, const char **out)
+{
+    size_t length = strlen(text);
+    for (const char *word = flag->value; word; word = strchr(word, '|')) {
+        if (*word == '|') word++;
+        if (!strncmp(word, text, length) && (word[length] == '|' || !word[length])) {
+            *out = text;
+            return true;
+        }
+    }
+    fprintf(stderr, "ptm %s: --%s wants one of %s, not \"%s\"\n", command->name, flag->spelling, flag->value, text);
+    return false;
 }
 
 static bool read_whole(const Command *command, const Flag *flag, const char *text, int64_t *out)
@@ -204,6 +219,7 @@ static bool read_value(const Command *command, const Flag *flag, const char *val
     switch (flag->kind) {
     case FLAG_YES: break;
     case FLAG_TEXT: *(const char **)field = value; return true;
+    case FLAG_CHOICE: return read_choice(command, flag, value, field);
     case FLAG_WHOLE: return read_whole(command, flag, value, field);
     case FLAG_REAL: return read_real(command, flag, value, field);
     case FLAG_BYTES: return read_bytes(command, flag, value, field);

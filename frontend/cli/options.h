@@ -20,15 +20,16 @@ typedef struct Options {
     const char *command;
     const char *argument;                /* the model file, or help's topic; NULL when not given */
     Strings     arguments;               /* all of them, of a command that takes several */
-#define FIELD_YES   bool
-#define FIELD_TEXT  const char *
-#define FIELD_WHOLE int64_t
-#define FIELD_REAL  double
-#define FIELD_BYTES int64_t
-#define FIELD_PAIRS Pairs
-#define FIELD_NAMED Pairs
-#define FIELD_SETS  PairSets
-#define FIELD_TEXTS Strings
+#define FIELD_YES    bool
+#define FIELD_TEXT   const char *
+#define FIELD_CHOICE const char *
+#define FIELD_WHOLE  int64_t
+#define FIELD_REAL   double
+#define FIELD_BYTES  int64_t
+#define FIELD_PAIRS  Pairs
+#define FIELD_NAMED  Pairs
+#define FIELD_SETS   PairSets
+#define FIELD_TEXTS  Strings
 #define FLAG(field, spelling, kind, most, value, doc) FIELD_##kind field;
 #include "frontend/cli/flags.def"
 #undef FLAG

@@ -62,8 +62,10 @@ static const char *read_fields(Arena *arena, const json_t *root, Record *out)
     out->version = copy(arena, json_object_get(root, "ptm"));
     out->model = copy(arena, json_object_get(root, "model"));
     out->folder = copy(arena, json_object_get(root, "folder"));
+    out->blas = copy(arena, json_object_get(root, "blas"));
     return !out->version                                                  ? "ptm"
          : !out->model                                                    ? "model"
+         : out->blas && strcmp(out->blas, "none")                         ? "blas"
          : !read_pairs(arena, json_object_get(root, "set"), &out->set)    ? "set"
          : !read_pairs(arena, json_object_get(root, "data"), &out->data)  ? "data"
          : !read_pairs(arena, json_object_get(root, "dim"), &out->dim)    ? "dim"
@@ -189,6 +191,12 @@ bool record_complete(Arena *arena, const Record *begun, Options *options)
                 begun->seed);
         good = false;
     }
+    if (options->blas && strcmp(options->blas, begun->blas ? begun->blas : "openblas")) {
+        fprintf(stderr, "ptm train: --blas %s, but this run was begun %s --blas none\n", options->blas,
+                begun->blas ? "with" : "without");
+        good = false;
+    }
+    options->blas = begun->blas;
     good = find_files(arena, begun, options) && good;
     options->seed = begun->seed;
     if (options->steps < 0) options->steps = begun->steps;
@@ -238,7 +246,9 @@ Record *record_of(Session *s, uint64_t seed, int64_t steps)
     Record *record = arena_new_of(s->arena, Record);
     const Options *o = s->options;
     *record = (Record){ .version = PTM_VERSION, .model = o->argument, .set = o->set, .data = o->data, .dim = o->dim,
-                        .seed = (int64_t)seed, .steps = steps, .save_every = o->save_every, .keep = o->keep,
+                        .seed = (int64_t)seed, .steps = steps,
+                        .blas = o->blas && strcmp(o->blas, "openblas") ? o->blas : NULL,
+                        .save_every = o->save_every, .keep = o->keep,
                         .folder = o->out && o->data.count ? folder_of(s->arena, o->out) : NULL };
     if (s->record && reads_begun(s, s->record)) record->data = s->record->data, record->folder = s->record->folder;
     ModelFiles files = model_files(s->arena, s->ast);
@@ -352,6 +362,7 @@ const char *record_text(Arena *arena, const Record *record)
     json_object_set_new(root, "data", pairs_object(&record->data));
     if (record->folder) json_object_set_new(root, "folder", json_words(record->folder));
     json_object_set_new(root, "dim", pairs_object(&record->dim));
+    if (record->blas) json_object_set_new(root, "blas", json_words(record->blas));
     json_object_set_new(root, "seed", json_integer((json_int_t)record->seed));
     json_object_set_new(root, "steps", json_integer((json_int_t)record->steps));
     if (record->save_every >= 0) json_object_set_new(root, "save_every", json_integer((json_int_t)record->save_every));

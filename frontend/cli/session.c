@@ -1,6 +1,7 @@
 /* Opening a model file for a command. */
 #include "frontend/cli/session.h"
 #include "codegen/codegen.h"
+#include "frontend/cli/build.h"
 #include "frontend/cli/host.h"
 #include "frontend/cli/record.h"
 
@@ -154,7 +155,7 @@ bool session_open(Session *s, const Options *options)
     const char *saved = strcmp(options->command, "train") ? options->weights : NULL;  /* train only begins with them */
     if (!complete_options(s, saved)) return false;
     options = s->options;
-    s->data = host_data_new(s->arena, &options->data, saved, options->threads > 0 ? (int)options->threads : 0);
+    s->data = host_data_new(s->arena, &options->data, saved, build_options(s));
     s->host = host_make(s->data);
     ModelOptions model = {
         .settings = settings(s, &options->set), .setting_count = options->set.count, .host = &s->host,

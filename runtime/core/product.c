@@ -166,17 +166,6 @@ static SumRange find_sum_range(const RtProduct *p, int64_t unit)
         }                                                                                                              \
     }                                                                                                                  \
                                                                                                                        \
-    void rt_product_tiled_##suffix(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch, \
-                                   RtFault *fault)                                                                     \
-    {                                                                                                                  \
-        const RtProduct *p = (const RtProduct *)args;                                                                  \
-        for (int64_t unit = begin; unit < end; unit++) {                                                               \
-            Tile tile = find_tile(p, unit);                                                                            \
-            rt_product_##suffix(block, args, unit, unit + 1, scratch, fault);                                          \
-            run_then(p, &tile, block, scratch, fault);                                                                 \
-        }                                                                                                              \
-    }                                                                                                                  \
-                                                                                                                       \
     static void add_##suffix(real *restrict out, const real *restrict in, int64_t count)                               \
     {                                                                                                                  \
         for (int64_t i = 0; i < count; i++) out[i] += in[i];                                                           \
@@ -211,3 +200,14 @@ PRODUCT(float, f32, cblas_sgemm)
 PRODUCT(double, f64, cblas_dgemm)
 
 const char *rt_product_kernels(void) { return openblas_get_corename(); }
+
+void rt_product_tiled(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch,
+                      RtFault *fault)
+{
+    const RtProduct *p = (const RtProduct *)args;
+    for (int64_t unit = begin; unit < end; unit++) {
+        Tile tile = find_tile(p, unit);
+        p->run(block, args, unit, unit + 1, scratch, fault);
+        run_then(p, &tile, block, scratch, fault);
+    }
+}

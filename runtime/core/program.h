@@ -101,8 +101,10 @@ typedef struct Program {
 enum { RT_MOVE_BYTES = 4096 };
 RtKernel rt_copy, rt_zero;
 
-/* Products served by OpenBLAS, called like any kernel (runtime/core/product.c):
+/* Products, called like any kernel:
  * C[batch](m, n) = sum over k of A[batch](m, k) * B[batch](k, n), f32 (rt_product_f32) or f64 (rt_product_f64).
+ * rt_product_* are served by OpenBLAS (runtime/core/product.c); compiled programs may bring kernels of their own with
+ * the same arguments (codegen/product.h).
  * A unit of the grid is one tile of one batch element and one part of k. The grid is the compiler's, and depends on the
  * shape alone. */
 typedef struct RtProduct {
@@ -117,15 +119,15 @@ typedef struct RtProduct {
     int64_t parts;                       /* of k, added in a fixed tree by the second step; 1: written directly */
     int64_t partial;                     /* offset word of parts * batch * m * n elements, when parts > 1 */
     int64_t sum_rows;                    /* rows of C in a unit of the second step, rt_product_sum_*, when parts > 1 */
-    /* rt_product_tiled_*: what runs on what has just been made. A unit is a row of C and then_columns of its columns,
+    RtKernel      *run;                  /* what makes a tile: the step's own kernel */
+    /* rt_product_tiled: what runs on what has just been made. A unit is a row of C and then_columns of its columns,
      * all rows of the first columns before those of the next. then_columns: tile_n, or n; in this case the step's tiles
      * are whole rows of tiles. The strides of C are multiples of n */
     RtKernel      *then;
     const int64_t *then_args;
     int64_t        then_columns;
 } RtProduct;
-RtKernel rt_product_f32, rt_product_f64, rt_product_tiled_f32, rt_product_tiled_f64, rt_product_sum_f32,
-    rt_product_sum_f64;
+RtKernel rt_product_f32, rt_product_f64, rt_product_tiled, rt_product_sum_f32, rt_product_sum_f64;
 
 /* The kernels that OpenBLAS has chosen for this processor, or was told to take: "SkylakeX". */
 const char *rt_product_kernels(void);

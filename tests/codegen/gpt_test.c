@@ -45,7 +45,7 @@ static void depth_adds_no_functions(void **state)
         Gpt m = training_step(k ? 12 : 4, false);
         lower(&m.lab);
         double start = seconds();
-        CodeOptions options = {.threads = 2};
+        CodeOptions options = {.threads = 2, .blas = jit_blas()};
         Code *code = code_compile(m.lab.p, "step", &options, diag_new(m.lab.arena));
         CodeStatistics s = code_statistics(code);
         printf("%d kernels, %d functions, %lld bytes: %.3f s of LLVM in %.3f s\n", s.kernels, s.functions,

@@ -15,6 +15,13 @@ typedef struct Jit {
     Trial trial;
 } Jit;
 
+/* $PTM_TEST_BLAS none: own products. */
+static inline Blas jit_blas(void)
+{
+    const char *blas = getenv("PTM_TEST_BLAS");
+    return blas && !strcmp(blas, "none") ? BLAS_none : BLAS_openblas;
+}
+
 /* Runs fuse, schedule and plan, then compiles. */
 static inline Jit jit_new_with(Lab *l, int threads, CodeOptions options)
 {
@@ -22,6 +29,7 @@ static inline Jit jit_new_with(Lab *l, int threads, CodeOptions options)
     lower(l);
     Diagnostics *d = diag_new(l->arena);
     options.threads = 1;
+    if (jit_blas() == BLAS_none) options.blas = BLAS_none;
     bool open = trial_open(&j.trial, l->p, threads, &options, d);
     if (!open) diag_print(d, stderr);
     assert_true(open);

@@ -1,0 +1,132 @@
+/* One tile of a product: blocks along k, panels of B, rows of A. */
+#include "codegen/product.h"
+
+#include <stddef.h>
+
+enum { FEW_PANELS = 1 };                 /* of rows: copying B costs as much as it saves */
+
+typedef struct TileCode {
+    const ProductCode *p;
+    Emit *e;
+    LLVMValueRef a, b, c, m, n, k, c_row, scratch;
+    LLVMValueRef a_row, a_column, b_row, b_column;
+    LLVMValueRef row_panels;             /* of at most tile.rows rows each, as equal as can be */
+    LLVMValueRef from, depth;            /* of the block along k */
+    LLVMValueRef packed_a, packed_b;
+} TileCode;
+
+static int panel_columns(const TileCode *t) { return t->p->tile.vectors * LANES; }
+
+static LLVMValueRef offset(const TileCode *t, LLVMValueRef base, LLVMValueRef index, LLVMValueRef stride)
+{
+    return element_at(t->e, t->p->real, base, times(t->e, index, stride));
+}
+
+static void pack(const TileCode *t, LLVMValueRef adjacent, LLVMValueRef to, int64_t to_row, LLVMValueRef from,
+                 LLVMValueRef row, LLVMValueRef column, LLVMValueRef rows, LLVMValueRef columns)
+{
+    LLVMValueRef stride = whole(t->e->unit, to_row);
+    Choice lies = choice_open(t->e, adjacent);
+    call_inner(t->e, t->p->copy, (LLVMValueRef[]){to, stride, from, row, rows, columns}, 6);
+    choice_else(t->e, &lies);
+    call_inner(t->e, t->p->transpose, (LLVMValueRef[]){to, stride, from, column, columns, rows}, 6);
+    choice_close(t->e, &lies);
+}
+
+static LLVMValueRef is_one(const TileCode *t, LLVMValueRef v)
+{
+    return compare(t->e, LLVMIntEQ, v, whole(t->e->unit, 1));
+}
+
+/* The register tile of so many rows. */
+static void call_rows(const TileCode *t, LLVMValueRef rows, LLVMValueRef *args)
+{
+    Emit *e = t->e;
+    const Unit *u = e->unit;
+    LLVMBasicBlockRef never = LLVMAppendBasicBlockInContext(u->context, e->function, "never");
+    LLVMBasicBlockRef next = LLVMAppendBasicBlockInContext(u->context, e->function, "next");
+    LLVMValueRef way = LLVMBuildSwitch(at(e, e->depth), rows, never, (unsigned)t->p->tile.rows);
+    for (int r = 1; r <= t->p->tile.rows; r++) {
+        LLVMBasicBlockRef here = LLVMAppendBasicBlockInContext(u->context, e->function, "rows");
+        LLVMAddCase(way, whole(u, r), here);
+        LLVMPositionBuilderAtEnd(u->builder, here);
+        call_inner(e, t->p->rows[r], args, 8);
+        LLVMBuildBr(u->builder, next);
+    }
+    LLVMPositionBuilderAtEnd(u->builder, never);
+    LLVMBuildUnreachable(u->builder);
+    branch_done(e, e->depth, next);
+}
+
+/* All rows of A past one panel of B. */
+static void pass_rows(const TileCode *t, LLVMValueRef b, LLVMValueRef b_step, LLVMValueRef column, LLVMValueRef columns)
+{
+    Emit *e = t->e;
+    const Unit *u = e->unit;
+    Loop loop;
+    loop_open(e, &loop, whole(u, 0), t->row_panels, 1, false, NULL, 0);
+    LLVMValueRef first = over(e, times(e, loop.index, t->m), t->row_panels);
+    LLVMValueRef next = over(e, times(e, plus(e, loop.index, whole(u, 1)), t->m), t->row_panels);
+    LLVMValueRef c = element_at(e, t->p->real, offset(t, t->c, first, t->c_row), column);
+    LLVMValueRef a = offset(t, t->packed_a, first, whole(u, PRODUCT_ROW));
+    LLVMValueRef more = compare(e, LLVMIntNE, t->from, whole(u, 0));
+    call_rows(t, minus(e, next, first), (LLVMValueRef[]){a, b, b_step, c, t->c_row, t->depth, columns, more});
+    loop_close(e, &loop, NULL);
+}
+
+static void pass_panels(const TileCode *t)
+{
+    Emit *e = t->e;
+    const Unit *u = e->unit;
+    LLVMValueRef width = whole(u, panel_columns(t)), b_block = offset(t, t->b, t->from, t->b_row);
+    LLVMValueRef adjacent = is_one(t, t->b_column);
+    LLVMValueRef few = compare(e, LLVMIntSLE, t->row_panels, whole(u, FEW_PANELS));
+    LLVMValueRef in_place = LLVMBuildAnd(u->builder, few, adjacent, "");
+    Loop loop;
+    loop_open(e, &loop, whole(u, 0), t->n, panel_columns(t), false, NULL, 0);
+    LLVMValueRef columns = least(e, width, minus(e, t->n, loop.index));
+    LLVMValueRef b = offset(t, b_block, loop.index, t->b_column);
+    LLVMValueRef all = compare(e, LLVMIntEQ, columns, width);
+    Choice direct = choice_open(e, LLVMBuildAnd(u->builder, in_place, all, ""));
+    choice_else(e, &direct);
+    pack(t, adjacent, t->packed_b, panel_columns(t), b, t->b_row, t->b_column, t->depth, columns);
+    choice_close(e, &direct);
+    LLVMValueRef where = choice_value(e, &direct, b, t->packed_b);
+    LLVMValueRef step = choice_value(e, &direct, t->b_row, width);
+    pass_rows(t, where, step, loop.index, columns);
+    loop_close(e, &loop, NULL);
+}
+
+LLVMValueRef product_block(const ProductCode *p)
+{
+    Unit *u = p->unit;
+    LLVMTypeRef types[] = {u->pointer, u->pointer, u->pointer, u->pointer, u->i64,
+                           u->i64,     u->i64,     u->i64,     u->pointer};
+    TileCode t = {.p = p};
+    const char *name = arena_print(p->arena, "product_%s_block", dtype_name(p->dtype));
+    Emit *e = t.e = inner_function(u, p->arena, name, types, 9);
+    LLVMValueRef args = parameter(e, 0);
+    t.a = parameter(e, 1), t.b = parameter(e, 2), t.c = parameter(e, 3);
+    t.m = parameter(e, 4), t.n = parameter(e, 5), t.k = parameter(e, 6), t.c_row = parameter(e, 7);
+    t.a_row = word_at(e, args, offsetof(RtProduct, a_row));
+    t.a_column = word_at(e, args, offsetof(RtProduct, a_column));
+    t.b_row = word_at(e, args, offsetof(RtProduct, b_row));
+    t.b_column = word_at(e, args, offsetof(RtProduct, b_column));
+    t.packed_b = parameter(e, 8);
+    t.packed_a = element_after(e, p->real, t.packed_b, PRODUCT_DEPTH * PRODUCT_MAX_VECTORS * LANES);
+    t.row_panels = over_up(e, t.m, whole(u, p->tile.rows));
+    LLVMValueRef one = whole(u, 1);
+    LLVMValueRef blocks = over_up(e, t.k, whole(u, PRODUCT_DEPTH));
+    blocks = LLVMBuildSelect(u->builder, compare(e, LLVMIntSGT, blocks, one), blocks, one, "");
+    LLVMValueRef depth = times(e, over_up(e, over_up(e, t.k, blocks), whole(u, LANES)), whole(u, LANES));
+    Loop loop;
+    loop_open(e, &loop, whole(u, 0), blocks, 1, false, NULL, 0);
+    t.from = times(e, loop.index, depth);
+    t.depth = least(e, depth, minus(e, t.k, t.from));
+    pack(&t, is_one(&t, t.a_column), t.packed_a, PRODUCT_ROW, offset(&t, t.a, t.from, t.a_column), t.a_row, t.a_column,
+         t.m, t.depth);
+    pass_panels(&t);
+    loop_close(e, &loop, NULL);
+    LLVMBuildRetVoid(at(e, 0));
+    return e->function;
+}

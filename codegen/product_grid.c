@@ -1,0 +1,87 @@
+/* The grid of an own product. The parts of k are those that the plan has room for; tiles are the cheapest under a model
+ * of what a core does in a cycle: the register tile takes a cycle for each row and k, however few rows there are at
+ * least FEW of them; copying an operand costs some cycles a vector. The bits of the result do not depend on tiles. */
+#include "codegen/product.h"
+
+#include <stdlib.h>
+
+enum {
+    LARGEST_ROWS = 384,                  /* rows of A by PRODUCT_DEPTH stay in the second cache */
+    LARGEST_COLUMNS = 768,
+    PANEL = PRODUCT_MAX_VECTORS * LANES,
+    FEW = 4                              /* cycles of a register tile for a k: sums wait for each other */
+};
+
+/* In cycles. */
+static const double COPY = 2.0 / LANES, TRANSPOSE = 5.0 / LANES, COST_CALL = 60, COST_TILE = 1500;
+
+static int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+static int64_t unit_count(const Contraction *c, const Tiling *t)
+{
+    int64_t count = t->parts * divide_up(c->m, t->tile_m) * divide_up(c->n, t->tile_n);
+    for (int axis = 0; axis < c->batch_rank; axis++) count *= c->batch[axis];
+    return count;
+}
+
+static double tile_cost(const Contraction *c, const Tiling *t)
+{
+    double k = (double)divide_up(c->k, t->parts), blocks = (double)divide_up((int64_t)k, PRODUCT_DEPTH);
+    int64_t row_panels = divide_up(t->tile_m, PRODUCT_MAX_ROWS), panels = divide_up(t->tile_n, PANEL);
+    double rows = (double)(t->tile_m > FEW * row_panels ? t->tile_m : FEW * row_panels);
+    double a = (c->a_column == 1 ? COPY : TRANSPOSE) * (double)t->tile_m;
+    double b = (c->b_column == 1 ? COPY : TRANSPOSE) * (double)(panels * PANEL);
+    return COST_TILE + blocks * COST_CALL * (double)(row_panels * panels) + k * (rows * (double)panels + a + b);
+}
+
+/* As seen by 2 and by 8 threads that take whole tiles. */
+static double grid_cost(const Contraction *c, const Tiling *t)
+{
+    int64_t units = unit_count(c, t);
+    return (double)(divide_up(units, 2) * 2 + divide_up(units, 8) * 8) * tile_cost(c, t);
+}
+
+/* `count` nearly equal sides of whole grains; 0: there are no such. */
+static int64_t side(int64_t extent, int64_t count, int64_t grain, int64_t largest)
+{
+    int64_t s = divide_up(divide_up(extent, count), grain) * grain;
+    if (s > largest) return 0;
+    return s < extent ? s : extent;
+}
+
+Tiling product_tiling(const Contraction *c)
+{
+    enum { MOST = 64 };                  /* tiles along an axis that are worth a look beyond the fewest */
+    Tiling best = contraction_tiling(c), t = best;
+    if (!c->k || !best.units) return best;
+    double best_cost = -1;
+    int64_t fewest_m = divide_up(c->m, LARGEST_ROWS), fewest_n = divide_up(c->n, LARGEST_COLUMNS);
+    for (int64_t i = fewest_m; i < fewest_m + MOST && i <= c->m; i++) {
+        t.tile_m = side(c->m, i, 1, LARGEST_ROWS);
+        for (int64_t j = fewest_n; j < fewest_n + MOST && (j - 1) * PANEL < c->n; j++) {
+            t.tile_n = side(c->n, j, PANEL, LARGEST_COLUMNS);
+            if (!t.tile_n || !t.tile_m) continue;
+            double cost = grid_cost(c, &t);
+            if (best_cost >= 0 && cost >= best_cost) continue;
+            best_cost = cost;
+            best = t;
+        }
+    }
+    best.units = unit_count(c, &best);
+    return best;
+}
+
+Tiling tiling_of(const Contraction *c, Blas blas)
+{
+    switch (blas) {
+    case BLAS_openblas: return contraction_tiling(c);
+    case BLAS_none: return product_tiling(c);
+    }
+    abort();
+}
+
+int64_t product_scratch(const Tiling *t, DType dtype)
+{
+    int64_t rows = divide_up(t->tile_m, LANES) * LANES;
+    return (PRODUCT_DEPTH * PANEL + rows * PRODUCT_ROW) * dtype_bytes(dtype);
+}
