@@ -2,6 +2,7 @@
  * that would read it, and its moves are made backwards. */
 #include "frontend/cli/export.h"
 #include "frontend/cli/moves.h"
+#include "runtime/train/arrays_write.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@ typedef struct Export {
     Map              *by_name;           /* -> Written */
     Map              *values;            /* path -> RtValue, of the parameters in `block` */
     char             *block;
-    const RtTensors  *like;              /* or NULL */
+    const RtWeights  *like;              /* or NULL */
     const char       *path;
 } Export;
 
@@ -74,7 +75,7 @@ static Written *written(Export *x, const char *name)
     if (w) return w;
     w = arena_new_of(x->s->arena, Written);
     *w = (Written){ .name = name, .shape = { .rank = -1 } };
-    const RtTensor *like = x->like ? rt_tensors_find(x->like, name) : NULL;
+    const RtTensor *like = x->like ? rt_weights_find(x->like, name) : NULL;
     if (like) {
         w->shape.rank = like->rank;
         memcpy(w->shape.dim, like->shape, sizeof like->shape);
@@ -247,11 +248,29 @@ static bool narrow(const Export *x, Written *w, int dtype)
     return true;
 }
 
+static bool is_archive(const char *path)
+{
+    size_t length = strlen(path);
+    return length > 4 && !strcmp(path + length - 4, ".npz");
+}
+
+static bool write_tensors(const Export *x, const RtTensor *tensors, int count)
+{
+    const RtMeta format = { "format", "pt" };            /* what other readers of these files ask for */
+    RtError error;
+    char *header = is_archive(x->path) ? NULL : malloc((size_t)rt_tensors_header_bytes(tensors, count, &format, 1));
+    bool good = is_archive(x->path) ? rt_npz_write(x->path, tensors, count, &error)
+        : (header || rt_fail(&error, "not enough memory for the header of %.300s", x->path))
+            && rt_tensors_write(x->path, tensors, count, &format, 1, header, &error);
+    free(header);
+    if (!good) session_fail(x->s, "%s", error.text);
+    return good;
+}
+
 static bool write_file(Export *x, int dtype)
 {
     int count = map_count(x->by_name);
     RtTensor *tensors = arena_array(x->s->arena, RtTensor, count + 1);
-    const RtMeta format = { "format", "pt" };            /* what other readers of these files ask for */
     for (int i = 0; i < count; i++) {
         Written *w = map_value(x->by_name, i);
         if (!narrow(x, w, dtype)) return false;
@@ -259,16 +278,10 @@ static bool write_file(Export *x, int dtype)
                                  .bytes = w->count * rt_dtype_bytes(w->dtype) };
         memcpy(tensors[i].shape, w->shape.dim, sizeof tensors[i].shape);
     }
-    RtError error;
-    char *header = malloc((size_t)rt_tensors_header_bytes(tensors, count, &format, 1));
-    bool good = header && rt_tensors_write(x->path, tensors, count, &format, 1, header, &error);
-    if (!header) session_fail(x->s, "not enough memory for the header of %s", x->path);
-    else if (!good) session_fail(x->s, "%s", error.text);
-    free(header);
-    return good;
+    return write_tensors(x, tensors, count);
 }
 
-int export_weights(const Mapping *from, int block, const RtTensors *like, int dtype, const char *path)
+int export_weights(const Mapping *from, int block, const RtWeights *like, int dtype, const char *path)
 {
     Export x = { .s = from->s, .by_name = map_new(from->s->arena), .like = like, .path = path };
     x.rules = weights_rules(from->s->model, block, NULL, NULL, &x.rule_count);

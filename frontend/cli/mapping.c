@@ -37,7 +37,7 @@ const char *mapping_title(const Mapping *m)
 
 /* ---- finding ---- */
 
-static bool has_tensor(void *file, const char *name) { return rt_tensors_find(file, name) != NULL; }
+static bool has_tensor(void *file, const char *name) { return rt_weights_find(file, name) != NULL; }
 
 static int params_of(const WeightRule *r)
 {
@@ -99,25 +99,25 @@ static const Graph *rule_graph(Mapping *m, const MappedRule *r)
 static void use_tensors(Mapping *m, const MappedRule *r)
 {
     for (int i = 0; i < r->rule->source_count; i++)
-        for (int k = 0; k < rt_tensors_count(m->file); k++)
-            if (rt_tensors_at(m->file, k) == r->tensors[i]) m->used[k] = true;
+        for (int k = 0; k < rt_weights_count(m->file); k++)
+            if (rt_weights_at(m->file, k) == r->tensors[i]) m->used[k] = true;
 }
 
 /* The file as this block reads it. */
-static Mapping map_block(Session *s, const RtTensors *file, const char *path, const Map *wanted, int block)
+static Mapping map_block(Session *s, const RtWeights *file, const char *path, const Map *wanted, int block)
 {
     int count;
     const WeightRule *rules = weights_rules(s->model, block, has_tensor, (void *)file, &count);
     Mapping m = { .s = s, .file = file, .path = path, .block = block, .d = diag_new(s->arena),
                   .rules = arena_array(s->arena, MappedRule, count + 1),
-                  .used = arena_array(s->arena, bool, rt_tensors_count(file) + 1) };
+                  .used = arena_array(s->arena, bool, rt_weights_count(file) + 1) };
     for (int i = 0; i < count; i++) {
         if (!counts(&rules[i], wanted)) continue;
         MappedRule *r = &m.rules[m.rule_count++];
         *r = (MappedRule){ .rule = &rules[i],
                            .tensors = arena_array(s->arena, const RtTensor *, rules[i].source_count) };
         for (int k = 0; k < rules[i].source_count; k++) {
-            r->tensors[k] = rt_tensors_find(file, rules[i].sources[k]);
+            r->tensors[k] = rt_weights_find(file, rules[i].sources[k]);
             r->missing = r->missing || !r->tensors[k];
         }
         r->graph = rule_graph(&m, r);
@@ -138,7 +138,7 @@ static int64_t merit(const Mapping *m)
     return fit * INT32_MAX + there;
 }
 
-void mapping_find(Session *s, const RtTensors *file, const char *path, const Map *wanted, Mapping *out)
+void mapping_find(Session *s, const RtWeights *file, const char *path, const Map *wanted, Mapping *out)
 {
     bool any = false;
     for (int b = -1; b < weights_count(s->model); b++) {
@@ -164,10 +164,10 @@ static bool is_ignored(const Mapping *m, const RtTensor *t) { return weights_ign
 /* The tensor that nothing reads whose name is nearest. */
 static const char *nearest_tensor(const Mapping *m, const char *name)
 {
-    const char **names = arena_array(m->s->arena, const char *, rt_tensors_count(m->file) + 1);
+    const char **names = arena_array(m->s->arena, const char *, rt_weights_count(m->file) + 1);
     int count = 0;
-    for (int i = 0; i < rt_tensors_count(m->file); i++)
-        if (!m->used[i] && !is_ignored(m, rt_tensors_at(m->file, i))) names[count++] = rt_tensors_at(m->file, i)->name;
+    for (int i = 0; i < rt_weights_count(m->file); i++)
+        if (!m->used[i] && !is_ignored(m, rt_weights_at(m->file, i))) names[count++] = rt_weights_at(m->file, i)->name;
     return suggest(name, names, count);
 }
 
@@ -225,11 +225,11 @@ static void report_unused(const Mapping *m)
 {
     int count = 0;
     const char *names = "";
-    if (rt_tensors_metadata(m->file, "best_step")) return;
-    for (int i = 0; i < rt_tensors_count(m->file); i++) {
-        if (m->used[i] || is_ignored(m, rt_tensors_at(m->file, i))) continue;
+    if (rt_weights_ours(m->file)) return;
+    for (int i = 0; i < rt_weights_count(m->file); i++) {
+        if (m->used[i] || is_ignored(m, rt_weights_at(m->file, i))) continue;
         if (count < SHOWN)
-            names = arena_print(m->s->arena, "%s%s%s", names, count ? ", " : "", rt_tensors_at(m->file, i)->name);
+            names = arena_print(m->s->arena, "%s%s%s", names, count ? ", " : "", rt_weights_at(m->file, i)->name);
         count++;
     }
     if (count)
@@ -315,11 +315,11 @@ static bool load_source(Loading *l, const MappedRule *r, int source)
         bool whole = out->node->op == OP_input;
         if (!to || (whole && strcmp(out->node->attr.text, t->name))) continue;
         if (whole) {
-            if (!rt_tensors_read_as(l->m->file, t, dtype, to, l->e)) return false;
+            if (!rt_weights_read(l->m->file, t, dtype, to, l->e)) return false;
             continue;
         }
         int64_t bytes = t->bytes / rt_dtype_bytes(t->dtype) * rt_dtype_bytes(dtype);
-        if (!read && !(reserve(l, bytes) && rt_tensors_read_as(l->m->file, t, dtype, l->room, l->e))) return false;
+        if (!read && !(reserve(l, bytes) && rt_weights_read(l->m->file, t, dtype, l->room, l->e))) return false;
         read = true;
         if (!move_source(l, out->node, t, dtype, to)) return false;
     }
@@ -375,8 +375,8 @@ static void add_rule(const Mapping *m, Rows *rows, const MappedRule *r)
 
 static void add_rest(const Mapping *m, Rows *rows)
 {
-    for (int i = 0; i < rt_tensors_count(m->file); i++) {
-        const RtTensor *t = rt_tensors_at(m->file, i);
+    for (int i = 0; i < rt_weights_count(m->file); i++) {
+        const RtTensor *t = rt_weights_at(m->file, i);
         if (m->used[i]) continue;
         const char *near = or_none(m->s->arena, nearest_missing(m, t->name));
         add_row(m, rows, "-", "", t->name, mapping_tensor_text(m->s->arena, t),
@@ -399,7 +399,7 @@ static void print_rows(const Rows *rows, FILE *out)
 
 static void print_summary(const Mapping *m, FILE *out)
 {
-    int params = 0, missing = 0, differ = 0, unused = 0, ignored = 0, tensors = rt_tensors_count(m->file);
+    int params = 0, missing = 0, differ = 0, unused = 0, ignored = 0, tensors = rt_weights_count(m->file);
     for (int i = 0; i < m->rule_count; i++) {
         int n = params_of(m->rules[i].rule);
         params += n;
@@ -407,7 +407,7 @@ static void print_summary(const Mapping *m, FILE *out)
         differ += !m->rules[i].graph && !m->rules[i].missing ? n : 0;
     }
     for (int i = 0; i < tensors; i++) {
-        bool skip = is_ignored(m, rt_tensors_at(m->file, i));
+        bool skip = is_ignored(m, rt_weights_at(m->file, i));
         ignored += !m->used[i] && skip;
         unused += !m->used[i] && !skip;
     }

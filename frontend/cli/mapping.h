@@ -5,6 +5,7 @@
 #include "frontend/cli/session.h"
 #include "frontend/weights.h"
 #include "runtime/train/transfer.h"
+#include "runtime/train/weightfile.h"
 
 typedef struct MappedRule {
     const WeightRule *rule;
@@ -15,7 +16,7 @@ typedef struct MappedRule {
 
 typedef struct Mapping {
     Session         *s;
-    const RtTensors *file;
+    const RtWeights *file;
     const char      *path;
     int              block;              /* of the model; -1: the model's own names */
     MappedRule      *rules;
@@ -26,7 +27,7 @@ typedef struct Mapping {
 
 /* The block that --weights NAME:FILE names; else the first of the model's own names and its blocks by which most
  * parameters find tensors that fit. wanted: paths of the parameters that count, or NULL for all that the model has. */
-void mapping_find(Session *s, const RtTensors *file, const char *path, const Map *wanted, Mapping *out);
+void mapping_find(Session *s, const RtWeights *file, const char *path, const Map *wanted, Mapping *out);
 bool mapping_fits(const Mapping *m);
 
 /* "by their own names", "as hf": how the file was read. */

@@ -203,7 +203,7 @@ static int64_t most_scratch(const Run *r, const Job *extra)
 bool run_read(Session *s, const RtValue *params, int count, char *block, const char *weights)
 {
     RtError error;
-    RtTensors *tensors = saved_tensors(s->arena, weights, &error);
+    RtWeights *tensors = saved_weights(s->arena, weights, &error);
     Map *wanted = map_new(s->arena);
     Mapping mapping;
     if (!tensors) return session_fail(s, "%s", error.text) && false;
@@ -211,7 +211,7 @@ bool run_read(Session *s, const RtValue *params, int count, char *block, const c
     mapping_find(s, tensors, saved_file(s->arena, weights), wanted, &mapping);
     bool fits = mapping_report(&mapping);
     bool good = fits && mapping_load(&mapping, params, count, block, &error);
-    rt_tensors_close(tensors);
+    rt_weights_close(tensors);
     if (fits && !good) session_fail(s, "%s", error.text);
     return good;
 }

@@ -32,24 +32,15 @@ const char *saved_file(Arena *arena, const char *weights)
     return access(best, R_OK) ? arena_print(arena, "%s/last.safetensors", weights) : best;
 }
 
-static RtTensors *open_tensors(const char *path, RtError *e)
+RtWeights *saved_weights(Arena *arena, const char *weights, RtError *e)
 {
-    RtTensors *t = rt_tensors_open(path, e);
-    bool ours = t && rt_tensors_metadata(t, "best_step");
-    if (!t || rt_tensors_verify(t, ours ? RT_CHECKSUM_REQUIRED : RT_CHECKSUM_IF_ANY, e)) return t;
-    rt_tensors_close(t);
-    return NULL;
-}
-
-RtTensors *saved_tensors(Arena *arena, const char *weights, RtError *e)
-{
-    return open_tensors(saved_file(arena, weights), e);
+    return rt_weights_open(saved_file(arena, weights), e);
 }
 
 struct Saved {
     Arena      *arena;
     const char *path;                    /* of the tensors */
-    RtTensors  *tensors;                 /* NULL before the first question, and when they cannot be read */
+    RtWeights  *weights;                 /* NULL before the first question, and when they cannot be read */
     bool        asked;
     bool        run;                     /* weights of a run directory, where all that belongs to them lies */
 };
@@ -64,17 +55,16 @@ Saved *saved_open(Arena *arena, const char *weights)
 
 void saved_close(Saved *s)
 {
-    if (s->tensors) rt_tensors_close(s->tensors);
+    rt_weights_close(s->weights);
 }
 
-/* A file that cannot be read is reported where its parameters are loaded. */
-static RtTensors *tensors_of(Saved *s)
+/* A file that cannot be read is reported where its parameters are loaded; arrays have no constants beside them. */
+static const RtTensors *tensors_of(Saved *s)
 {
     RtError error;
-    if (s->asked) return s->tensors;
+    if (!s->asked) s->weights = rt_weights_open(s->path, &error);
     s->asked = true;
-    s->tensors = open_tensors(s->path, &error);
-    return s->tensors;
+    return s->weights ? rt_weights_tensors(s->weights) : NULL;
 }
 
 /* ---- reading ---- */
@@ -124,7 +114,7 @@ static bool read_tokenizer(Reading *r, const char *name, const char *hash, HostA
 
 static bool read_array(Reading *r, const char *name, HostArg *out)
 {
-    RtTensors *tensors = r->saved->tensors;
+    const RtTensors *tensors = tensors_of(r->saved);
     const RtTensor *t = rt_tensors_find(tensors, arena_print(r->saved->arena, "const.%s", name));
     if (!t) {
         r->why = arena_print(r->saved->arena, "%s has no tensor const.%s", r->saved->path, name);
@@ -174,7 +164,7 @@ static bool read_value(Reading *r, const char *name, const json_t *value, HostAr
 
 bool saved_constant(Saved *s, HostData *data, const char *name, Dims *dims, HostArg *out, const char **why)
 {
-    RtTensors *tensors = tensors_of(s);
+    const RtTensors *tensors = tensors_of(s);
     const char *text = tensors ? rt_tensors_metadata(tensors, arena_print(s->arena, "const.%s", name)) : NULL;
     if (!text) return false;
     json_error_t error;

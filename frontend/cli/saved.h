@@ -5,13 +5,13 @@
 #define PTM_CLI_SAVED_H
 
 #include "frontend/cli/host.h"
-#include "runtime/train/tensors.h"
+#include "runtime/train/weightfile.h"
 
 /* The safetensors file that --weights DIR|FILE means: best, then last of a directory. */
 const char *saved_file(Arena *arena, const char *weights);
 
-/* Opens it and proves its checksum, which only a file that ptm did not write may lack. NULL after an error. */
-RtTensors *saved_tensors(Arena *arena, const char *weights, RtError *e);
+/* That file, or one of arrays. NULL after an error. */
+RtWeights *saved_weights(Arena *arena, const char *weights, RtError *e);
 
 /* The constants of `data` in a checkpoint. Its metadata has a text of JSON for each: a number, true, false, null, a
  * list; an array is the text of its type and lies in the tensor "const.NAME" (inside lists "const.NAME.0.1"); a string

@@ -160,7 +160,8 @@ bool session_open(Session *s, const Options *options)
     ModelOptions model = {
         .settings = settings(s, &options->set), .setting_count = options->set.count, .host = &s->host,
         .real = strcmp(options->command, "gradcheck") ? DT_f32 : DT_f64,
-        .on_demand = !strcmp(options->command, "generate") || !strcmp(options->command, "run") || compiles_fns(options)
+        .on_demand = !strcmp(options->command, "generate") || !strcmp(options->command, "run")
+                  || !strcmp(options->command, "weights") || compiles_fns(options)
     };
     s->model = model_new(s->arena, s->ast, &model, s->diagnostics);
     bool goes_on = !strcmp(options->command, "check");       /* it reports the errors of every part at once */

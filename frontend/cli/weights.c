@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE_BYTES = 1 << 20 };
+enum { PIECE_BYTES = 1 << 20 };         /* summed by themselves */
 
 /* ---- what a file holds ---- */
 
@@ -45,18 +45,19 @@ static void add_piece(Statistics *s, const void *elements, int32_t dtype, int64_
     s->count += p.count;
 }
 
-static bool measure(const RtTensors *file, const RtTensor *t, char *piece, Statistics *out, RtError *e)
+static bool measure(const RtWeights *file, const RtTensor *t, Statistics *out, RtError *e)
 {
     int64_t size = rt_dtype_bytes(t->dtype);
+    char *all = malloc((size_t)t->bytes + 1);
+    bool good = all || rt_fail(e, "out of memory for tensor %.100s", t->name);
+    good = good && rt_weights_read(file, t, t->dtype, all, e);
     *out = (Statistics){ 0 };
-    for (int64_t at = 0; at < t->bytes; at += PIECE_BYTES) {
-        RtTensor part = *t;
-        part.offset += at;
-        part.bytes = t->bytes - at < PIECE_BYTES ? t->bytes - at : PIECE_BYTES;
-        if (!rt_tensors_read(file, &part, piece, e)) return false;
-        add_piece(out, piece, t->dtype, part.bytes / size);
+    for (int64_t at = 0; good && at < t->bytes; at += PIECE_BYTES) {
+        int64_t bytes = t->bytes - at < PIECE_BYTES ? t->bytes - at : PIECE_BYTES;
+        add_piece(out, all + at, t->dtype, bytes / size);
     }
-    return true;
+    free(all);
+    return good;
 }
 
 static void print_statistics(const RtTensor *t, const Statistics *s)
@@ -71,42 +72,42 @@ static void print_statistics(const RtTensor *t, const Statistics *s)
     putchar('\n');
 }
 
-static int name_width(const RtTensors *file)
+static int name_width(const RtWeights *file)
 {
     int width = 6;
-    for (int i = 0; i < rt_tensors_count(file); i++) {
-        int length = (int)strlen(rt_tensors_at(file, i)->name);
+    for (int i = 0; i < rt_weights_count(file); i++) {
+        int length = (int)strlen(rt_weights_at(file, i)->name);
         if (length > width) width = length;
     }
     return width;
 }
 
-static int type_width(Arena *arena, const RtTensors *file)
+static int type_width(Arena *arena, const RtWeights *file)
 {
     int width = 4;
-    for (int i = 0; i < rt_tensors_count(file); i++) {
-        int length = (int)strlen(mapping_tensor_text(arena, rt_tensors_at(file, i)));
+    for (int i = 0; i < rt_weights_count(file); i++) {
+        int length = (int)strlen(mapping_tensor_text(arena, rt_weights_at(file, i)));
         if (length > width) width = length;
     }
     return width;
 }
 
-static bool list_tensors(Arena *arena, const RtTensors *file, char *piece, RtError *e)
+static bool list_tensors(Arena *arena, const RtWeights *file, RtError *e)
 {
     int names = name_width(file), types = type_width(arena, file);
     int64_t elements = 0, bytes = 0;
     printf("%-*s  %-*s  %11s  %11s  %11s  %11s  %8s\n", names, "tensor", types, "type", "mean", "std", "min", "max",
            "zeros");
-    for (int i = 0; i < rt_tensors_count(file); i++) {
-        const RtTensor *t = rt_tensors_at(file, i);
+    for (int i = 0; i < rt_weights_count(file); i++) {
+        const RtTensor *t = rt_weights_at(file, i);
         Statistics s;
-        if (!measure(file, t, piece, &s, e)) return false;
+        if (!measure(file, t, &s, e)) return false;
         printf("%-*s  %-*s", names, t->name, types, mapping_tensor_text(arena, t));
         print_statistics(t, &s);
         elements += t->bytes / rt_dtype_bytes(t->dtype);
         bytes += t->bytes;
     }
-    printf("%d tensors, %" PRId64 " elements, %" PRId64 " bytes\n", rt_tensors_count(file), elements, bytes);
+    printf("%d tensors, %" PRId64 " elements, %" PRId64 " bytes\n", rt_weights_count(file), elements, bytes);
     return true;
 }
 
@@ -120,12 +121,10 @@ static int list(const Options *options)
 {
     Arena *arena = options->arena;
     RtError error;
-    RtTensors *file = saved_tensors(arena, options->argument, &error);
+    RtWeights *file = saved_weights(arena, options->argument, &error);
     if (!file) return fail(error.text);
-    char *piece = malloc(PIECE_BYTES);
-    bool good = (piece || rt_fail(&error, "out of memory")) && list_tensors(arena, file, piece, &error);
-    free(piece);
-    rt_tensors_close(file);
+    bool good = list_tensors(arena, file, &error);
+    rt_weights_close(file);
     return good ? EXIT_GOOD : fail(error.text);
 }
 
@@ -169,15 +168,15 @@ static int find_dtype(const Session *s)
 static int export_to(const Mapping *mapping)
 {
     const Session *s = mapping->s;
-    RtTensors *like = NULL;
+    RtWeights *like = NULL;
     RtError error;
     if (s->options->output.count != 1) return session_fail(s, "which file is to be written? -o FILE is missing");
     int block = find_block(s, s->options->to), dtype = find_dtype(s);
     if (block < 0 || dtype == -2 || !mapping_report(mapping)) return EXIT_BAD_INPUT;
-    if (s->options->like && !(like = rt_tensors_open(s->options->like, &error)))
+    if (s->options->like && !(like = rt_weights_open(s->options->like, &error)))
         return session_fail(s, "%s", error.text);
     int status = export_weights(mapping, block, like, dtype, s->options->output.at[0].value);
-    rt_tensors_close(like);
+    rt_weights_close(like);
     return status;
 }
 
@@ -190,7 +189,7 @@ static int compare(Session *s)
     }
     if (!s->options->weights) return list_params(s);
     RtError error;
-    RtTensors *file = saved_tensors(s->arena, s->options->weights, &error);
+    RtWeights *file = saved_weights(s->arena, s->options->weights, &error);
     Mapping mapping;
     int status = EXIT_GOOD;
     if (!file) return session_fail(s, "%s", error.text);
@@ -201,7 +200,7 @@ static int compare(Session *s)
         diag_print(mapping.d, stderr);
         status = EXIT_BAD_INPUT;
     }
-    rt_tensors_close(file);
+    rt_weights_close(file);
     return status;
 }
 

@@ -9,6 +9,7 @@
 
 #include "runtime/core/random.h"
 #include "runtime/data/arrays.h"
+#include "runtime/data/idx.h"
 #include "runtime/data/parts.h"
 #include "runtime/text/vocabulary.h"
 
@@ -182,21 +183,45 @@ static const RtTensor *choose_array(const RtArrays *arrays, const DataSource *s,
     return NULL;
 }
 
-static bool load_array(RtData *d, const RtArrays *arrays, DataSource *s, RtError *e)
+/* Room for the elements; NULL when there are none. */
+static char *hold_array(RtData *d, const RtTensor *t, DataSource *s, RtError *e)
 {
-    const RtTensor *t = choose_array(arrays, s, e);
-    if (!t) return false;
-    if (t->bytes == 0) return rt_fail(e, "%.300s has no elements", s->file);
+    if (t->bytes == 0) {
+        rt_fail(e, "%.300s has no elements", s->file);
+        return NULL;
+    }
     char *bytes = rt_data_alloc(d, t->bytes, 1);
     s->array = (DataArray){ .data = bytes, .dtype = t->dtype, .rank = t->rank };
     memcpy(s->array.shape, t->shape, sizeof t->shape);
     s->text = (RtText){ bytes, t->bytes };
-    return rt_arrays_read(arrays, t, bytes, e);
+    return bytes;
+}
+
+static bool load_array(RtData *d, DataSource *s, RtError *e)
+{
+    RtArrays *arrays = rt_arrays_open(s->file, e);
+    const RtTensor *t = arrays ? choose_array(arrays, s, e) : NULL;
+    char *bytes = t ? hold_array(d, t, s, e) : NULL;
+    bool good = bytes && rt_arrays_read(arrays, t, bytes, e);
+    rt_arrays_close(arrays);
+    return good;
+}
+
+static bool load_idx(RtData *d, DataSource *s, RtError *e)
+{
+    FileBytes file;
+    RtTensor t;
+    if (!bytes_open(&file, s->file, e)) return false;
+    char *bytes = idx_open(&file, &t, e) ? hold_array(d, &t, s, e) : NULL;
+    bool good = bytes && idx_read(&file, &t, bytes, e);
+    bytes_close(&file);
+    return good;
 }
 
 static bool same_member(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
 
-bool source_array(RtData *d, const char *name, const char *member, DataArray *array, RtError *e)
+static bool load_once(RtData *d, const char *name, const char *member, const char *ending,
+                      bool (*load_file)(RtData *d, DataSource *s, RtError *e), DataArray *array, RtError *e)
 {
     for (int64_t i = 0; i < d->loaded_count; i++) {
         const DataSource *known = &d->loaded[i];
@@ -207,14 +232,21 @@ bool source_array(RtData *d, const char *name, const char *member, DataArray *ar
     }
     DataSource s = { .name = keep_string(d, name), .file = source_file(d, name), .kind = CORPUS_KIND_COUNT };
     if (member) s.member = keep_string(d, member);
-    if (!s.file) return rt_fail(e, "which array? --data %.100s=FILE.npy is missing: none is built in", name);
-    RtArrays *arrays = rt_arrays_open(s.file, e);
-    bool good = arrays && load_array(d, arrays, &s, e);
-    rt_arrays_close(arrays);
-    if (!good) return false;
+    if (!s.file) return rt_fail(e, "which array? --data %.100s=FILE%s is missing: none is built in", name, ending);
+    if (!load_file(d, &s, e)) return false;
     add_source(d, s);
     *array = s.array;
     return true;
+}
+
+bool source_array(RtData *d, const char *name, const char *member, DataArray *array, RtError *e)
+{
+    return load_once(d, name, member, ".npy", load_array, array, e);
+}
+
+bool source_idx(RtData *d, const char *name, DataArray *array, RtError *e)
+{
+    return load_once(d, name, NULL, "", load_idx, array, e);
 }
 
 const DataSource *rt_data_mixed(const RtData *d, const DataSource **given)

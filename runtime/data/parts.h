@@ -15,6 +15,7 @@ bool source_text(RtData *d, const char *name, CorpusKind kind, RtText *text, RtE
 /* The array of a name's file, or of an archive: `member`, or the one of this name, or the only one. member may be
  * NULL. */
 bool source_array(RtData *d, const char *name, const char *member, DataArray *array, RtError *e);
+bool source_idx(RtData *d, const char *name, DataArray *array, RtError *e);
 const char *source_file(const RtData *d, const char *name);      /* of --data, or NULL */
 
 /* Reads a whole text file: not empty, no NUL bytes, not packed. A byte order mark is left out. The caller frees

@@ -107,6 +107,14 @@ bool read_tsv(RtData *d, const DataValue *args, DataResults *results, RtError *e
     return split_table(d, file ? file : name, text, header && file, results, e);
 }
 
+bool read_idx(RtData *d, const DataValue *args, DataResults *results, RtError *e)
+{
+    DataValue out = { .kind = DATA_array };
+    if (!source_idx(d, string_of(d, args[0].text), &out.array, e)) return false;
+    data_result(results, out);
+    return true;
+}
+
 bool read_npy(RtData *d, const DataValue *args, DataResults *results, RtError *e)
 {
     const char *member = args[1].kind == DATA_text ? string_of(d, args[1].text) : NULL;

@@ -49,8 +49,10 @@ static bool give_tokenizer(RtData *d, RtTokenizer *t, DataResults *results)
 bool make_chars(RtData *d, const DataValue *args, DataResults *results, RtError *e)
 {
     DataColumn texts = { NULL, 0 };
-    return texts_of(d, &args[0], &texts, e)
-        && give_tokenizer(d, rt_tokenizer_chars(texts.rows, texts.count, e), results);
+    if (!texts_of(d, &args[0], &texts, e)) return false;
+    RtTokenizer *t = args[1].truth ? rt_tokenizer_chars(texts.rows, texts.count, e)
+                                   : rt_tokenizer_alphabet(texts.rows, texts.count, e);
+    return give_tokenizer(d, t, results);
 }
 
 bool make_labels(RtData *d, const DataValue *args, DataResults *results, RtError *e)

@@ -148,11 +148,17 @@ static int by_text(const void *a, const void *b)
     return text_compare(vocabulary_piece(x->vocabulary, x->id), vocabulary_piece(y->vocabulary, y->id));
 }
 
+static int by_arrival(const void *a, const void *b)
+{
+    const Ranked *x = a, *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
 static int by_falling_count(const void *a, const void *b)
 {
     const Ranked *x = a, *y = b;
     int64_t m = x->vocabulary->counts[x->id], n = y->vocabulary->counts[y->id];
-    return m != n ? (m < n) - (m > n) : (x->id > y->id) - (x->id < y->id);
+    return m != n ? (m < n) - (m > n) : by_arrival(a, b);
 }
 
 /* Moves the pieces seen at least min_count times into the vocabulary of `t` until it has at_most (0: no limit). */
@@ -170,15 +176,15 @@ static void take_in_order(RtTokenizer *t, const Vocabulary *seen, int (*order)(c
     free(ranks);
 }
 
-static RtTokenizer *distinct_pieces(TokenizerRule rule, const char *what, const RtText *texts, int64_t count,
-                                    RtError *e)
+static RtTokenizer *distinct_pieces(TokenizerRule rule, const char *what, int (*order)(const void *, const void *),
+                                    const RtText *texts, int64_t count, RtError *e)
 {
     Vocabulary seen;
     vocabulary_init(&seen);
     RtTokenizer *t = NULL;
     if (count_pieces(&seen, rule, false, texts, count, e)) {
         t = tokenizer_new(rule);
-        take_in_order(t, &seen, by_text, 1, 0);
+        take_in_order(t, &seen, order, 1, 0);
     }
     vocabulary_free(&seen);
     if (t && t->vocabulary.size == 0) {
@@ -191,12 +197,17 @@ static RtTokenizer *distinct_pieces(TokenizerRule rule, const char *what, const 
 
 RtTokenizer *rt_tokenizer_chars(const RtText *texts, int64_t count, RtError *e)
 {
-    return distinct_pieces(TOKENIZER_chars, "character", texts, count, e);
+    return distinct_pieces(TOKENIZER_chars, "character", by_text, texts, count, e);
+}
+
+RtTokenizer *rt_tokenizer_alphabet(const RtText *texts, int64_t count, RtError *e)
+{
+    return distinct_pieces(TOKENIZER_chars, "character", by_arrival, texts, count, e);
 }
 
 RtTokenizer *rt_tokenizer_labels(const RtText *texts, int64_t count, RtError *e)
 {
-    return distinct_pieces(TOKENIZER_labels, "label", texts, count, e);
+    return distinct_pieces(TOKENIZER_labels, "label", by_text, texts, count, e);
 }
 
 RtTokenizer *rt_tokenizer_bytes(void)

@@ -51,6 +51,7 @@ typedef struct WordOptions {
  * occurs first).
  * labels: distinct texts in byte order. */
 RtTokenizer *rt_tokenizer_chars(const RtText *texts, int64_t count, RtError *e);
+RtTokenizer *rt_tokenizer_alphabet(const RtText *texts, int64_t count, RtError *e);  /* chars, as they first occur */
 RtTokenizer *rt_tokenizer_bytes(void);
 RtTokenizer *rt_tokenizer_words(const RtText *texts, int64_t count, const WordOptions *options, RtError *e);
 RtTokenizer *rt_tokenizer_labels(const RtText *texts, int64_t count, RtError *e);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE_BYTES = 1 << 20, TILE = 32 };
+enum { TILE = 32 };
 
 /* ---- element types ---- */
 
@@ -119,27 +119,6 @@ void rt_convert(int32_t from_dtype, const void *from, int32_t to_dtype, void *to
     else if (to_dtype == RT_f64) to_double(from_dtype, from, to, count);
     else if (from_dtype == RT_f64) from_double(to_dtype, from, to, count);
     else between_halves(from_dtype, from, to, count);
-}
-
-/* The bytes of the file go straight to where they are wanted: one copy, as from a mapping, but of a file that shrinks
- * meanwhile a read says so, and a mapping ends the process. */
-bool rt_tensors_read_as(const RtTensors *t, const RtTensor *tensor, int32_t dtype, char *out, RtError *e)
-{
-    if (tensor->dtype == dtype) return rt_tensors_read(t, tensor, out, e);
-    int64_t size = rt_dtype_bytes(tensor->dtype), wanted = rt_dtype_bytes(dtype), step = PIECE_BYTES / size;
-    int64_t count = tensor->bytes / size;
-    char *piece = malloc(PIECE_BYTES);
-    bool good = piece || rt_fail(e, "out of memory for reading tensor %.100s", tensor->name);
-    for (int64_t at = 0; good && at < count; at += step) {
-        int64_t n = count - at < step ? count - at : step;
-        RtTensor part = *tensor;
-        part.offset += at * size;
-        part.bytes = n * size;
-        good = rt_tensors_read(t, &part, piece, e);
-        if (good) rt_convert(tensor->dtype, piece, dtype, out + at * wanted, n);
-    }
-    free(piece);
-    return good;
 }
 
 /* ---- places ---- */

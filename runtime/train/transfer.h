@@ -3,15 +3,11 @@
 #define PTM_RUNTIME_TRANSFER_H
 
 #include "runtime/data/value.h"
-#include "runtime/train/tensors.h"
 
 /* Whether elements of one type can be had as another: of the same type, or both floats. A wider float takes every value
  * as it is; a narrower one the nearest, ties to even, infinity beyond its largest; NaN stays NaN. */
 bool rt_converts(int32_t from, int32_t to);
 void rt_convert(int32_t from_dtype, const void *from, int32_t to_dtype, void *to, int64_t count);
-
-/* rt_tensors_read of a tensor as elements of another type: `out` has room for that. */
-bool rt_tensors_read_as(const RtTensors *t, const RtTensor *tensor, int32_t dtype, char *out, RtError *e);
 
 /* A block of elements that goes from one row-major tensor to another: element (i0, i1, ...), i_k < extent[k], is at
  * start + sum of i_k * stride[k] in each, counted in elements. */

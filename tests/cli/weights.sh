@@ -78,6 +78,20 @@ for type in bf16 f16 f64; do
 done
 cmp f64.back.safetensors theirs.safetensors || fail "by way of f64 the weights are others"
 
+# An archive of arrays, and a single one, read and written in the same way.
+status 0 "$PTM" weights m.ptm --weights run --to torch -o theirs.npz
+status 0 "$PTM" weights theirs.npz
+says "net.layer.0.ab.weight"
+status 0 "$PTM" eval m.ptm --weights theirs.npz
+cmp out evaluated || fail "weights in a .npz give another result"
+status 0 "$PTM" weights m.ptm --weights theirs.npz --to torch -o again.safetensors
+cmp again.safetensors theirs.safetensors || fail "by way of .npz the weights are others"
+status 0 "$PTM" weights m.ptm --weights theirs.npz --to torch --dtype f16 -o half.npz
+status 0 "$PTM" eval m.ptm --weights half.npz
+head -c 300 theirs.npz >cut.npz
+status 1 "$PTM" eval m.ptm --weights cut.npz
+says "cut.npz"
+
 # What does not match, both ways, with what it may have meant.
 sed 's/head\.w/hedd.w/; s/"b\.\*\.\*" = split("layer.*.ab.*"/"b.*.*" = split("layers.*.ab.*"/' m.ptm >other.ptm
 status 1 "$PTM" weights other.ptm --weights torch:theirs.safetensors

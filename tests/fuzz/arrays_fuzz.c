@@ -1,5 +1,5 @@
-/* Fuzzes the reader of .npy and .npz files: an array that opened has no more bytes than its file can hold, and what can
- * be read can be written. */
+/* Fuzzes the readers of .npy, .npz and idx files: an array that opened has no more bytes than its file can hold, and
+ * what can be read can be written. */
 #define _GNU_SOURCE                      /* memfd_create */
 #include <assert.h>
 #include <stdint.h>
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/data/arrays.h"
+#include "runtime/data/idx.h"
 #include "runtime/train/arrays_write.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
@@ -29,6 +30,23 @@ static void read_one(const RtArrays *a, const RtTensor *t, size_t size)
     free(out);
 }
 
+static void read_idx(const char *path)
+{
+    FileBytes file;
+    RtTensor t;
+    RtError e = {{0}};
+    if (!bytes_open(&file, path, &e)) abort();
+    if (!idx_open(&file, &t, &e)) {
+        assert(strstr(e.text, path));
+    } else {
+        assert(t.bytes >= 0 && t.bytes <= 2 * file.size);    /* 16-bit numbers are widened */
+        char *out = malloc((size_t)t.bytes + 1);
+        if (!out || !idx_read(&file, &t, out, &e)) abort();
+        free(out);
+    }
+    bytes_close(&file);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     char path[64];
@@ -41,6 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     for (int i = 0; a && i < rt_arrays_count(a); i++) read_one(a, rt_arrays_at(a, i), size);
     if (!a) assert(strstr(e.text, path));                    /* an error says which file */
     rt_arrays_close(a);
+    read_idx(path);
     close(fd);
     return 0;
 }

@@ -10,18 +10,23 @@
 #include <unistd.h>
 
 #include "runtime/train/transfer.h"
+#include "runtime/train/weightfile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-/* As the widest float, where it is one. */
-static void read_wide(const RtTensors *t, const RtTensor *tensor)
+/* As weights of the widest float, where they are floats. */
+static void read_wide(const char *path)
 {
     RtError e;
-    int64_t count = tensor->bytes / rt_dtype_bytes(tensor->dtype);
-    if (!rt_converts(tensor->dtype, RT_f64)) return;
-    double *out = malloc((size_t)count * sizeof *out + 1);
-    if (!out || !rt_tensors_read_as(t, tensor, RT_f64, (char *)out, &e)) abort();
-    free(out);
+    RtWeights *w = rt_weights_open(path, &e);
+    for (int i = 0; w && i < rt_weights_count(w); i++) {
+        const RtTensor *t = rt_weights_at(w, i);
+        if (!rt_converts(t->dtype, RT_f64)) continue;
+        double *out = malloc((size_t)(t->bytes / rt_dtype_bytes(t->dtype)) * sizeof *out + 1);
+        if (!out || !rt_weights_read(w, t, RT_f64, (char *)out, &e)) abort();
+        free(out);
+    }
+    rt_weights_close(w);
 }
 
 static void read_all(const RtTensors *t, size_t size)
@@ -35,7 +40,6 @@ static void read_all(const RtTensors *t, size_t size)
         if (!out) abort();
         if (!rt_tensors_read(t, tensor, out, &e)) abort();
         free(out);
-        read_wide(t, tensor);
     }
     rt_tensors_metadata(t, "step");
     rt_tensors_verify(t, RT_CHECKSUM_IF_ANY, &e);
@@ -52,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     RtTensors *t = rt_tensors_open(path, &e);
     if (t) read_all(t, size);
     else assert(strstr(e.text, path));                       /* an error says which file */
+    if (t) read_wide(path);
     rt_tensors_close(t);
     close(fd);
     return 0;

@@ -2,6 +2,7 @@
 
 Published numbers come from where the checkpoints do (the README in $PTM_DATA says where); what was measured by an independent
 program is marked so. Prints the largest difference of each model; exit status 1 when one is beyond its bound."""
+import gzip
 import json
 import os
 import pathlib
@@ -125,7 +126,31 @@ def stories(where):
            sum(not np.array_equal(written.pop(name), x) for name, x in renamed.items()) + len(written), 0)
 
 
-for test in (gpt_sort, stories):
+def charrnn(where):
+    """Measured: the cross entropy of the first 9,999 characters of the text that it was trained on."""
+    text = (DATA / "tinyshakespeare/input.txt").read_bytes()[:10000]
+    (where / "text").write_bytes(text)
+    out = ptm("eval", MODELS / "charrnn_tf.ptm", "--weights", DATA / "checkpoints/charrnn-shakespeare/model.safetensors",
+              "--data", f"text={where}/text")
+    report("charrnn_tf", "nats a character, difference", abs(float(out.split()[1]) - 1.3299), 5e-5)
+
+
+def mlp(where):
+    """Measured: of the first 1000 test images 94.1 % are read; the logits of the first one."""
+    files = []
+    for name in ("images-idx3", "labels-idx1"):
+        (where / name).write_bytes(gzip.decompress((DATA / f"mnist/t10k-{name}-ubyte.gz").read_bytes()))
+        files += ["--data", f"test_{name.split('-')[0]}={where / name}"]
+    weights = DATA / "checkpoints/ml5-mnist-mlp/model.safetensors"
+    out = ptm("eval", MODELS / "mlp.ptm", "--weights", weights, "--set", "learn=false", "--set", "first=1000", *files)
+    report("mlp", "accuracy, difference", abs(float(out.split()[1]) - 0.941), 1e-9)
+    image = np.frombuffer((where / "images-idx3").read_bytes()[16:16 + 784], np.uint8).reshape(1, 784)
+    found = run("mlp.ptm", weights, "logits", where, x=image.astype("float32") / 255)["logits"]
+    wanted = [1.6332, -5.4281, 3.4509, 4.3540, -6.0077, -0.2727, -8.9739, 10.1045, 0.0695, 2.0609]
+    report("mlp", "logits, largest difference", np.abs(found - wanted).max(), 1e-4)
+
+
+for test in (gpt_sort, stories, charrnn, mlp):
     with tempfile.TemporaryDirectory() as folder:
         test(pathlib.Path(folder))
 sys.exit(1 if failed else 0)

@@ -68,6 +68,18 @@ static void test_chars_are_sorted_code_points(void **state)
     rt_tokenizer_free(chars);
 }
 
+static void test_an_alphabet_keeps_its_order(void **state)
+{
+    (void)state;
+    RtError e;
+    RtText t[] = { text("zba"), text("az\xC3\xA9 b") };
+    RtTokenizer *chars = rt_tokenizer_alphabet(t, 2, &e);
+    assert_non_null(chars);
+    assert_int_equal(rt_tokenizer_size(chars), 5);
+    assert_string_equal(ids_of(chars, text("abz \xC3\xA9")), "2 1 0 4 3");
+    rt_tokenizer_free(chars);
+}
+
 static void test_chars_refuse_what_is_not_utf8(void **state)
 {
     (void)state;
@@ -222,6 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chars_are_sorted_code_points),
+        cmocka_unit_test(test_an_alphabet_keeps_its_order),
         cmocka_unit_test(test_chars_refuse_what_is_not_utf8),
         cmocka_unit_test(test_bytes_are_themselves),
         cmocka_unit_test(test_words_by_falling_count_then_first_occurrence),
