@@ -16,6 +16,12 @@ static const Callable *find_fn(const Model *m, const char *name)
 /* Tensors that a caller must give: typed, before the statics, without default. */
 static bool is_input(const ParamDecl *p) { return p->type && !p->value && !p->after_semicolon; }
 
+/* Tensors that a caller may leave out: the same with a default. */
+static bool is_optional(const ParamDecl *p)
+{
+    return p->type && p->value && !p->after_semicolon && !elab_is_host_type(p->type);
+}
+
 int entry_input_count(const FnDecl *fn)
 {
     int n = 0;
@@ -31,11 +37,37 @@ bool entry_is_complete(const FnDecl *fn)
     return true;
 }
 
+/* Those that must be given come first. */
 static const ParamDecl *input_at(const FnDecl *fn, int i)
 {
     for (const ParamDecl *p = fn->params; p; p = p->next)
         if (is_input(p) && !i--) return p;
+    for (const ParamDecl *p = fn->params; p; p = p->next)
+        if (is_optional(p) && !i--) return p;
     return NULL;
+}
+
+static int tensor_count(const FnDecl *fn)
+{
+    int n = 0;
+    while (input_at(fn, n)) n++;
+    return n;
+}
+
+/* The parameter that argument i is for: in order, then by name. args NULL: in order. */
+static const ParamDecl *param_of(const FnDecl *fn, const EntryArg *args, int i)
+{
+    int inputs = entry_input_count(fn);
+    const ParamDecl *p = input_at(fn, i);
+    for (int k = inputs; args && i >= inputs && (p = input_at(fn, k)) && strcmp(p->name, args[i].name); k++) continue;
+    return p;
+}
+
+static bool is_given(const FnDecl *fn, const EntryArg *args, int count, const ParamDecl *p)
+{
+    for (int i = 0; i < count; i++)
+        if (param_of(fn, args, i) == p) return true;
+    return false;
 }
 
 int model_entry_parameters(const Model *m, const char *name)
@@ -49,6 +81,21 @@ const char *model_entry_parameter(const Model *m, const char *name, int i)
     const Callable *c = find_fn(m, name);
     const ParamDecl *p = c ? input_at(c->fn, i) : NULL;
     return p ? p->name : NULL;
+}
+
+int model_entry_tensors(const Model *m, const char *name)
+{
+    const Callable *c = find_fn(m, name);
+    return c ? tensor_count(c->fn) : -1;
+}
+
+bool model_entry_any_rank(const Model *m, const char *name, int i)
+{
+    const Callable *c = find_fn(m, name);
+    const ParamDecl *p = c ? input_at(c->fn, i) : NULL;
+    for (const DimExpr *d = p ? p->type->dims : NULL; d; d = d->next)
+        if (d->kind == DIMEXPR_rank) return true;
+    return false;
 }
 
 /* symbols */
@@ -148,7 +195,7 @@ static bool check_batch(Elab *e, const FnDecl *fn)
 static bool bind_dimensions(Elab *e, const FnDecl *fn, const EntryArg *args, int count)
 {
     for (const ParamDecl *p = fn->params; p; p = p->next) {  /* statics may stand in types */
-        if (is_input(p)) continue;
+        if (is_input(p) || is_given(fn, args, count, p)) continue;
         elab_bind(e, p->name, value_none(), p->place);
         Binding *b = elab_find(e->frame, p->name);
         b->param = p;
@@ -159,7 +206,7 @@ static bool bind_dimensions(Elab *e, const FnDecl *fn, const EntryArg *args, int
         return true;
     }
     for (int i = 0; i < count; i++) {
-        const ParamDecl *p = input_at(fn, i);
+        const ParamDecl *p = param_of(fn, args, i);
         elab_bind(e, p->name, value_tensor(make_input(e->graph, STORE_data, p->name, args[i].type)), p->place);
         elab_find(e->frame, p->name)->param = p;
     }
@@ -168,16 +215,16 @@ static bool bind_dimensions(Elab *e, const FnDecl *fn, const EntryArg *args, int
     return true;
 }
 
-/* The types of the inputs, written with the signature's names. */
-static bool input_types(Model *m, const Callable *c, const EntryArg *args, int count, bool training, Diagnostics *d,
-                        Type *out)
+/* The types of `types` inputs, written with the signature's names. */
+static bool input_types(Model *m, const Callable *c, const EntryArg *args, int count, int types, bool training,
+                        Diagnostics *d, Type *out)
 {
     Elab *e = elab_new(m, MODE_entry, graph_new(m->arena, m->dims, c->fn->name), d);
     elab_push(e, NULL, c->file, "", (Place){0});
     elab_push(e, c->fn, c->file, "", c->fn->place);
     if (!bind_dimensions(e, c->fn, args, count) || (training && !check_batch(e, c->fn))) return false;
-    for (int i = 0; i < entry_input_count(c->fn); i++)
-        if (!elab_type(e, input_at(c->fn, i)->type, &out[i])) return false;
+    for (int i = 0; i < types; i++)
+        if (!elab_type(e, param_of(c->fn, args, i)->type, &out[i])) return false;
     return true;
 }
 
@@ -242,16 +289,18 @@ static bool updates(const Elab *e)
     return false;
 }
 
-static Graph *elaborate(Elab *e, const Callable *c, const Use *use, const Type *types, const char *path)
+/* given: arguments, of these types; NULL: just those that must be given. */
+static Graph *elaborate(Elab *e, const Callable *c, const Use *use, const EntryArg *given, int inputs,
+                        const Type *types, const char *path)
 {
     const FnDecl *fn = c->fn;
-    int inputs = entry_input_count(fn), errors = diag_error_count(e->d), count = 0;
+    int errors = diag_error_count(e->d), count = 0;
     int statics = 0;
     for (const Expr *x = use ? use->call->first : NULL; x; x = x->next) statics += x->keyword != NULL;
     Argument *args = arena_array(e->arena, Argument, inputs + statics);
     elab_at(e, fn->place);
     for (; count < inputs; count++) {
-        const ParamDecl *p = input_at(fn, count);
+        const ParamDecl *p = param_of(fn, given, count);
         elab_at(e, p->place);
         Node *n = make_input(e->graph, STORE_data, p->name, types[count]);
         args[count] = (Argument){ p->name, value_tensor(n), p->place };
@@ -268,12 +317,13 @@ static Graph *elaborate(Elab *e, const Callable *c, const Use *use, const Type *
 
 Graph *entry_symbolic(Model *m, const Callable *c, Diagnostics *d)
 {
-    Type *types = arena_array(m->arena, Type, entry_input_count(c->fn) + 1);
-    if (!input_types(m, c, NULL, -1, false, d, types)) return NULL;
+    int inputs = entry_input_count(c->fn);
+    Type *types = arena_array(m->arena, Type, inputs + 1);
+    if (!input_types(m, c, NULL, -1, inputs, false, d, types)) return NULL;
     Elab *e = elab_new(m, MODE_entry, graph_new(m->arena, m->dims, c->fn->name), d);
     e->symbolic = true;
     elab_push(e, NULL, c->file, "", (Place){0});
-    return elaborate(e, c, NULL, types, c->fn->name);
+    return elaborate(e, c, NULL, NULL, inputs, types, c->fn->name);
 }
 
 static bool check_arguments(Model *m, const char *name, const Callable *c, int count, Diagnostics *d)
@@ -301,7 +351,7 @@ static bool check_arguments(Model *m, const char *name, const Callable *c, int c
         diag_error(d, c->fn->place, "%s cannot be an entry: a parameter lacks its type or its default", name);
         return false;
     }
-    if (count >= 0 && count != inputs) {
+    if (count >= 0 && (count < inputs || count > tensor_count(c->fn))) {
         diag_error(d, c->fn->place, "%s takes %d tensors, found %d", name, inputs, count);
         return false;
     }
@@ -312,7 +362,7 @@ bool model_entry_types(Model *m, const char *name, Diagnostics *d, Type *out)
 {
     const Callable *c = find_fn(m, name);
     m->work = 0;
-    return check_arguments(m, name, c, -1, d) && input_types(m, c, NULL, -1, false, d, out);
+    return check_arguments(m, name, c, -1, d) && input_types(m, c, NULL, -1, tensor_count(c->fn), false, d, out);
 }
 
 Graph *model_entry(Model *m, const char *name, const EntryArg *args, int arg_count, bool training, Diagnostics *d)
@@ -320,10 +370,11 @@ Graph *model_entry(Model *m, const char *name, const EntryArg *args, int arg_cou
     const Callable *c = find_fn(m, name);
     m->work = 0;
     if (!check_arguments(m, name, c, arg_count, d)) return NULL;
-    Type *types = arena_array(m->arena, Type, entry_input_count(c->fn) + 1);
-    if (!input_types(m, c, args, arg_count, training, d, types)) return NULL;
+    int inputs = arg_count < 0 ? entry_input_count(c->fn) : arg_count;
+    Type *types = arena_array(m->arena, Type, inputs + 1);
+    if (!input_types(m, c, args, arg_count, inputs, training, d, types)) return NULL;
     Elab *e = elab_new(m, MODE_entry, graph_new(m->arena, m->dims, c->fn->name), d);
     elab_push(e, NULL, c->file, "", (Place){0});
     e->frame->training = training;
-    return elaborate(e, c, map_get(m->uses, name), types, NULL);
+    return elaborate(e, c, map_get(m->uses, name), args, inputs, types, NULL);
 }

@@ -114,14 +114,18 @@ typedef struct EntryArg {
     const char *name;
 } EntryArg;
 
-/* Elaborates the file-level fn `name` at these argument types (arg_count -1: symbolic, from its own signature).
+/* Elaborates the file-level fn `name` at these argument types (arg_count -1: symbolic, from its own signature): those
+ * that must be given, in order, then others by name.
  * `training` is the ambient flag. Parameters reached are recorded in the model. NULL after errors. */
 Graph *model_entry(Model *m, const char *name, const EntryArg *args, int arg_count, bool training, Diagnostics *d);
-/* Number of tensor parameters; -1 when there is no such fn. */
+/* Number of tensor parameters that must be given; -1 when there is no such fn. */
 int         model_entry_parameters(const Model *m, const char *name);
 const char *model_entry_parameter(const Model *m, const char *name, int i);
-/* Their types as the signature says them, with symbols for the dimensions that arguments bind. out: room for
- * model_entry_parameters. False after errors, also when there is no such fn. */
+/* Number of all its tensor parameters: behind those that must be given, the ones with a default. */
+int         model_entry_tensors(const Model *m, const char *name);
+bool        model_entry_any_rank(const Model *m, const char *name, int i);   /* f32[..S, N] */
+/* Their types as the signature says them, with symbols for the dimensions that arguments bind, one for any leading
+ * axes. out: room for model_entry_tensors. False after errors, also when there is no such fn. */
 bool        model_entry_types(Model *m, const char *name, Diagnostics *d, Type *out);
 
 /* The model's parameters, in order of first reach, over all entries elaborated so far. */

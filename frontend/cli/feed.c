@@ -19,13 +19,20 @@ typedef struct Feeding {
 
 /* ---- which input ---- */
 
+/* "f32[B, N]", with "..S" for any leading axes */
+static const char *wanted_text(Feeding *f, const Feed *feed)
+{
+    const char *text = type_text(f->s->arena, &feed->wanted), *bracket = strchr(text, '[');
+    if (!feed->any_rank || !bracket) return text;
+    return arena_print(f->s->arena, "%.*s[..%s", (int)(bracket - text), text, bracket + 1);
+}
+
 static const char *input_list(Feeding *f)
 {
     const char *list = "";
     for (int i = 0; i < f->feeds->count; i++) {
         const Feed *feed = &f->feeds->at[i];
-        list = arena_print(f->s->arena, "%s%s%s: %s", list, i ? ", " : "", feed->name,
-                           type_text(f->s->arena, &feed->wanted));
+        list = arena_print(f->s->arena, "%s%s%s: %s", list, i ? ", " : "", feed->name, wanted_text(f, feed));
     }
     return *list ? list : "none";
 }
@@ -102,7 +109,7 @@ static void convert(Feeding *f, Feed *feed)
     bool real = dtype_is_float((DType)t->dtype) && (to == RT_f32 || to == RT_f64);
     if (!whole && !real) {
         REPORT(f, "%s is %s, but the input %s of %s is %s: %s", feed->from, shape_text(f->s, t), feed->name, f->entry,
-               type_text(f->s->arena, &feed->wanted), dtype_is_whole(feed->wanted.dtype) ? "save it as whole numbers"
+               wanted_text(f, feed), dtype_is_whole(feed->wanted.dtype) ? "save it as whole numbers"
                : dtype_is_float(feed->wanted.dtype) ? "save it as floating-point numbers" : "save it as bool");
         return;
     }
@@ -125,14 +132,14 @@ static void convert(Feeding *f, Feed *feed)
 static bool check_shape(Feeding *f, const Feed *feed)
 {
     const RtTensor *t = &feed->array;
-    bool same = t->rank == feed->wanted.rank;
-    for (int i = 0; same && i < t->rank; i++) {
+    bool same = feed->any_rank ? t->rank + 1 >= feed->wanted.rank : t->rank == feed->wanted.rank;
+    for (int i = 0; same && !feed->any_rank && i < t->rank; i++) {
         int64_t value = dim_value(feed->wanted.dim[i]);
         same = value < 0 || value == t->shape[i];
     }
     if (!same)
         REPORT(f, "%s is %s, but the input %s of %s is %s", feed->from, shape_text(f->s, t), feed->name, f->entry,
-               type_text(f->s->arena, &feed->wanted));
+               wanted_text(f, feed));
     bool empty = same && element_count(t) == 0;
     if (empty) REPORT(f, "%s is %s: an input has at least one element", feed->from, shape_text(f->s, t));
     return same && !empty;
@@ -182,7 +189,7 @@ static void give_file(Feeding *f, const RtArrays *arrays, const char *name, cons
         give_all(f, arrays, file);
         return;
     }
-    if (!*name && f->feeds->count != 1) {
+    if (!*name && model_entry_parameters(f->s->model, f->entry) != 1) {
         REPORT(f, "%s: for which input? --input NAME=%s; the inputs of %s are: %s", file, file, f->entry,
                input_list(f));
         return;
@@ -235,7 +242,7 @@ static Feed *find_text_input(Feeding *f)
     Feed *found = NULL;
     int open = 0;
     for (int i = 0; i < f->feeds->count; i++) {
-        if (f->feeds->at[i].from) continue;
+        if (f->feeds->at[i].from || f->feeds->at[i].optional) continue;
         found = &f->feeds->at[i];
         open++;
     }
@@ -243,7 +250,7 @@ static Feed *find_text_input(Feeding *f)
     if (whole && (found->wanted.rank == 1 || found->wanted.rank == 2)) return found;
     if (open == 1)
         REPORT(f, "--text gives ids, i32[T] or i32[B, T], but the input %s of %s is %s", found->name, f->entry,
-               type_text(f->s->arena, &found->wanted));
+               wanted_text(f, found));
     else if (open) REPORT(f, "--text is for one input, and %d of %s have no array; its inputs are: %s", open, f->entry,
                           input_list(f));
     else REPORT(f, "--text: every input of %s has an array already", f->entry);
@@ -310,7 +317,7 @@ static void read_text(Feeding *f)
     if (strcmp(text, "-")) vec_push(f->s->arena, &texts, ((RtText){ text, (int64_t)strlen(text) }));
     if (feed->wanted.rank == 1 && texts.count > 1)
         REPORT(f, "--text: standard input has %d lines, but the input %s of %s is one: %s", texts.count, feed->name,
-               f->entry, type_text(f->s->arena, &feed->wanted));
+               f->entry, wanted_text(f, feed));
     else encode(f, feed, tokenizer, &texts);
     feed->from = "--text";
 }
@@ -322,25 +329,35 @@ static void check_all_given(Feeding *f)
     const char *missing = "";
     for (int i = 0; i < f->feeds->count; i++) {
         const Feed *feed = &f->feeds->at[i];
-        if (!feed->from)
+        if (!feed->from && !feed->optional)
             missing = arena_print(f->s->arena, "%s --input %s=FILE.npy (%s)", missing, feed->name,
-                                  type_text(f->s->arena, &feed->wanted));
+                                  wanted_text(f, feed));
     }
     if (*missing) REPORT(f, "%s wants more inputs:%s", f->entry, missing);
+}
+
+static void leave_out_absent(Feeds *feeds)
+{
+    int count = 0;
+    for (int i = 0; i < feeds->count; i++)
+        if (feeds->at[i].from) feeds->at[count++] = feeds->at[i];
+    feeds->count = count;
 }
 
 bool feeds_open(Session *s, const char *entry, Feeds *out)
 {
     Feeding f = { s, entry, out, true };
-    int count = model_entry_parameters(s->model, entry);
+    int count = model_entry_tensors(s->model, entry), wanted = model_entry_parameters(s->model, entry);
     Type *types = arena_array(s->arena, Type, (count > 0 ? count : 0) + 1);
     if (!model_entry_types(s->model, entry, s->diagnostics, types)) return session_report(s) && false;
     *out = (Feeds){ arena_array(s->arena, Feed, count + 1), count };
     for (int i = 0; i < count; i++)
-        out->at[i] = (Feed){ .name = model_entry_parameter(s->model, entry, i), .wanted = types[i] };
+        out->at[i] = (Feed){ .name = model_entry_parameter(s->model, entry, i), .wanted = types[i],
+                             .any_rank = model_entry_any_rank(s->model, entry, i), .optional = i >= wanted };
     if (!check_inputs_apart(&f)) return false;
     for (int i = 0; i < s->options->input.count; i++) read_input(&f, &s->options->input.at[i]);
     if (s->options->text) read_text(&f);
     if (f.good) check_all_given(&f);
+    leave_out_absent(out);
     return f.good;
 }

@@ -271,8 +271,7 @@ bool rt_arrays_read(const RtArrays *a, const RtTensor *tensor, char *out, RtErro
 {
     const Entry *entry = &a->entries[tensor - a->tensors];
     const NpyHeader *h = &entry->header;
-    bool as_is = h->kind->dtype != RT_bool && h->kind->name[0] != 'u' && tensor->bytes == h->file_bytes
-              && (!h->fortran || h->rank < 2);
+    bool as_is = npy_is_plain(h->kind) && (!h->fortran || h->rank < 2);
     ZipReader *r = malloc(sizeof *r);
     char *raw = as_is ? out : malloc((size_t)h->file_bytes + 1);
     bool good = (r && raw) || fail_array(a, entry->member, tensor->offset, "out of memory", e);

@@ -223,11 +223,18 @@ int64_t npy_header(char *out, int32_t dtype, int32_t rank, const int64_t *shape)
 
 /* elements */
 
+/* A bool must become 0 or 1; the largest of 64 bits without a sign do not fit. */
+bool npy_is_plain(const NpyKind *kind)
+{
+    bool same = rt_dtype_bytes((int32_t)kind->dtype) == kind->bytes;
+    return same && kind->dtype != RT_bool && strcmp(kind->name, "u8") != 0;
+}
+
 bool npy_widen(const NpyKind *kind, const char *from, char *to)
 {
     int64_t bytes = rt_dtype_bytes((int32_t)kind->dtype);
     uint64_t bits = 0;
-    if (bytes == kind->bytes && kind->name[0] != 'u' && kind->dtype != RT_bool) {
+    if (npy_is_plain(kind)) {
         memcpy(to, from, (size_t)bytes);
         return true;
     }

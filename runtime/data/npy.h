@@ -44,6 +44,8 @@ bool npy_parse(const char *literal, int64_t size, NpyHeader *out, RtError *e);
 enum { NPY_WRITTEN_MOST = 512 };
 int64_t npy_header(char *out, int32_t dtype, int32_t rank, const int64_t *shape);
 
+bool npy_is_plain(const NpyKind *kind);  /* its elements are read as they lie */
+
 /* One element from the file (already in this machine's byte order) as its dtype. False: it does not fit. */
 bool npy_widen(const NpyKind *kind, const char *from, char *to);
 

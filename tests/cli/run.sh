@@ -14,6 +14,7 @@ fn add(x: f32[2]) -> f32[2] {
   update total = total + x
   return total
 }
+fn masked(x: f32[..S, N], mask: bool[..S, N] = true; k = 2) -> f32[..S, N] { return where(mask, k * x, 0) }
 fn whole(a: i64[N], b: i8[N], c: u8[N], d: bool[N]) -> (i64[N], i8[N], u8[N], bool[N]) { return a, b, c, d }
 MODEL
 npy '<f4' '(2, 3)' "$(f32 1 2 3 4 5 6)" >x.npy
@@ -69,6 +70,22 @@ says "i8.npy is i8[2], but the input d of whole is bool[N]: save it as bool"
 npy '<f8' '(1, 3)' '\000\000\000\000\000\000\360\077\000\000\000\000\000\000\360\177\000\000\000\000\000\000\370\177' >f64.npy
 status 0 "$PTM" run m.ptm --entry twice --input f64.npy
 says " 2 inf nan"
+
+# any leading axes; a tensor with a default may be left out
+npy '|b1' '(2, 3)' '\001\001\000\000\000\001' >mask.npy
+npy '<f4' '(2, 1, 2)' "$(f32 1 2 3 4)" >deep.npy
+status 0 "$PTM" run m.ptm --entry masked --input deep.npy
+says " [0, 0] 2 4
+ [1, 0] 6 8"
+status 0 "$PTM" run m.ptm --entry masked --input x=x.npy --input mask=mask.npy
+says " 2 4 0
+ 0 0 12"
+status 1 "$PTM" run m.ptm --entry masked --input x=deep.npy --input mask=mask.npy
+says "argument mask of masked: expected bool[..S, N]"
+status 1 "$PTM" run m.ptm --entry masked --input mask=mask.npy --input maks=x.npy
+says "did you mean mask?"
+status 1 "$PTM" run m.ptm --entry masked --input mask=mask.npy
+says "masked wants more inputs: --input x=FILE.npy (f32[..S, N])"
 
 # states: kept from run to run by files
 npy '<f4' '(2,)' "$(f32 1 2)" >v.npy
