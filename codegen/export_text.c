@@ -265,7 +265,8 @@ static int64_t most_scratch(const Export *e, const ExportFunction *f)
 
 int64_t export_work_bytes(const Export *e, const ExportFunction *f)
 {
-    return most_work(e, f) + f->sum_bytes + (e->options.pool ? 0 : most_scratch(e, f));
+    int64_t bytes = most_work(e, f) + f->sum_bytes + (e->options.pool ? 0 : most_scratch(e, f));
+    return bytes ? bytes : 64;           /* something to point to */
 }
 
 static bool is_pointer(const ExportArg *a)

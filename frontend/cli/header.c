@@ -140,44 +140,71 @@ static const char *case_text(const Header *h, const Shipped *f, int number)
     return text;
 }
 
-static void describe_value(const Header *h, const Shipped *f, int k)
+/* Whether an input or output has the same type in all cases. */
+static bool is_same(const Shipment *m, const ExportFunction *f, int arg)
 {
-    const ExportArg *a = &f->f.args.at[k];
-    bool dims = f->f.cases.count > 1;
-    put(h, " * %s: ", f->names.at[k]);
-    const char *before = "";
-    for (int c = 0; c < f->f.cases.count; c++) {
-        const RtValue *v = value_of(h->m, &f->f, k, c);
-        if (!v) continue;
-        put(h, "%s%s%s", before, value_text(h->arena, v), c_type(v->dtype).note);
-        if (dims) put(h, " for %s", case_text(h, f, c));
-        before = "; ";
+    const RtValue *first = value_of(m, f, arg, 0);
+    for (int c = 1; c < f->cases.count; c++) {
+        const RtValue *v = value_of(m, f, arg, c);
+        if (!first || !v || first->rank != v->rank || memcmp(first->shape, v->shape, sizeof v->shape)) return false;
     }
-    if (a->kind == ARG_INPUT && !strncmp(a->value, "history.", 8))
-        put(h, "; what the evaluation has given so far in this stage, first one first, and NaN for those to come");
-    if (a->kind == ARG_OUTPUT) put(h, "; or NULL");
-    put(h, "\n");
+    return true;
 }
 
-static bool has(const Shipped *f, ExportArgKind kind, const char *value)
+/* "i32[128, 27] for w_1 = 27; i32[128, 20] for w_1 = 20" */
+static const char *types_text(const Header *h, const Shipped *f, int arg)
 {
-    for (int k = 0; k < f->f.args.count; k++)
-        if (f->f.args.at[k].kind == kind && (!value || !strcmp(f->f.args.at[k].value, value))) return true;
-    return false;
+    const char *text = "";
+    bool same = is_same(h->m, &f->f, arg);
+    for (int c = 0; c < (same ? 1 : f->f.cases.count); c++) {
+        const RtValue *v = value_of(h->m, &f->f, arg, c);
+        if (!v) continue;
+        text = arena_print(h->arena, "%s%s%s%s", text, *text ? "; " : "", value_text(h->arena, v),
+                           c_type(v->dtype).note);
+        if (!same) text = arena_print(h->arena, "%s for %s", text, case_text(h, f, c));
+    }
+    return text;
+}
+
+static const char *argument_note(const Header *h, const Shipped *f, int k)
+{
+    const ExportArg *a = &f->f.args.at[k];
+    switch (a->kind) {
+    case ARG_INPUT:
+        return arena_print(h->arena, "%s: %s%s", f->names.at[k], types_text(h, f, k), strncmp(a->value, "history.", 8) ? ""
+                           : "; what the evaluation has given so far in this stage, first one first, NaN for those to "
+                             "come");
+    case ARG_OUTPUT: return arena_print(h->arena, "%s: %s; or NULL", f->names.at[k], types_text(h, f, k));
+    case ARG_NUMBER:
+        return strcmp(a->value, "seed") ? NULL : "seed: of all random numbers; the same seed gives the same numbers";
+    case ARG_BLOCK:
+        return a->block != BLOCK_work ? NULL
+               : arena_print(h->arena, "work: %s_%s_WORK_BYTES", h->upper, upper(h->arena, f->name));
+    case ARG_DIM:
+    case ARG_POOL:
+    case ARG_FAULT: return NULL;
+    }
+    abort();
 }
 
 static void describe(const Header *h, const Shipped *f)
 {
-    put(h, "/* ");
-    if (f->signature) put(h, "%s", f->signature);
-    if (f->signature && f->dims.count && f->f.cases.count == 1) put(h, ", %s", case_text(h, f, 0));
-    if (f->signature && *f->about) put(h, "\n * ");
-    for (const char *c = f->about; *c; c++) put(h, *c == '\n' ? "\n * " : "%c", *c);
-    put(h, "\n");
-    for (int k = 0; k < f->f.args.count; k++)
-        if (f->f.args.at[k].kind == ARG_INPUT || f->f.args.at[k].kind == ARG_OUTPUT) describe_value(h, f, k);
-    if (has(f, ARG_NUMBER, "seed"))
-        put(h, " * seed: of all random numbers; the same seed gives the same numbers\n");
+    const char *before = "/* ";
+    if (f->signature) {
+        put(h, "%s%s", before, f->signature);
+        if (f->dims.count && f->f.cases.count == 1) put(h, ", %s", case_text(h, f, 0));
+        before = "\n * ";
+    }
+    for (const char *line = f->about; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        put(h, "%s%.*s", before, (int)strcspn(line, "\n"), line);
+        before = "\n * ";
+    }
+    for (int k = 0; k < f->f.args.count; k++) {
+        const char *note = argument_note(h, f, k);
+        if (!note) continue;
+        put(h, "%s%s", before, note);
+        before = "\n * ";
+    }
     put(h, " */\n");
 }
 
@@ -197,10 +224,17 @@ static void declare(const Header *h, const Shipped *f)
     put(h, "%s);\n", line);
 }
 
+static bool takes_work(const Shipped *f)
+{
+    for (int k = 0; k < f->f.args.count; k++)
+        if (f->f.args.at[k].kind == ARG_BLOCK && f->f.args.at[k].block == BLOCK_work) return true;
+    return false;
+}
+
 static void write_sizes(const Header *h, const Shipped *f)
 {
     const char *name = upper(h->arena, f->name);
-    if (has(f, ARG_NUMBER, "seed") || f->signature)
+    if (takes_work(f))
         put(h, "#define %s_%s_WORK_BYTES %" PRId64 "\n", h->upper, name, export_work_bytes(h->m->export, &f->f));
     for (int k = 0; f->f.cases.count == 1 && k < f->dims.count; k++)
         put(h, "#define %s_%s_%s %" PRId64 "\n", h->upper, name, upper(h->arena, f->dims.at[k]), f->values[0][k]);
@@ -215,9 +249,9 @@ static void write_sizes(const Header *h, const Shipped *f)
         const char *argument = upper(h->arena, f->names.at[k]);
         put(h, "#define %s_%s_%s_COUNT %" PRId64 "%s\n", h->upper, name, argument,
             most * (a->kind == ARG_INPUT ? batches(&f->f) : 1),
-            f->f.cases.count > 1 ? " /* of the largest case */" : "");
+            is_same(h->m, &f->f, k) ? "" : " /* of the largest case */");
         const RtValue *v = value_of(h->m, &f->f, k, 0);
-        if (f->f.cases.count > 1 || !v || !v->rank) continue;
+        if (!is_same(h->m, &f->f, k) || !v || !v->rank) continue;
         put(h, "#define %s_%s_%s_SHAPE {", h->upper, name, argument);
         for (int axis = 0; axis < v->rank; axis++) put(h, "%s%" PRId64, axis ? ", " : "", v->shape[axis]);
         put(h, "}\n");

@@ -449,7 +449,7 @@ static bool add_begin_pass(Shipment *m, const char *name, const Job *job, int st
     if (!graph) return true;
     return plan_graph(m->s, graph, job->layout, &build)
         && add_beginning(m, name, "Fills the states of the model with what they begin with, before a new pass over the "
-                         "data; those of the\noptimizer stay.", build.plan, stage, 0);
+                         "data;\nthose of the optimizer stay.", build.plan, stage, 0);
 }
 
 static bool add_init(Shipment *m)

@@ -25,3 +25,16 @@ for threads in 1 pool; do
     build_c train $define -DLENGTH=31 -DROWS=300 -DSTREAMS "$root/tests/objects/train.c" model.o $train_libraries
     status 0 ./train lstm/last.safetensors 120
 done
+
+# A step of three batches: their gradients are added in the same tree, each with random numbers of its own.
+mkdir lib
+cp "$root/models/lib/transformer.ptm" lib/
+sed 's/^  clip     1.0/&\n  accumulate 3/' "$root/models/gpt.ptm" >gpt.ptm
+small="--set layers=1 --set width=16 --set heads=2 --set context=8 --set rows=4 --set drop=0.1 --steps 40"
+# shellcheck disable=SC2086
+status 0 "$PTM" train gpt.ptm $small --threads 2 --out sharded --quiet
+# shellcheck disable=SC2086
+status 0 "$PTM" compile gpt.ptm $small --entry train -o model.o
+# shellcheck disable=SC2086
+build_c train -DSHARDS=3 -DLENGTH=9 -DROWS=4 "$root/tests/objects/train.c" model.o $train_libraries
+status 0 ./train sharded/last.safetensors 40

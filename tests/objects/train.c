@@ -1,6 +1,6 @@
 /* Trains through an object, on the batches that `ptm train` draws, and compares parameters and states with the
  * checkpoint that it left: the same bytes. usage: train CHECKPOINT STEPS; with STREAMS (windows of parallel streams) or
- * without (shuffled windows); LENGTH and ROWS of a batch. The object is model.o. */
+ * without (shuffled windows); LENGTH and ROWS of a batch; SHARDS batches a step. The object is model.o. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +14,10 @@
 #define POOL_ARGUMENT pool,
 #else
 #define POOL_ARGUMENT
+#endif
+
+#ifndef SHARDS
+#define SHARDS 1
 #endif
 
 extern void openblas_set_num_threads(int);
@@ -89,14 +93,23 @@ static int compare(const RtTensors *saved, const model_value *values, int count,
     return differ;
 }
 
+/* As runtime/train/step.c: batches that do not fill a step are left out at the end of a pass. */
+static void draw(const RtStream *stream, long step, int32_t *ids)
+{
+    int64_t batches = rt_stream_steps(stream), steps = batches / SHARDS;
+    for (int shard = 0; shard < SHARDS; shard++)
+        rt_stream_batch(stream, 0, step / steps * batches + step % steps * SHARDS + shard,
+                        (char *)ids + shard * rt_stream_bytes(stream));
+}
+
 int main(int argc, char **argv)
 {
     long steps = argc == 3 ? atol(argv[2]) : 0;
     char *param = block(MODEL_PARAM_BYTES), *state = block(MODEL_TRAIN_STATE_BYTES), *work = block(MODEL_WORK_BYTES);
     RtData *d = rt_data_new();
     const RtStream *stream = batches(d);
-    int32_t *ids = malloc((size_t)rt_stream_bytes(stream));
-    if (!ids || rt_stream_bytes(stream) != MODEL_TRAIN_IDS_COUNT * 4) return 2;
+    int32_t *ids = malloc((size_t)rt_stream_bytes(stream) * SHARDS);
+    if (!ids || rt_stream_bytes(stream) * SHARDS != MODEL_TRAIN_IDS_COUNT * 4) return 2;
     float loss = NAN, lr = NAN, grad_norm = NAN;
     model_fault fault;
 #ifdef POOL
@@ -108,10 +121,10 @@ int main(int argc, char **argv)
     check(model_train_begin(MODEL_ABI, state), "begin");
     for (long step = 0; step < steps; step++) {
 #ifdef STREAMS
-        if (step && step % rt_stream_steps(stream) == 0)
+        if (step && step % (rt_stream_steps(stream) / SHARDS) == 0)
             check(model_train_begin_pass(MODEL_ABI, state, work, POOL_ARGUMENT 0), "begin pass");
 #endif
-        rt_stream_batch(stream, 0, step, ids);
+        draw(stream, step, ids);
         check(model_train(MODEL_ABI, param, state, work, POOL_ARGUMENT 0, step, ids, &loss, &grad_norm, &lr, &fault),
               "train");
     }
