@@ -171,9 +171,9 @@ static const char *argument_note(const Header *h, const Shipped *f, int k)
     const ExportArg *a = &f->f.args.at[k];
     switch (a->kind) {
     case ARG_INPUT:
-        return arena_print(h->arena, "%s: %s%s", f->names.at[k], types_text(h, f, k), strncmp(a->value, "history.", 8) ? ""
-                           : "; what the evaluation has given so far in this stage, first one first, NaN for those to "
-                             "come");
+        return arena_print(h->arena, "%s: %s%s", f->names.at[k], types_text(h, f, k),
+                           strncmp(a->value, "history.", 8) ? "" : "; what the evaluation has given so far in this "
+                           "stage, first one first, NaN for those to come");
     case ARG_OUTPUT: return arena_print(h->arena, "%s: %s; or NULL", f->names.at[k], types_text(h, f, k));
     case ARG_NUMBER:
         return strcmp(a->value, "seed") ? NULL : "seed: of all random numbers; the same seed gives the same numbers";
