@@ -157,7 +157,7 @@ static void add_product(Table *t, const Frame *f, const Kernel *kernel, Blas bla
     RtProduct *args = arena_new_of(t->arena, RtProduct);
     *args = p.args;
     const char *name = kernel_name(t->arena, kernel);
-    int words = sizeof *args / sizeof(int64_t);
+    int words = offsetof(RtProduct, run) / sizeof(int64_t);  /* what follows is for products with tiles alone */
     RtStep step = {.run = p.run, .args = (const int64_t *)args, .extent = p.units, .tile = 1};
     table_step(t, name, chief(kernel), step, words);
     step.run = p.sum, step.extent = p.sum_units;

@@ -1,5 +1,4 @@
 /* ptm compile: functions of a model as an object file with a C header. */
-#include "frontend/cli/build.h"
 #include "frontend/cli/header.h"
 #include "runtime/train/replace.h"
 
@@ -10,10 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-typedef enum Form { FORM_object, FORM_assembly, FORM_text, FORM_library } Form;
-
 typedef struct Wanted {
-    Form        form;
+    ExportForm  form;
+    bool        shared;                  /* linked */
     ExportOptions options;
     const char *output, *header, *prefix;
 } Wanted;
@@ -24,14 +22,6 @@ static int misuse(const char *format, const char *what)
     fprintf(stderr, format, what);
     fputs("\nusage: ptm compile MODEL.ptm [flags]   (ptm compile --help lists them)\n", stderr);
     return EXIT_MISUSE;
-}
-
-/* The place of a word in a list that ends with NULL, or -1. */
-static int find_word(const char *const *list, const char *word)
-{
-    for (int k = 0; list[k]; k++)
-        if (!strcmp(list[k], word)) return k;
-    return -1;
 }
 
 static const char *base_name(const char *path)
@@ -53,23 +43,20 @@ static void name_files(Arena *arena, const char *output, Wanted *out)
     out->prefix = prefix;
 }
 
+static bool is(const char *given, const char *word) { return given && !strcmp(given, word); }
+
 static int read_options(const Options *o, Wanted *out)
 {
-    static const char *const forms[] = { "obj", "asm", "llvm", "shared", NULL };
-    static const char *const threads[] = { "1", "pool", NULL };
     *out = (Wanted){ .options = { .triple = o->target, .cpu = o->cpu, .features = o->features } };
     if (!o->entries) return misuse("which functions? --entry %s is missing", "NAME[,NAME...]");
     if (!o->object) return misuse("where to? -o %s is missing", "FILE");
-    int form = o->form ? find_word(forms, o->form) : FORM_object;
-    if (form < 0) return misuse("--emit wants obj, asm, llvm or shared, not \"%s\"", o->form);
-    int pool = o->object_threads ? find_word(threads, o->object_threads) : 0;
-    if (pool < 0) return misuse("--threads wants 1 or pool, not \"%s\"", o->object_threads);
     if (o->cpu && !strcmp(o->cpu, "native") && o->target)
         return misuse("--cpu native is %s", "no processor of another --target");
     if (o->weights && o->embed_weights) return misuse("give --weights or --embed-weights%s", "");
-    out->form = (Form)form;
-    out->options.pool = pool;
-    out->options.blas = build_blas(o);
+    out->form = is(o->form, "asm") ? FORM_asm : is(o->form, "llvm") ? FORM_llvm : FORM_obj;
+    out->shared = is(o->form, "shared");
+    out->options.pool = is(o->object_threads, "pool");
+    out->options.blas = is(o->object_blas, "openblas") ? BLAS_openblas : BLAS_none;
     name_files(o->arena, o->object, out);
     if (!strcmp(out->header, out->output)) return misuse("-o %s is where the header goes: name the object", o->object);
     return EXIT_GOOD;
@@ -175,13 +162,12 @@ static char *link_shared(const Shipment *m, const char *object, int64_t size, in
 
 static bool write_form(Shipment *m, const Wanted *wanted)
 {
-    static const ExportForm forms[] = { FORM_obj, FORM_asm, FORM_llvm, FORM_obj };
     Session *s = m->s;
     int64_t size = 0;
     m->abi = m->contents.abi = header_hash(m, base_name(wanted->output));
-    const char *bytes = export_emit(m->export, &m->contents, forms[wanted->form], &size, s->diagnostics);
+    const char *bytes = export_emit(m->export, &m->contents, wanted->form, &size, s->diagnostics);
     if (!bytes) return session_report(s) && false;
-    if (wanted->form != FORM_library) return write_files(m, wanted, bytes, size);
+    if (!wanted->shared) return write_files(m, wanted, bytes, size);
     char *linked = link_shared(m, bytes, size, &size);
     bool good = linked && write_files(m, wanted, linked, size);
     free(linked);

@@ -115,7 +115,8 @@ static bool read_choice(const Command *command, const Flag *flag, const char *te
             return true;
         }
     }
-    fprintf(stderr, "ptm %s: --%s wants one of %s, not \"%s\"\n", command->name, flag->spelling, flag->value, text);
+    fprintf(stderr, "ptm %s: --%.*s wants one of %s, not \"%s\"\n", command->name, typed_length(flag->spelling),
+            flag->spelling, flag->value, text);
     return false;
 }
 

@@ -1,7 +1,7 @@
 /* Text from a trained model that is part of the program.
  *
  *   ptm train models/gpt.ptm --out run/
- *   ptm compile models/gpt.ptm --entry next --dim B=1,T=1 --embed-weights run/ --blas none -o gpt.o
+ *   ptm compile models/gpt.ptm --entry next --dim B=1,T=1 --embed-weights run/ -o gpt.o
  *   cc -O2 models/embed/generate.c gpt.o -I. -lm -o generate
  *   ./generate run/tok.tokenizer "the " 300
  *

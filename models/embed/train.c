@@ -1,6 +1,6 @@
 /* Training without a framework: the whole step of a model, gradients and optimizer included, as one call.
  *
- *   ptm compile models/gpt.ptm --data text=book.txt --steps 2000 --entry train --blas none -o gpt.o
+ *   ptm compile models/gpt.ptm --data text=book.txt --steps 2000 --entry train -o gpt.o
  *   cc -O2 models/embed/train.c gpt.o -I. -lm -o train
  *   ./train book.txt 2000 gpt.safetensors
  *   ptm eval models/gpt.ptm --data text=book.txt --weights gpt.safetensors

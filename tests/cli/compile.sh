@@ -40,9 +40,9 @@ says "where to? -o FILE is missing"
 status 2 "$PTM" compile $gpt --entry logits -o x.h
 says "-o x.h is where the header goes: name the object"
 status 2 "$PTM" compile $gpt --entry logits -o x.o --emit exe
-says '--emit wants obj, asm, llvm or shared, not "exe"'
+says '--emit wants one of obj|asm|llvm|shared, not "exe"'
 status 2 "$PTM" compile $gpt --entry logits -o x.o --threads 2
-says '--threads wants 1 or pool, not "2"'
+says '--threads wants one of 1|pool, not "2"'
 status 2 "$PTM" compile $gpt --entry logits --dim B -o x.o
 says '--dim wants NAME=N'
 
