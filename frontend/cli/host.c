@@ -149,6 +149,8 @@ static bool call(void *context, const char *name, const HostArg *args, int arg_c
 HostArg host_arg(HostData *data, Dims *dims, const DataValue *value) { return from_data(data, dims, value); }
 const DataArray *host_array(const HostValue *value) { return &((const DataValue *)value->handle)->array; }
 
+Saved *host_data_saved(const HostData *data) { return data->saved; }
+
 static bool saved(void *context, const char *name, Place place, Diagnostics *d, Dims *dims, HostArg *out)
 {
     HostData *h = context;

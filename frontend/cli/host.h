@@ -13,6 +13,7 @@ typedef struct HostData HostData;
  * code: for what data computes. */
 HostData *host_data_new(Arena *arena, const Pairs *data, const char *saved, CodeOptions code);
 void      host_data_free(HostData *data);
+struct Saved *host_data_saved(const HostData *data);         /* or NULL */
 RtData   *host_data_runtime(HostData *data);
 Host      host_make(HostData *data);
 

@@ -203,7 +203,9 @@ static int64_t most_scratch(const Run *r, const Job *extra)
 bool run_read(Session *s, const RtValue *params, int count, char *block, const char *weights)
 {
     RtError error;
-    RtWeights *tensors = saved_weights(s->arena, weights, &error);
+    Saved *saved = host_data_saved(s->data);                 /* which has them open, maybe */
+    RtWeights *own = saved ? NULL : saved_weights(s->arena, weights, &error);
+    RtWeights *tensors = saved ? saved_file_open(saved, &error) : own;
     Map *wanted = map_new(s->arena);
     Mapping mapping;
     if (!tensors) return session_fail(s, "%s", error.text) && false;
@@ -211,7 +213,7 @@ bool run_read(Session *s, const RtValue *params, int count, char *block, const c
     mapping_find(s, tensors, saved_file(s->arena, weights), wanted, &mapping);
     bool fits = mapping_report(&mapping);
     bool good = fits && mapping_load(&mapping, params, count, block, &error);
-    rt_weights_close(tensors);
+    rt_weights_close(own);
     if (fits && !good) session_fail(s, "%s", error.text);
     return good;
 }
@@ -327,8 +329,8 @@ bool run_begin(Run *r)
 {
     char *block[BLOCK_COUNT] = { [BLOCK_param] = r->param, [BLOCK_const] = r->constants };
     const char *weights = r->s->options->weights;
-    return job_draw(r->s, r->initial.program, r->pool, block, r->seed)
-        && (!weights || run_read(r->s, r->params, r->param_count, r->param, weights));
+    if (weights) return run_read(r->s, r->params, r->param_count, r->param, weights);    /* all of them */
+    return job_draw(r->s, r->initial.program, r->pool, block, r->seed);
 }
 
 bool run_memory(Run *r, Job *extra)

@@ -36,8 +36,8 @@ bool run_open_step(Run *r, int stage);
 /* Reads parameters by path from a run directory or a file into the block that they lie in. All must be there. */
 bool run_read(Session *s, const RtValue *params, int count, char *block, const char *weights);
 
-/* Allocates the blocks and fills them: tables from `data`; parameters and states drawn from the seed, parameters then
- * read from --weights where given. extra: a job beside those of the run, or NULL. */
+/* Allocates the blocks and fills them: tables from `data`; states drawn from the seed; parameters too, or read from
+ * --weights. extra: a job beside those of the run, or NULL. */
 bool run_memory(Run *r, Job *extra);
 
 /* The parameters as a run begins with them, again. */

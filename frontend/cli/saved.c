@@ -42,6 +42,7 @@ struct Saved {
     const char *path;                    /* of the tensors */
     RtWeights  *weights;                 /* NULL before the first question, and when they cannot be read */
     bool        asked;
+    RtError     error;                   /* why they cannot */
     bool        run;                     /* weights of a run directory, where all that belongs to them lies */
 };
 
@@ -58,13 +59,20 @@ void saved_close(Saved *s)
     rt_weights_close(s->weights);
 }
 
+RtWeights *saved_file_open(Saved *s, RtError *e)
+{
+    if (!s->asked) s->weights = rt_weights_open(s->path, &s->error);
+    s->asked = true;
+    if (!s->weights) *e = s->error;
+    return s->weights;
+}
+
 /* A file that cannot be read is reported where its parameters are loaded; arrays have no constants beside them. */
 static const RtTensors *tensors_of(Saved *s)
 {
     RtError error;
-    if (!s->asked) s->weights = rt_weights_open(s->path, &error);
-    s->asked = true;
-    return s->weights ? rt_weights_tensors(s->weights) : NULL;
+    const RtWeights *weights = saved_file_open(s, &error);
+    return weights ? rt_weights_tensors(weights) : NULL;
 }
 
 /* ---- reading ---- */

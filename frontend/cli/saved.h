@@ -20,6 +20,7 @@ RtWeights *saved_weights(Arena *arena, const char *weights, RtError *e);
 typedef struct Saved Saved;
 Saved *saved_open(Arena *arena, const char *weights);        /* opens the file when first asked */
 void   saved_close(Saved *saved);
+RtWeights *saved_file_open(Saved *saved, RtError *e);        /* that file, proved once; NULL after an error */
 
 /* False when it was not saved, or not as a whole; *why is set when it was, but cannot be used now: made from the data
  * again, it might not be what the weights belong to. */
