@@ -10,6 +10,14 @@ enum { SHOWN = 5 };                      /* faults in a message; the table shows
 
 /* ---- texts ---- */
 
+const char *mapping_shown(Arena *arena, const char *name)
+{
+    char *shown = arena_copy_text(arena, name, strlen(name));
+    for (unsigned char *c = (unsigned char *)shown; *c; c++)
+        if (*c < 0x20 || *c == 0x7f) *c = '?';
+    return shown;
+}
+
 static const char *type_of_extents(Arena *arena, int dtype, int rank, const int64_t *shape)
 {
     const char *text = arena_print(arena, "%s[", dtype_name((DType)dtype));
@@ -37,7 +45,15 @@ const char *mapping_title(const Mapping *m)
 
 /* ---- finding ---- */
 
-static bool has_tensor(void *file, const char *name) { return rt_weights_find(file, name) != NULL; }
+static bool has_tensor(void *names, const char *name) { return map_get(names, name) != NULL; }
+
+static Map *tensor_names(Arena *arena, const RtWeights *file)
+{
+    Map *names = map_new(arena);
+    for (int i = 0; i < rt_weights_count(file); i++)
+        map_set(names, rt_weights_at(file, i)->name, (void *)rt_weights_at(file, i));
+    return names;
+}
 
 static int params_of(const WeightRule *r)
 {
@@ -99,16 +115,15 @@ static const Graph *rule_graph(Mapping *m, const MappedRule *r)
 static void use_tensors(Mapping *m, const MappedRule *r)
 {
     for (int i = 0; i < r->rule->source_count; i++)
-        for (int k = 0; k < rt_weights_count(m->file); k++)
-            if (rt_weights_at(m->file, k) == r->tensors[i]) m->used[k] = true;
+        if (r->tensors[i]) m->used[r->tensors[i] - rt_weights_at(m->file, 0)] = true;
 }
 
 /* The file as this block reads it. */
-static Mapping map_block(Session *s, const RtWeights *file, const char *path, const Map *wanted, int block)
+static Mapping map_block(Session *s, const RtWeights *file, const char *path, Map *names, const Map *wanted, int block)
 {
     int count;
-    const WeightRule *rules = weights_rules(s->model, block, has_tensor, (void *)file, &count);
-    Mapping m = { .s = s, .file = file, .path = path, .block = block, .d = diag_new(s->arena),
+    const WeightRule *rules = weights_rules(s->model, block, has_tensor, names, &count);
+    Mapping m = { .s = s, .file = file, .path = path, .names = names, .block = block, .d = diag_new(s->arena),
                   .rules = arena_array(s->arena, MappedRule, count + 1),
                   .used = arena_array(s->arena, bool, rt_weights_count(file) + 1) };
     for (int i = 0; i < count; i++) {
@@ -117,7 +132,7 @@ static Mapping map_block(Session *s, const RtWeights *file, const char *path, co
         *r = (MappedRule){ .rule = &rules[i],
                            .tensors = arena_array(s->arena, const RtTensor *, rules[i].source_count) };
         for (int k = 0; k < rules[i].source_count; k++) {
-            r->tensors[k] = rt_weights_find(file, rules[i].sources[k]);
+            r->tensors[k] = map_get(names, rules[i].sources[k]);
             r->missing = r->missing || !r->tensors[k];
         }
         r->graph = rule_graph(&m, r);
@@ -141,9 +156,10 @@ static int64_t merit(const Mapping *m)
 void mapping_find(Session *s, const RtWeights *file, const char *path, const Map *wanted, Mapping *out)
 {
     bool any = false;
+    Map *names = tensor_names(s->arena, file);
     for (int b = -1; b < weights_count(s->model); b++) {
         if (s->layout && (b < 0 || strcmp(weights_name(s->model, b), s->layout))) continue;
-        Mapping m = map_block(s, file, path, wanted, b);
+        Mapping m = map_block(s, file, path, names, wanted, b);
         if (!any || merit(&m) > merit(out)) *out = m;
         any = true;
         if (mapping_fits(out)) return;
@@ -183,7 +199,7 @@ static const char *nearest_missing(const Mapping *m, const char *name)
 
 static const char *or_none(Arena *arena, const char *near)
 {
-    return near ? arena_print(arena, "; did you mean %s?", near) : "";
+    return near ? arena_print(arena, "; did you mean %s?", mapping_shown(arena, near)) : "";
 }
 
 static const char *first_target(const WeightRule *r)
@@ -229,7 +245,8 @@ static void report_unused(const Mapping *m)
     for (int i = 0; i < rt_weights_count(m->file); i++) {
         if (m->used[i] || is_ignored(m, rt_weights_at(m->file, i))) continue;
         if (count < SHOWN)
-            names = arena_print(m->s->arena, "%s%s%s", names, count ? ", " : "", rt_weights_at(m->file, i)->name);
+            names = arena_print(m->s->arena, "%s%s%s", names, count ? ", " : "",
+                                mapping_shown(m->s->arena, rt_weights_at(m->file, i)->name));
         count++;
     }
     if (count)
@@ -379,7 +396,7 @@ static void add_rest(const Mapping *m, Rows *rows)
         const RtTensor *t = rt_weights_at(m->file, i);
         if (m->used[i]) continue;
         const char *near = or_none(m->s->arena, nearest_missing(m, t->name));
-        add_row(m, rows, "-", "", t->name, mapping_tensor_text(m->s->arena, t),
+        add_row(m, rows, "-", "", mapping_shown(m->s->arena, t->name), mapping_tensor_text(m->s->arena, t),
                 is_ignored(m, t) ? "ignored" : arena_print(m->s->arena, "nothing reads it%s", near));
     }
 }

@@ -21,6 +21,7 @@ typedef struct Mapping {
     int              block;              /* of the model; -1: the model's own names */
     MappedRule      *rules;
     int              rule_count;
+    Map             *names;              /* of the file's tensors -> RtTensor */
     bool            *used;               /* of each tensor of the file, in its order */
     Diagnostics     *d;                  /* what lines of the block say to shapes that do not fit */
 } Mapping;
@@ -41,6 +42,9 @@ bool mapping_load(const Mapping *m, const RtValue *values, int count, char *bloc
 
 /* The one table of what matches and what does not, both ways. True when all parameters have what they need. */
 bool mapping_print(const Mapping *m, FILE *out);
+
+/* A name from a file, without what a terminal would obey. */
+const char *mapping_shown(Arena *arena, const char *name);
 
 /* "f32[2, 3]", of a tensor of a file and of a parameter with the values of its dimensions. */
 const char *mapping_tensor_text(Arena *arena, const RtTensor *t);

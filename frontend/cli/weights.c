@@ -102,7 +102,7 @@ static bool list_tensors(Arena *arena, const RtWeights *file, RtError *e)
         const RtTensor *t = rt_weights_at(file, i);
         Statistics s;
         if (!measure(file, t, &s, e)) return false;
-        printf("%-*s  %-*s", names, t->name, types, mapping_tensor_text(arena, t));
+        printf("%-*s  %-*s", names, mapping_shown(arena, t->name), types, mapping_tensor_text(arena, t));
         print_statistics(t, &s);
         elements += t->bytes / rt_dtype_bytes(t->dtype);
         bytes += t->bytes;

@@ -92,6 +92,26 @@ head -c 300 theirs.npz >cut.npz
 status 1 "$PTM" eval m.ptm --weights cut.npz
 says "cut.npz"
 
+# Wildcards over several parts and alternatives, lines in loops and under conditions, and later lines that win.
+cat >>m.ptm <<'MODEL'
+weights deep {
+  "{a,b}.**" = "blocks.*.**"
+  if layers == 2 { "out.*" = "last.*.x" } else { "nothing" = "y" }
+  for i in 0..layers { "a.{i}.weight" = "first{i}"[::-1].T }
+}
+MODEL
+status 0 "$PTM" check m.ptm
+status 0 "$PTM" weights m.ptm --weights run --to deep -o deep.safetensors
+status 0 "$PTM" weights m.ptm --weights deep.safetensors
+for name in first0 first1 blocks.b.0.weight blocks.a.1.bias last.weight.x emb.weight; do
+    grep -q " $name " out || fail "$name is not in the other layout: $(cat out)"
+done
+! grep -q blocks.a.0.weight out || fail "an earlier line won"
+status 0 "$PTM" eval m.ptm --weights deep.safetensors
+cmp out evaluated || fail "by wildcards the result is another"
+says_not() { ! grep -qF -- "$1" out || fail "in the output: $1"; }
+says_not warning
+
 # What does not match, both ways, with what it may have meant.
 sed 's/head\.w/hedd.w/; s/"b\.\*\.\*" = split("layer.*.ab.*"/"b.*.*" = split("layers.*.ab.*"/' m.ptm >other.ptm
 status 1 "$PTM" weights other.ptm --weights torch:theirs.safetensors
@@ -152,5 +172,14 @@ says "nowhere"
 head -c 100 theirs.safetensors >cut.safetensors
 status 1 "$PTM" weights cut.safetensors
 says "cut.safetensors: not a safetensors file, or cut off"
+# Names that a terminal would obey are shown without that.
+header='{"a\u001b[2Jb":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}'
+# shellcheck disable=SC2059
+{ printf "\\$(printf %o ${#header})\\000\\000\\000\\000\\000\\000\\000"; printf '%s\000\000\200\077' "$header"; } >odd.safetensors
+status 0 "$PTM" weights odd.safetensors
+says "a?[2Jb"
+status 1 "$PTM" weights m.ptm --weights odd.safetensors
+says "a?[2Jb"
+! grep -q "$(printf '\033')" out || fail "an escape character was printed"
 status 1 "$PTM" weights m.ptm --weights nothing.safetensors
 says "nothing.safetensors: No such file"

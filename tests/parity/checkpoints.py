@@ -59,8 +59,8 @@ def report(name, what, found, bound):
         failed.append(name)
 
 
-def run(model, weights, entry, where, **inputs):
-    flags = []
+def run(model, weights, entry, where, *flags, **inputs):
+    flags = list(flags)
     for name, x in inputs.items():
         np.save(where / f"{name}.npy", x)
         flags += ["--input", f"{name}={where / name}.npy"]
@@ -102,6 +102,14 @@ def stories(where):
     first = run("stories.ptm", llama, "logits", where, ids=ids)["logits"]
     report("stories", "first logits, largest difference", np.abs(first[0, 0, :6] - FIRST).max(), 1e-5)
     report("stories", "tokens that differ", np.sum(first[0].argmax(-1) != STORY[1:]), 0)
+
+    # Five tokens, then one at a time, with what was kept of those before.
+    last = []
+    for k in [slice(0, 5), *(slice(i, i + 1) for i in range(5, 13))]:
+        states = ["--states", where / "states.npz"] if k.start else []
+        out = run("stories.ptm", llama, "next", where, *states, "--save-states", where / "states.npz", ids=ids[:, k])
+        last.append(out["next"][0])
+    report("stories", "with kept keys and values, largest difference", np.abs(np.stack(last) - first[0, 4:]).max(), 2e-5)
 
     # The Hugging Face library turns halves of a head: its conversion of the original checkpoints.
     theirs, renamed = read_safetensors(llama), {}
