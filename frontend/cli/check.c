@@ -63,9 +63,7 @@ static bool check_training(Session *s)
 static bool check_flags(const Session *s)
 {
     const Options *o = s->options;
-    const char *unused = host_data_unused(s->data);
-    if (unused)
-        return session_fail(s, "nothing in %s reads \"%s\" (--data %s=...)", o->argument, unused, unused) && false;
+    if (!session_data_is_used(s)) return false;
     for (int i = 0; i < o->dim.count; i++) {
         if (model_has_dimension(s->model, o->dim.at[i].name)) continue;
         return session_fail(s, "no signature in %s has a dimension %s (--dim %s=...)", o->argument, o->dim.at[i].name,

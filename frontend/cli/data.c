@@ -184,7 +184,7 @@ static int show(Session *s)
     for (int i = 0; i < train->stage_count; i++)
         if (!show_stage(s, train, i)) return EXIT_BAD_INPUT;
     show_evaluations(s, train);
-    return EXIT_GOOD;
+    return session_data_is_used(s) ? EXIT_GOOD : EXIT_BAD_INPUT;
 }
 
 int command_data(const Options *options)

@@ -168,8 +168,7 @@ static bool check_weights(const Entry *e)
 {
     const Session *s = e->run->s;
     bool wanted = model_param_count(s->model) > 0;
-    if (!wanted || s->options->weights) return true;
-    return session_fail(s, "which weights? --weights DIR or FILE is missing") == EXIT_GOOD;
+    return !wanted || session_has_weights(s);
 }
 
 static bool run_entry(Entry *e)

@@ -77,16 +77,11 @@ static int print_lines(const RtStage *stage, const double *values)
 
 static int evaluate(Run *r)
 {
-    if (!r->s->options->weights) return session_fail(r->s, "which weights? --weights DIR or FILE is missing");
-    if (!check_stage(r->s) || !run_open(r, r->s, false)) return EXIT_BAD_INPUT;
+    if (!session_has_weights(r->s) || !check_stage(r->s) || !run_open(r, r->s, false)) return EXIT_BAD_INPUT;
     if (!r->measures.count)
         return session_fail(r->s, "%s has no `evaluate` line in %s", r->s->options->argument,
                             r->s->options->stage ? "this stage" : "its train block");
-    if (!run_memory(r, NULL)) return EXIT_BAD_INPUT;
-    const char *unused = host_data_unused(r->s->data);
-    if (unused)
-        return session_fail(r->s, "nothing in %s reads \"%s\" (--data %s=...)", r->s->options->argument, unused,
-                            unused);
+    if (!run_memory(r, NULL) || !session_data_is_used(r->s)) return EXIT_BAD_INPUT;
     Recipe recipe = {
         .pool = r->pool, .param = r->param, .constants = r->constants, .stages = r->stages,
         .stage_count = r->stage_count, .seed = r->seed, .progress = -1

@@ -238,7 +238,7 @@ static int generate(Generator *g)
 {
     Session *s = g->run->s;
     const Options *o = s->options;
-    if (!o->weights) return session_fail(s, "which weights? --weights DIR or FILE is missing");
+    if (!session_has_weights(s)) return EXIT_BAD_INPUT;
     g->length = o->length >= 0 ? o->length : LENGTH;
     g->samples = o->count >= 0 ? o->count : 1;
     if (!find_tokenizer(g) || !find_prompts(g) || !encode_all(g) || !open_predictor(g)) return EXIT_BAD_INPUT;

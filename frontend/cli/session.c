@@ -197,6 +197,19 @@ double session_seconds(const Session *s)
     return (double)(now.tv_sec - s->opened.tv_sec) + 1e-9 * (double)(now.tv_nsec - s->opened.tv_nsec);
 }
 
+bool session_data_is_used(const Session *s)
+{
+    const char *model = s->options->argument, *unused = host_data_unused(s->data);
+    if (!unused) return true;
+    return session_fail(s, "nothing in %s reads \"%s\" (--data %s=...)", model, unused, unused) == EXIT_GOOD;
+}
+
+bool session_has_weights(const Session *s)
+{
+    if (s->options->weights) return true;
+    return session_fail(s, "which weights? --weights DIR or FILE is missing") == EXIT_GOOD;
+}
+
 int session_fail(const Session *s, const char *format, ...)
 {
     va_list args;

@@ -38,6 +38,10 @@ bool session_bind_dimensions(const Session *s, Dims *dims);
 /* Prints the diagnostics to standard error; true when there is no error among them. */
 bool session_report(Session *s);
 
+/* Whether every --data was read by then, and whether --weights is given. False after saying what is wrong. */
+bool session_data_is_used(const Session *s);
+bool session_has_weights(const Session *s);
+
 /* The clock since the session was opened. */
 double session_seconds(const Session *s);
 

@@ -148,10 +148,7 @@ static int finish(Run *r, const Recipe *recipe, RtOutcome outcome, const RtError
 static bool may_begin(const Run *r)
 {
     Session *s = r->s;
-    const char *unused = host_data_unused(s->data);
-    if (unused)
-        return session_fail(s, "nothing in %s reads \"%s\" (--data %s=...)", s->options->argument, unused, unused)
-            && false;
+    if (!session_data_is_used(s)) return false;
     return !s->record || record_agrees(s, s->record, record_of(s, (uint64_t)s->options->seed, s->options->steps));
 }
 
