@@ -175,7 +175,7 @@ void index_unflat(Indexer *x, const Affine *flat, const int64_t *extent, int ran
 {
     Affine left = *flat;
     for (int k = rank - 1; k > 0; k--) {
-        Affine quotient;
+        Affine quotient = {0};
         index_divide(x, &left, extent[k] > 0 ? extent[k] : 1, &quotient, &index[k]);
         left = quotient;
     }

@@ -191,7 +191,7 @@ Value builtin_einsum(Elab *e, const Value *a, Place place)
 {
     enum { MOST_TENSORS = MAX_BUILTIN_PARAMETERS - 1 };
     int count = 0;
-    Node *nodes[MOST_TENSORS];
+    Node *nodes[MOST_TENSORS] = {0};
     Term terms[MOST_TENSORS] = {0}, result = {0};
     if (a[0].kind != VALUE_string)
         return elab_error(e, place, "einsum: the first argument is an equation such as \"ij,jk->ik\"");

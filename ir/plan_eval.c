@@ -231,16 +231,16 @@ static const Node *place_of(const Plan *p, PlanMemory kind, const Output *o)
     return o->kind == OUTPUT_update && kind == PLAN_placed ? graph_find_input(p->graph, o->name) : o->node;
 }
 
-const char *plan_eval(const Plan *p, PlanMemory kind, Tensor *const *inputs, Tensor **results, Arena *arena)
+const char *plan_eval(const Plan *p, PlanMemory memory, Tensor *const *inputs, Tensor **results, Arena *arena)
 {
     const Graph *g = p->graph;
-    Memory m = memory_new(arena, p, kind);
+    Memory m = memory_new(arena, p, memory);
     for (int k = 0; k < g->inputs.count; k++)
         if (p->buffer_of[g->inputs.at[k]->id]) tensor_to_bytes(inputs[k], bytes_of(&m, p, g->inputs.at[k]));
     const char *why = run_kernels(&m, p, arena);
     for (int k = 0; k < g->outputs.count && !why; k++) {
         const Output *o = &g->outputs.at[k];
-        results[k] = tensor_from_bytes(arena, o->node->type, bytes_of(&m, p, place_of(p, kind, o)));
+        results[k] = tensor_from_bytes(arena, o->node->type, bytes_of(&m, p, place_of(p, memory, o)));
     }
     return why;
 }

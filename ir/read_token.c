@@ -166,7 +166,7 @@ static const Source *source_of(Reader *r, const char *path)
 
 static bool read_number32(Reader *r, uint32_t *value)
 {
-    int64_t number;
+    int64_t number = 0;
     const char *start = r->at;
     if (!reader_integer(r, &number)) return false;
     if (number < 0 || number > UINT32_MAX) return reader_fail(r, start, "the number is out of range");

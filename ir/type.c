@@ -48,9 +48,9 @@ static double round_short(double x, int bits, int least, double most)
     return fabs(rounded) > most ? copysign(INFINITY, x) : rounded;
 }
 
-double round_to_dtype(DType dtype, double x)
+double round_to_dtype(DType t, double x)
 {
-    switch (dtype) {
+    switch (t) {
     case DT_f32: return (double)(float)x;
     case DT_bf16: return round_short(x, 8, -133, 0x1.FEp127);
     case DT_f16: return round_short(x, 11, -24, 65504.0);

@@ -46,10 +46,11 @@ static const char *verify_inputs(const Graph *g, Arena *arena)
     for (int i = 0; i < g->nodes.count; i++) {
         const Node *node = g->nodes.at[i];
         if (node->op != OP_input) continue;
-        if (next == g->inputs.count || g->inputs.at[next++] != node)
+        if (next == g->inputs.count || g->inputs.at[next] != node)
             return blame(node, arena, "is missing from the inputs");
         if (graph_find_input(g, node->attr.text) != node)
             return blame(node, arena, "shares its name with another input");
+        next++;
     }
     return next == g->inputs.count ? NULL : "the list of inputs names one that is no node";
 }

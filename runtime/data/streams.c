@@ -176,9 +176,9 @@ static bool group_columns(RtData *d, const DataValue *columns, int count, int64_
 
 bool cut_batches(RtData *d, const DataValue *args, DataResults *results, RtError *e)
 {
-    const DataValue *columns;
-    const RtGroups *groups;
-    int count;
+    const DataValue *columns = NULL;
+    const RtGroups *groups = NULL;
+    int count = 0;
     int64_t size = (int64_t)args[1].number;
     if (!take_columns(&args[0], &columns, &count, e)) return false;
     if (!group_columns(d, columns, count, size, &args[3], &groups, e)) return false;
