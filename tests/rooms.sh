@@ -82,7 +82,7 @@ awk 'FNR == NR { home[$1] = $2; next }
 while read -r line; do fail "$line"; done <"$work/against"
 
 for header in $(find ir passes codegen runtime frontend -name '*.h' | sort); do
-    sed -n 1p "$header" | grep -q '^/\* .\{25,\}' || fail "$header does not begin with its purpose"
+    sed -n 1p "$header" | grep -q '^/\* .\{12,\}' || fail "$header does not begin with its purpose"
     grep -q '^#ifndef PTM_' "$header" || fail "$header has no guard"
 done
 [ $failed = 0 ] && echo "rooms: all includes and symbols in the table's direction"
