@@ -1,9 +1,9 @@
 /* Reading inputs. What one file can be wrong in does not hide what is wrong with another: everything is reported. */
 #include "frontend/cli/feed.h"
-#include "frontend/cli/host.h"
 #include "frontend/cli/lines.h"
+#include "frontend/cli/tokens.h"
 #include "runtime/data/arrays.h"
-#include "runtime/data/bytes.h"
+#include "runtime/data/value.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -223,19 +223,6 @@ static bool check_inputs_apart(Feeding *f)
 
 /* ---- text ---- */
 
-static const RtTokenizer *find_tokenizer(Feeding *f)
-{
-    HostArg tok;
-    bool known = model_constant(f->s->model, "tok", &tok, f->s->diagnostics);
-    if (diag_error_count(f->s->diagnostics)) {
-        f->good = session_report(f->s);
-        return NULL;
-    }
-    if (known && tok.kind == ARG_host && tok.value.kind == HOST_tokenizer) return host_tokenizer(&tok.value);
-    REPORT(f, "--text: the model has no tokenizer: `const tok = ...` in its data block");
-    return NULL;
-}
-
 /* The one input that --text is for: the only one without an array. */
 static Feed *find_text_input(Feeding *f)
 {
@@ -297,6 +284,7 @@ static void encode(Feeding *f, Feed *feed, const RtTokenizer *tokenizer, const T
     RtIds *rows = arena_array(f->s->arena, RtIds, texts->count);
     bool good = true;
     for (int i = 0; i < texts->count; i++) {
+        tokens_name_unknown(f->s, tokenizer, texts->at[i], "--text");
         if (rt_tokenizer_encode(tokenizer, texts->at[i], &rows[i], &error)) continue;
         good = false;
         if (texts->count == 1) REPORT(f, "--text: %s", error.text);
@@ -311,7 +299,8 @@ static void read_text(Feeding *f)
     const char *text = f->s->options->text;
     Texts texts = { 0 };
     Feed *feed = find_text_input(f);
-    const RtTokenizer *tokenizer = feed ? find_tokenizer(f) : NULL;
+    const RtTokenizer *tokenizer = feed ? tokens_tokenizer(f->s) : NULL;
+    f->good = f->good && tokenizer;
     if (!tokenizer) return;
     if (!strcmp(text, "-") && !read_lines(f, &texts)) return;
     if (strcmp(text, "-")) vec_push(f->s->arena, &texts, ((RtText){ text, (int64_t)strlen(text) }));

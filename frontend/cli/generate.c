@@ -1,16 +1,15 @@
 /* ptm generate: text from a trained model, one token after the other. Texts are made one by one, so that none depends
  * on those beside it. */
-#include "frontend/cli/host.h"
 #include "frontend/cli/lines.h"
 #include "frontend/cli/pace.h"
 #include "frontend/cli/predict.h"
 #include "frontend/cli/sample.h"
+#include "frontend/cli/tokens.h"
 #include "frontend/cli/writing.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { LENGTH = 500 };                   /* of a text, in tokens, when nothing is said */
 
@@ -33,20 +32,6 @@ typedef struct Generator {
     int32_t     *tokens;                 /* the prompt, then what is generated */
     int64_t      length, samples;        /* of each prompt */
 } Generator;
-
-static bool find_tokenizer(Generator *g)
-{
-    Session *s = g->run->s;
-    HostArg tok;
-    bool known = model_constant(s->model, "tok", &tok, s->diagnostics);
-    if (diag_error_count(s->diagnostics)) return session_report(s);
-    if (!known || tok.kind != ARG_host || tok.value.kind != HOST_tokenizer) {
-        session_fail(s, "the model has no tokenizer: `const tok = ...` in its data block");
-        return false;
-    }
-    g->tokenizer = host_tokenizer(&tok.value);
-    return true;
-}
 
 /* ---- prompts ---- */
 
@@ -104,31 +89,6 @@ static int32_t beginning(const Generator *g)
     return 0;
 }
 
-static bool text_is(RtText text, RtText is)
-{
-    return text.size == is.size && !strncasecmp(text.bytes, is.bytes, (size_t)is.size);
-}
-
-/* Says which words of a prompt the vocabulary lacks. */
-static void name_unknown(Generator *g, const Prompt *p)
-{
-    static const char white[] = " \t\n\v\f\r";
-    if (rt_tokenizer_rule(g->tokenizer) != TOKENIZER_words) return;
-    const char *text = arena_copy_text(g->run->s->arena, p->text.bytes, (size_t)p->text.size);
-    for (const char *at = text + strspn(text, white); *at; at += strspn(at, white)) {
-        RtText word = { at, (int64_t)strcspn(at, white) };
-        RtIds ids = { 0 };
-        RtError error;
-        if (!rt_tokenizer_encode(g->tokenizer, word, &ids, &error)) return;
-        RtText piece = ids.count ? rt_tokenizer_piece(g->tokenizer, ids.ids[0]) : (RtText){ "", 0 };
-        if (!text_is(piece, word))
-            fprintf(stderr, "warning: %s: \"%.*s\" is not in the vocabulary and %s%.*s\n", p->from, (int)word.size,
-                    word.bytes, ids.count ? "read as " : "left out", (int)piece.size, piece.bytes);
-        rt_ids_free(&ids);
-        at += word.size;
-    }
-}
-
 static bool encode(Generator *g, Prompt *p)
 {
     Session *s = g->run->s;
@@ -136,7 +96,7 @@ static bool encode(Generator *g, Prompt *p)
     RtError error;
     if (!rt_tokenizer_encode(g->tokenizer, p->text, &ids, &error))
         return session_fail(s, "%s: %s", p->from, error.text) && false;
-    name_unknown(g, p);
+    tokens_name_unknown(s, g->tokenizer, p->text, p->from);
     p->count = ids.count ? ids.count : 1;
     p->ids = arena_array(s->arena, int32_t, p->count);
     p->ids[0] = beginning(g);
@@ -241,7 +201,8 @@ static int generate(Generator *g)
     if (!session_has_weights(s)) return EXIT_BAD_INPUT;
     g->length = o->length >= 0 ? o->length : LENGTH;
     g->samples = o->count >= 0 ? o->count : 1;
-    if (!find_tokenizer(g) || !find_prompts(g) || !encode_all(g) || !open_predictor(g)) return EXIT_BAD_INPUT;
+    g->tokenizer = tokens_tokenizer(g->run->s);
+    if (!g->tokenizer || !find_prompts(g) || !encode_all(g) || !open_predictor(g)) return EXIT_BAD_INPUT;
     g->sampler = (Sampler){ .temperature = isnan(o->temperature) ? 1 : o->temperature,
                             .top_p = isnan(o->top_p) ? 1 : o->top_p, .penalty = isnan(o->penalty) ? 1 : o->penalty,
                             .top_k = o->top_k > 0 ? o->top_k : 0, .seed = g->run->seed };

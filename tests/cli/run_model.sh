@@ -71,6 +71,15 @@ status 1 "$PTM" run m.ptm --entry logits --weights run --input far.npy
 says "id 1000 is outside the table's"
 says "m.ptm:9:12 wte"
 
+# words that the vocabulary lacks
+cat >words.ptm <<'MODEL'
+data { const tok = words(read("text"), at_most = 20, unknown = "<unk>"), V = size(tok) }
+fn count(ids: i32[T]) -> i64 { return sum(1 + 0 * ids) }
+MODEL
+status 0 "$PTM" run words.ptm --entry count --text "the unheard-of"
+says "warning: --text: \"unheard-of\" is not in the vocabulary and read as <unk>"
+says "count "
+
 # the same bits
 for threads in 1 2 3 8; do
     "$PTM" run m.ptm --entry logits --weights run --threads $threads --text "$(cat line)$(cat line)" -o $threads.npy
