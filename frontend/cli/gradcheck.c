@@ -1,5 +1,7 @@
 /* ptm gradcheck: the derived gradient beside central differences of the compiled loss, in f64, on a small batch, with
- * states and draws as in the first step. Where they disagree, the operator whose rule is off is looked for. */
+ * states and draws as in the first step: of some elements of each parameter, and of all of them along one random
+ * direction, to which every element that is off adds. Where they disagree, the operator whose rule is off is looked
+ * for. */
 #include "frontend/cli/build.h"
 #include "frontend/cli/small.h"
 #include "frontend/cli/subject.h"
@@ -32,9 +34,11 @@ typedef struct Gradcheck {
     double       value, scale;           /* of the loss; the largest derived element of all */
 } Gradcheck;
 
-/* An element of a parameter, twice. */
+enum { ELEMENT_none = -2, ELEMENT_all = -1 };   /* nothing; all of them, along a random direction */
+
+/* The derivative of the loss along a direction, twice. */
 typedef struct Compared {
-    int64_t element;
+    int64_t element;                     /* of a parameter; or one of the above */
     double  derived, differences, error; /* error: relative; beside what differences can tell where that is more */
     bool    off;
 } Compared;
@@ -131,14 +135,31 @@ static bool derive(Gradcheck *g)
 
 /* comparison */
 
-/* The loss with one element of a parameter moved. */
-static double loss_at(Gradcheck *g, const char *name, Tensor *param, int64_t element, double by)
+/* How far a direction goes in element k of a parameter. */
+static double along(const Gradcheck *g, int param, int64_t element, int64_t k)
 {
-    double here = param->f[element];
+    if (element != ELEMENT_all) return k == element;
+    uint64_t key = rt_random_key(g->small.seed, rt_random_hash(g->passes.trained[param]));
+    double u = (double)rt_random_word(key, 3, (uint64_t)k) * 0x1p-32;
+    return (u < 0.5 ? u - 1 : u) / sqrt((double)g->derived[param]->count);
+}
+
+static double gradient_along(const Gradcheck *g, int param, int64_t element, const Tensor *gradient)
+{
+    double sum = 0;
+    for (int64_t k = 0; k < gradient->count; k++) sum += gradient->f[k] * along(g, param, element, k);
+    return sum;
+}
+
+/* The loss with a parameter moved. */
+static double loss_at(Gradcheck *g, int param, int64_t element, double by)
+{
+    const char *name = g->passes.trained[param];
+    const Tensor *here = input_value(g, name);
     Arena *scratch = arena_new();
-    param->f[element] = here + by;
-    trial_set(&g->loss, name, param);
-    param->f[element] = here;
+    Tensor *there = tensor_new(scratch, here->type);
+    for (int64_t k = 0; k < here->count; k++) there->f[k] = here->f[k] + by * along(g, param, element, k);
+    trial_set(&g->loss, name, there);
     set(&g->loss, g->frozen, g->frozen_inputs, true);
     double value = run(g, &g->loss) ? trial_get(&g->loss, scratch, &g->loss.plan->graph->outputs.at[0])->f[0] : NAN;
     arena_free(scratch);
@@ -148,21 +169,20 @@ static double loss_at(Gradcheck *g, const char *name, Tensor *param, int64_t ele
 /* Two central differences, of `step` and of twice that, extrapolated to none; a kink nearby asks for a smaller step. */
 static void compare(Gradcheck *g, int param, int64_t element, double step, Compared *best)
 {
-    const char *name = g->passes.trained[param];
-    Tensor *x = input_value(g, name);
-    double near = (loss_at(g, name, x, element, step) - loss_at(g, name, x, element, -step)) / (2 * step);
-    double far = (loss_at(g, name, x, element, 2 * step) - loss_at(g, name, x, element, -2 * step)) / (4 * step);
-    Compared c = { .element = element, .derived = g->derived[param]->f[element], .differences = (4 * near - far) / 3 };
+    double near = (loss_at(g, param, element, step) - loss_at(g, param, element, -step)) / (2 * step);
+    double far = (loss_at(g, param, element, 2 * step) - loss_at(g, param, element, -2 * step)) / (4 * step);
+    Compared c = { .element = element, .differences = (4 * near - far) / 3 };
+    c.derived = gradient_along(g, param, element, g->derived[param]);
     double size = fmax(fabs(c.derived), fabs(c.differences)), error = fabs(c.derived - c.differences);
     double noise = LAST_PLACES * fmax(1, fabs(g->value)) / step + fmin(fabs(near - far) / 2, 1e-6 * g->scale);
     c.error = error / (size + noise / WITHIN);
     c.off = !(c.error <= WITHIN);
-    if (best->element < 0 || !(c.error >= best->error)) *best = c;
+    if (best->element == ELEMENT_none || !(c.error >= best->error)) *best = c;
 }
 
-static Compared compare_element(Gradcheck *g, int param, int64_t element)
+static Compared compare_along(Gradcheck *g, int param, int64_t element)
 {
-    Compared best = { .element = -1, .off = true };
+    Compared best = { .element = ELEMENT_none, .off = true };
     double step = 1e-4;
     for (int k = 0; k < ATTEMPTS && best.off; k++, step /= 10) compare(g, param, element, step, &best);
     trial_set(&g->loss, g->passes.trained[param], input_value(g, g->passes.trained[param]));
@@ -187,11 +207,11 @@ static int64_t choose(const Gradcheck *g, int param, int number)
 static Compared compare_param(Gradcheck *g, int param)
 {
     int64_t count = g->derived[param]->count < SAMPLE ? g->derived[param]->count : SAMPLE;
-    Compared worst = { .element = -1 };
-    for (int k = 0; k < count; k++) {
-        Compared c = compare_element(g, param, choose(g, param, k));
-        bool worse = worst.element < 0 || c.off > worst.off || (c.off == worst.off && c.error > worst.error);
-        if (worse) worst = c;
+    Compared worst = { .element = ELEMENT_none };
+    for (int64_t k = 0; k < count + (count == SAMPLE); k++) {
+        Compared c = compare_along(g, param, k < count ? choose(g, param, (int)k) : ELEMENT_all);
+        bool worse = c.off > worst.off || (c.off == worst.off && c.error > worst.error);
+        if (worse || worst.element == ELEMENT_none) worst = c;
     }
     return worst;
 }
@@ -201,8 +221,8 @@ static Compared compare_param(Gradcheck *g, int param)
 static void print_row(const Gradcheck *g, int param, const Compared *c, int width)
 {
     const Tensor *d = g->derived[param];
-    if (c->element < 0) return;
-    const char *at = type_index_text(g->s->arena, &d->type, c->element);
+    if (c->element == ELEMENT_none) return;
+    const char *at = c->element == ELEMENT_all ? "a direction" : type_index_text(g->s->arena, &d->type, c->element);
     printf("  %-*s %9lld %9.1e  %-12s %13.6g %13.6g%s\n", width, g->passes.trained[param], (long long)d->count,
            c->error, at, c->derived, c->differences, c->off ? "  OFF" : "");
 }
@@ -219,7 +239,7 @@ static bool evaluator_agrees(Gradcheck *g, int param, const Compared *c)
     const char *name = arena_print(arena, "d %s", g->passes.trained[param]);
     for (int k = 0; k < gradient->outputs.count; k++) {
         if (strcmp(gradient->outputs.at[k].name, name)) continue;
-        double value = results[k]->f[c->element];
+        double value = gradient_along(g, param, c->element, results[k]);
         return fabs(value - c->differences) < fabs(value - c->derived);
     }
     return false;
@@ -301,7 +321,8 @@ static int check(Gradcheck *g)
     }
     fflush(stdout);
     if (off) return explain(g, first, &shown);
-    printf("%d gradients agree with differences of the loss, %d elements of each\n", g->passes.trained_count, SAMPLE);
+    printf("%d gradients agree with differences of the loss, in %d elements of each and along a random direction\n",
+           g->passes.trained_count, SAMPLE);
     return EXIT_GOOD;
 }
 
