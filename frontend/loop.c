@@ -450,7 +450,7 @@ static Value make_loop(Loop *l)
     Attr attr = { .axis = until, .count = l->region.count };
     elab_at(e, l->x->place);
     Node *scan = graph_scan(e->graph, f.args.at, f.args.count, &attr, f.to, &why);
-    return scan ? spread_picks(l, scan) : elab_error(e, l->x->place, "scan: %s", why);
+    return scan ? spread_picks(l, scan) : elab_error(e, l->x->place, "%s", why);
 }
 
 static Value failed(Loop *l)

@@ -225,6 +225,7 @@ static Node *add_node(const ShapeCase *c)
     node->args = arena_array(g->arena, Node *, c->arg_count);
     for (int i = 0; i < c->arg_count; i++) node->args[i] = c->args[i];
     vec_push(g->arena, &g->nodes, node);
+    if (c->region && c->region->scan_depth >= g->scan_depth) g->scan_depth = c->region->scan_depth + 1;
     if (c->op == OP_input) {
         vec_push(g->arena, &g->inputs, node);
         map_set(g->tables->inputs, node->attr.text, node);

@@ -101,6 +101,8 @@ typedef struct Output {
     Node       *node;
 } Output;
 
+enum { MAX_SCAN_DEPTH = 64 };            /* so that what walks bodies may recurse */
+
 typedef struct Graph Graph;
 struct Graph {
     Arena *arena;
@@ -109,6 +111,7 @@ struct Graph {
     Vec(Node *) nodes;                   /* in order of construction, which is a topological order */
     Vec(Node *) inputs;                  /* nodes of OP_input, in order of first use; names are unique */
     Vec(Output) outputs;
+    int    scan_depth;                   /* of scans within each other; at most MAX_SCAN_DEPTH */
     const Origin *origin;                /* given to nodes made now; set it before building */
     struct GraphTables *tables;          /* hash-consing and text pool */
 };

@@ -9,10 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    MAX_ERRORS = 20,                     /* then reading stops: the text is something else */
-    MAX_DEPTH = 64                       /* of scans within each other */
-};
+enum { MAX_ERRORS = 20 };                /* then reading stops: the text is something else */
 
 /* The parts of a node's line before the node is made. */
 typedef struct Draft {
@@ -238,8 +235,8 @@ static void read_body(Reader *r, Draft *draft)
     inner.graph = graph_new(r->arena, r->graph->dims, r->graph->name);
     inner.nodes = map_new(r->arena);
     inner.depth++;
-    if (inner.depth > MAX_DEPTH) {
-        reader_fail(r, r->at, "found more than %d scans within each other", MAX_DEPTH);
+    if (inner.depth > MAX_SCAN_DEPTH) {
+        reader_fail(r, r->at, "found more than %d scans within each other", MAX_SCAN_DEPTH);
         inner.next = r->source->text + r->source->size;
     }
     bool closed = read_lines(&inner);

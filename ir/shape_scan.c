@@ -129,6 +129,8 @@ bool shape_scan(ShapeCase *c)
 {
     if (!c->region) return shape_refuse(c, "expected a body");
     if (c->region->dims != c->g->dims) return shape_refuse(c, "found a body over other dimensions");
+    if (c->region->scan_depth >= MAX_SCAN_DEPTH)
+        return shape_refuse(c, "found more than %d scans within each other", MAX_SCAN_DEPTH);
     if (!check_count(c)) return false;
     if (c->attr->i != 0 && c->attr->i != 1)
         return shape_refuse(c, "found direction %lld, expected 0 or 1 for backwards", (long long)c->attr->i);

@@ -69,3 +69,21 @@ says "is no loss"
 printf 'graph f\n%%0 = input "x" data : f32[3\n' >f.graph
 status 1 "$PTM" dump f.graph --stage graph
 says "f.graph:2:"
+
+# Loops as deep as they may be: what is printed reads back; one more is refused where it stands.
+nested() {
+    awk -v n="$1" 'BEGIN {
+        print "fn f(x: f32[2]) -> f32 {\n  s = 0.0 * sum(x)"
+        for (k = 1; k <= n; k++) print "  scan a" k " in x carrying s {"
+        print "  s = s * 0.5 + a1"
+        for (k = 1; k <= n; k++) print "  }"
+        print "  return s\n}" }' >nested.ptm
+}
+nested 64
+status 0 "$PTM" dump nested.ptm --entry f --stage graph
+cp out nested.graph
+status 0 "$PTM" dump nested.graph --stage graph
+cmp out nested.graph
+nested 65
+status 1 "$PTM" check nested.ptm
+says "nested.ptm:3:3: error: scan: found more than 64 scans within each other"
