@@ -13,7 +13,7 @@ typedef enum RtBlock {
 #undef BLOCK
     BLOCK_COUNT
 } RtBlock;
-enum { RT_OFFSET_BITS = 56 };
+enum { RT_OFFSET_BITS = 48 };
 #define RT_PLACE(block, offset) ((int64_t)(block) << RT_OFFSET_BITS | (int64_t)(offset))
 static inline RtBlock rt_block(int64_t place) { return (RtBlock)(place >> RT_OFFSET_BITS); }
 static inline int64_t rt_offset(int64_t place) { return place & (((int64_t)1 << RT_OFFSET_BITS) - 1); }
@@ -37,7 +37,7 @@ struct RtFault {
 
 /* A loop over rows of the table. In each iteration it points blocks of its own, the cursors, to what the iteration
  * works on: kernels use them like any block. Blocks BLOCK_COUNT and above are cursors. */
-enum { RT_MAX_CURSORS = 112 };           /* alive at a time, of all loops around a step; an offset word has 7 bits */
+enum { RT_MAX_CURSORS = 496 };           /* alive at a time, of all loops around a step */
 
 /* In iteration i of n, which is at place t = i (backwards: n - 1 - i) along the axis, the cursor points to `first`
  * when i = 0 and first >= 0, else to base[i % 2] + t * stride. Words of first and base may lie in cursors of loops
