@@ -2,7 +2,7 @@
  * the processor. It calls nothing, not even the C library. */
 #include "codegen/export_parts.h"
 
-_Static_assert(RT_OFFSET_BITS == 56, "ptm.at takes offset words apart");
+_Static_assert(RT_OFFSET_BITS == 48, "ptm.at takes offset words apart");
 _Static_assert(RT_MOVE_BYTES == 4096, "ptm.piece counts units of so many bytes");
 
 /* ptm.at: rt_at. ptm.key: rt_random_key. ptm.move, ptm.clear: memcpy and memset to 0. */
@@ -12,8 +12,8 @@ const char EXPORT_BASE[] =
     "%Cursor = type { i64, [2 x i64], i64 }\n"
     "\n"
     "define internal ptr @ptm.at(ptr %block, i64 %place) #0 {\n"
-    "  %number = lshr i64 %place, 56\n"
-    "  %offset = and i64 %place, 72057594037927935\n"
+    "  %number = lshr i64 %place, 48\n"
+    "  %offset = and i64 %place, 281474976710655\n"
     "  %slot = getelementptr ptr, ptr %block, i64 %number\n"
     "  %base = load ptr, ptr %slot\n"
     "  %at = getelementptr i8, ptr %base, i64 %offset\n"

@@ -10,6 +10,10 @@
  * take. */
 enum { LIFT_COST = 8 };
 
+/* The most bytes that a value may take for all places at once, if it is no contraction: beyond that it is cheaper to
+ * make it where it is read. */
+enum { LIFT_BYTES = 16 << 20 };
+
 /* ---- paces ---- */
 
 /* The same element at all places. */
@@ -221,12 +225,20 @@ static Node *copy_inside(Loop *l, const Node *node)
     return graph_rebuild(l->inner, node, args);
 }
 
+/* Of a loop that may end early contractions alone: most of what else it lists might never be asked for. */
+static bool leaves_for_every(const Loop *l, const Node *node)
+{
+    int64_t bytes = type_value_bytes(&node->type), count = dim_value(l->attr->count);
+    if (node->op == OP_einsum || !is_dear(node)) return is_dear(node);
+    return !l->attr->axis && (bytes <= 0 || count <= LIFT_BYTES / bytes);
+}
+
 bool loop_leaves(const Loop *l, const Node *node)
 {
     switch (l->pace[node->id]) {
     case PACE_constant: return is_heavy(node) || node->op == OP_pick;
     case PACE_fixed: return !is_view(node) && node->op != OP_scan;
-    case PACE_place: return is_dear(node);
+    case PACE_place: return leaves_for_every(l, node);
     case PACE_carried: return false;
     }
     return false;

@@ -286,6 +286,28 @@ static void test_dropout(void **state)
     close_graph(g);
 }
 
+/* Draws stay inside where all of them would take much room, or most might never be made. */
+static void test_draws_that_stay(void **state)
+{
+    (void)state;
+    enum { FEW, MANY, UNTIL, CASES };
+    for (int which = FEW; which < CASES; which++) {
+        Graph *g = open_graph(), *body = new_body(g);
+        Node *h = carry(body, "h", SHAPE(g, DT_f64, H)), *u = uniform(body, h->type, place(body));
+        next(body, "h", make_unary(body, OP_tanh, add(body, h, u)));
+        if (which == UNTIL) {
+            Node *done = carry(body, "done", type_scalar(DT_bool));
+            next(body, "done", make_unary(body, OP_not, done));
+        }
+        const Dim *count = dim_int(g->dims, which == MANY ? 1 << 20 : T);
+        Node *scan = LOOP(g, body, .axis = which == UNTIL ? 2 : 0, .count = count);
+        emit_value(g, "0", make_pick(g, scan, 0));
+        Graph *simple = which == MANY ? simplified(g->arena, g) : check(g->arena, g, "draws");
+        assert_int_equal(body_count(simple, 0, OP_uniform), which != FEW);
+        close_graph(g);
+    }
+}
+
 static void test_mask(void **state)
 {
     (void)state;
@@ -695,6 +717,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lstm_forward), cmocka_unit_test(test_lstm_gradient), cmocka_unit_test(test_two_layers),
         cmocka_unit_test(test_tail),         cmocka_unit_test(test_dropout),       cmocka_unit_test(test_mask),
+        cmocka_unit_test(test_draws_that_stay),
         cmocka_unit_test(test_table),        cmocka_unit_test(test_indexing),      cmocka_unit_test(test_movement),
         cmocka_unit_test(test_sums),         cmocka_unit_test(test_sum_inside),    cmocka_unit_test(test_dead),
         cmocka_unit_test(test_no_loop),      cmocka_unit_test(test_arguments),     cmocka_unit_test(test_until),
