@@ -115,6 +115,7 @@ typedef struct Walk {
     void       *context;
     bool      (*leaf)(void *context, Node *leaf, Stand stand);
     void      (*inner)(void *context, Node *node, Stand stand);
+    bool        is_product;              /* set by fuse_walk: operands come from memory, whatever they are */
 } Walk;
 bool fuse_walk(const Walk *w, const Node *anchor);
 

@@ -48,7 +48,7 @@ static void join_inner(void *context, Node *node, Stand stand)
 
 static bool find_sources(Join *j, const Node *anchor)
 {
-    Walk w = {j->f, j->unit, j->space, j, join_leaf, join_inner};
+    Walk w = {j->f, j->unit, j->space, j, join_leaf, join_inner, false};
     j->sources.count = 0;
     j->nodes = 1;
     return fuse_walk(&w, anchor);

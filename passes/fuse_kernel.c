@@ -165,7 +165,7 @@ static Kernel *build_kernel(Fusion *f, const Unit *u)
     Kernel *k = arena_new_of(f->arena, Kernel);
     k->parts = -1;
     Build b = {.f = f, .kernel = k};
-    Walk w = {f, u, u->space, &b, build_leaf, build_inner};
+    Walk w = {f, u, u->space, &b, build_leaf, build_inner, false};
     k->kind = kind_of(u->anchors.at[0]);
     for (int i = 0; i < u->anchors.count; i++) {
         vec_push(f->arena, &k->nodes, u->anchors.at[i]);

@@ -127,7 +127,7 @@ static bool is_outside(const Walk *w, const Node *node)
 /* A constant spread out, stored by another kernel: cheaper made again than read, and no reason to share a kernel. */
 static bool is_made_again(const Walk *w, const Node *node)
 {
-    return w->f->unit[fuse_base(node)->id] != w->unit && fuse_is_filled(node);
+    return !w->is_product && w->f->unit[fuse_base(node)->id] != w->unit && fuse_is_filled(node);
 }
 
 static bool ask(const Walk *w, Node *node, Stand stand);
@@ -160,7 +160,9 @@ static bool ask_scan_arguments(const Walk *w, const Node *scan)
 
 bool fuse_walk(const Walk *w, const Node *anchor)
 {
+    Walk own = *w;
+    own.is_product = anchor->op == OP_einsum;
     w->f->stamp++;
     if (anchor->op == OP_scan) return ask_scan_arguments(w, anchor);
-    return ask_arguments(w, anchor, fuse_anchor_stand(w->f, &w->space, anchor));
+    return ask_arguments(&own, anchor, fuse_anchor_stand(w->f, &w->space, anchor));
 }

@@ -1,6 +1,7 @@
 /* Known traps of fusion: work that is done again in every pass, in every kernel or for every element, and kernels that
  * take in too much. */
 #include "gpt.h"
+#include "interpret.h"
 
 /* The highest cost of an element operator, as ops.def says. */
 static int cost_of(const Node *n)
@@ -159,6 +160,21 @@ static void row_values_are_computed_once_a_row(void **state)
     arena_free(l.arena);
 }
 
+/* A product reads its operands from memory, though a padded constant is cheaper made again by every other kernel. */
+static void a_product_of_a_constant_reads_it(void **state)
+{
+    (void)state;
+    Lab l = lab_new();
+    Node *x = DATA(&l, "x", "T", "B", "K"), *ones = make_full(l.g, lab_type(&l, DT_f32, SHAPE("B", "1")), 1);
+    const Dim *start[MAX_RANK] = {dim_int(l.g->dims, 0), dim_int(l.g->dims, 1)};
+    Node *edge = make_pad(l.g, ones, start, lab_type(&l, DT_f32, SHAPE("B", "D")));
+    result(&l, "y", make_einsum(l.g, "mn,tmk->tkn", edge, x));
+    shrink(&l);
+    lower(&l);
+    compare_with_graph(l.arena, l.p, l.g);
+    arena_free(l.arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +183,7 @@ int main(void)
         cmocka_unit_test(a_kernel_takes_few_reductions),
         cmocka_unit_test(nothing_dear_is_computed_in_two_kernels),
         cmocka_unit_test(row_values_are_computed_once_a_row),
+        cmocka_unit_test(a_product_of_a_constant_reads_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
