@@ -33,8 +33,9 @@ bool bisect_passes(Arena *arena, Bisect *b, const Graph *graph, PassOptions opti
 void bisect_observe(void *bisect, const char *pass, bool after, const Graph *graph, const Plan *plan);
 
 /* The smallest graph found that still shows what `shows` asks for: outputs are left out, nodes become inputs, constants
- * or one of their arguments, in the bodies of loops too, and extents shrink. most: how many graphs are tried. */
+ * or one of their arguments, in the bodies of loops too, and extents shrink. output: what to keep first, or NULL. most:
+ * how many graphs are tried. */
 typedef bool Shows(void *context, const Graph *graph);
-const Graph *graph_shrink(Arena *arena, const Graph *graph, Shows *shows, void *context, int most);
+const Graph *graph_shrink(Arena *arena, const Graph *graph, const char *output, Shows *shows, void *context, int most);
 
 #endif

@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum EditKind { EDIT_input, EDIT_constant, EDIT_argument, EDIT_cut, EDIT_output, EDIT_down } EditKind;
+typedef enum EditKind {
+    EDIT_input, EDIT_constant, EDIT_argument, EDIT_cut, EDIT_output, EDIT_down, EDIT_carries
+} EditKind;
 
 /* One change. */
 typedef struct Edit {
     EditKind     kind;
-    const Graph *in;                     /* the graph or body that it changes */
+    const Graph *in;                     /* the graph or body that it changes; carries: those that nobody asks for go */
     int          at;                     /* the node; cut: nodes below it become inputs; output, down: the output */
     int          count;                  /* argument: which one; output: how many are left out */
 } Edit;
@@ -77,19 +79,45 @@ typedef struct Kept {
     const Graph *body;
 } Kept;
 
-static const Graph *copy_body(Shrink *s, const Node *scan, const Edit *edit, Kept *kept)
+static bool *live_inside(Shrink *s, const Node *scan, const Edit *edit, const bool *result)
 {
     const Graph *from = scan->region;
     bool *outputs = arena_array(s->arena, bool, from->outputs.count + 1);
+    for (int k = 0; k < scan_result_count(scan); k++) outputs[scan_output(scan, k) - from->outputs.at] = result[k];
+    return find_live(s->arena, from, edit, outputs);
+}
+
+/* Adds the carries that what is kept is made of, in whatever iteration; and the one that ends the loop. */
+static void keep_carries(Shrink *s, const Node *scan, const Edit *edit, bool *result)
+{
+    bool all = edit->kind != EDIT_carries || edit->in != scan->region, more = true;
+    for (int k = 0; k < scan_carry_count(scan); k++) result[k] = result[k] || all || scan->attr.axis == k + 1;
+    while (more) {
+        bool *live = live_inside(s, scan, edit, result);
+        more = false;
+        for (int k = 0; k < scan_carry_count(scan); k++)
+            if (!result[k] && live[scan_carry(scan, k)->id]) result[k] = more = true;
+    }
+}
+
+static bool copied_output(const Node *scan, const Kept *kept, const Output *o)
+{
     for (int k = 0; k < scan_result_count(scan); k++)
-        outputs[scan_output(scan, k) - from->outputs.at] = kept->result[k];
-    bool *live = find_live(s->arena, from, edit, outputs);
+        if (scan_output(scan, k) == o) return kept->result[k];
+    return false;
+}
+
+static const Graph *copy_body(Shrink *s, const Node *scan, const Edit *edit, Kept *kept)
+{
+    const Graph *from = scan->region;
+    bool *live = live_inside(s, scan, edit, kept->result);
     Graph *to = graph_like(s->arena, from);
     Node **copy = arena_array(s->arena, Node *, from->nodes.count + 1);
+    for (int k = 0; k < scan_carry_count(scan); k++) live[scan_carry(scan, k)->id] = kept->result[k];
     for (int k = 0; k < from->inputs.count; k++) {
         const Node *input = from->inputs.at[k];
         int argument = scan_argument(scan, input);
-        bool keep = live[input->id] || input->attr.storage == STORE_carry;
+        bool keep = live[input->id];
         if (argument >= 0) kept->argument[argument] = keep;
         if (keep) copy[input->id] = graph_rebuild(to, input, NULL);
     }
@@ -101,23 +129,23 @@ static const Graph *copy_body(Shrink *s, const Node *scan, const Edit *edit, Kep
     }
     for (int k = 0; k < from->outputs.count; k++) {
         const Output *o = &from->outputs.at[k];
-        if (outputs[k]) graph_output(to, o->kind, o->name, copy[stand_in(from, edit, o->node)->id]);
+        if (copied_output(scan, kept, o)) graph_output(to, o->kind, o->name, copy[stand_in(from, edit, o->node)->id]);
     }
     return to;
 }
 
-/* Carries stay, and results that somebody picks. */
+/* Carries, and results that somebody picks. */
 static Kept keep_of(Shrink *s, const Graph *g, const bool *live, const Node *scan, const Edit *edit)
 {
     int results = scan_result_count(scan), next = 0;
     Kept kept = {.result = arena_array(s->arena, bool, results + 1), .number = arena_array(s->arena, int, results + 1),
                  .argument = arena_array(s->arena, bool, scan->arg_count + 1)};
-    for (int k = 0; k < scan_carry_count(scan); k++) kept.result[k] = true;
     for (int k = 0; k < g->nodes.count; k++) {
         const Node *pick = g->nodes.at[k];
         if (pick->op == OP_pick && pick->args[0] == scan && live[k] && !is_replaced(g, edit, pick))
             kept.result[pick->attr.i] = true;
     }
+    keep_carries(s, scan, edit, kept.result);
     for (int k = 0; k < results; k++) kept.number[k] = kept.result[k] ? next++ : -1;
     kept.body = copy_body(s, scan, edit, &kept);
     return kept;
@@ -129,8 +157,10 @@ static Node *copy_scan(Shrink *s, Graph *to, const Node *scan, const Kept *kept,
     int count = 0;
     for (int j = 0; j < scan->arg_count; j++)
         if (kept->argument[j]) args[count++] = copy[scan->args[j]->id];
+    Attr attr = scan->attr;
+    if (attr.axis) attr.axis = kept->number[attr.axis - 1] + 1;
     build_at(to, scan);
-    return make_scan(to, args, count, &scan->attr, kept->body);
+    return make_scan(to, args, count, &attr, kept->body);
 }
 
 static Node *new_input(Shrink *s, Graph *to, const Graph *from, const Node *node)
@@ -223,6 +253,18 @@ static bool try_graph(Shrink *s, const Graph *g)
 
 static bool try_edit(Shrink *s, Edit edit) { return try_graph(s, copy_graph(s, s->graph, &edit)); }
 
+/* The output that is known to show it, alone. */
+static void keep_output(Shrink *s, const char *name)
+{
+    const Graph *g = s->graph;
+    for (int k = 0; name && k < g->outputs.count; k++) {
+        if (strcmp(g->outputs.at[k].name, name)) continue;
+        try_edit(s, (Edit){EDIT_output, s->graph, k + 1, s->graph->outputs.count - k - 1});
+        try_edit(s, (Edit){EDIT_output, s->graph, 0, k});
+        return;
+    }
+}
+
 /* Leaves out outputs, half of them first. */
 static bool drop_outputs(Shrink *s)
 {
@@ -287,6 +329,16 @@ static bool replace_nodes(Shrink *s)
             if (replace_node(s, body, body->nodes.count - 1 - k)) any = true, k = -1;
             if ((at = s->graph->nodes.count - back) < 0) return any;
         }
+    }
+    return any;
+}
+
+static bool drop_carries(Shrink *s)
+{
+    bool any = false;
+    for (int k = 0; k < s->graph->nodes.count; k++) {
+        const Node *scan = s->graph->nodes.at[k];
+        if (scan->region && try_edit(s, (Edit){EDIT_carries, scan->region, 0, 0})) any = true;
     }
     return any;
 }
@@ -386,15 +438,17 @@ static bool shrink_extents(Shrink *s)
     return any;
 }
 
-const Graph *graph_shrink(Arena *arena, const Graph *graph, Shows *shows, void *context, int most)
+const Graph *graph_shrink(Arena *arena, const Graph *graph, const char *output, Shows *shows, void *context, int most)
 {
     Shrink s = {.arena = arena, .graph = graph, .shows = shows, .context = context, .left = most};
     bool more = true;
-    while (more && s.left > 0) {
-        more = drop_outputs(&s);
+    keep_output(&s, output);
+    while (more && s.left > 0) {                             /* what makes the next tries cheap comes first */
+        more = shrink_extents(&s);
+        more = drop_outputs(&s) || more;
         more = cut_below(&s) || more;
         more = go_down(&s) || more;
-        more = shrink_extents(&s) || more;
+        more = drop_carries(&s) || more;
         more = replace_nodes(&s) || more;
     }
     return read_graph(arena, text_of(arena, s.graph)) ? s.graph : graph;

@@ -147,7 +147,7 @@ static void keep_graph(void *context, const char *pass, bool after, const Graph 
 
 static void print_shrunk(Bisecting *b, const Graph *g, Shows *shows)
 {
-    const Graph *small = graph_shrink(b->s->arena, g, shows, b, TRIES);
+    const Graph *small = graph_shrink(b->s->arena, g, b->bisect.output, shows, b, TRIES);
     printf("# the smallest graph found that shows it; read by ptm dump and ptm bisect\n");
     graph_print(small, stdout);
 }
