@@ -4,20 +4,22 @@
  * every shape. */
 #include "passes/bisect.h"
 #include "passes/build.h"
+#include "passes/simplify.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef enum EditKind {
-    EDIT_input, EDIT_constant, EDIT_argument, EDIT_cut, EDIT_output, EDIT_down, EDIT_carries
+    EDIT_input, EDIT_constant, EDIT_argument, EDIT_cut, EDIT_top, EDIT_output, EDIT_down, EDIT_carries
 } EditKind;
 
 /* One change. */
 typedef struct Edit {
     EditKind     kind;
     const Graph *in;                     /* the graph or body that it changes; carries: those that nobody asks for go */
-    int          at;                     /* the node; cut: nodes below it become inputs; output, down: the output */
+    int          at;                     /* the node; cut: nodes below it become inputs; top: it and what is above goes,
+                                            and what that read becomes results; output, down: the output */
     int          count;                  /* argument: which one; output: how many are left out */
 } Edit;
 
@@ -172,9 +174,38 @@ static Node *new_input(Shrink *s, Graph *to, const Graph *from, const Node *node
     return make_input(to, STORE_data, name, node->type);
 }
 
+static void add_part(Shrink *s, Graph *to, Node *node)
+{
+    graph_output(to, OUTPUT_result, arena_print(s->arena, "part.%d", ++s->serial), node);
+}
+
+/* What is below a node, with results for all that nodes from there on read. */
+static const Graph *copy_below(Shrink *s, const Graph *from, int end)
+{
+    bool *live = arena_array(s->arena, bool, from->nodes.count + 1), any = false;
+    Node **copy = arena_array(s->arena, Node *, from->nodes.count + 1);
+    for (int k = 0; k < from->outputs.count; k++) live[from->outputs.at[k].node->id] = true;
+    for (int k = from->nodes.count - 1; k >= 0; k--)
+        for (int j = 0; live[k] && j < from->nodes.at[k]->arg_count; j++) live[from->nodes.at[k]->args[j]->id] = true;
+    bool *read = arena_array(s->arena, bool, from->nodes.count + 1);
+    for (int k = 0; k < from->outputs.count; k++) read[from->outputs.at[k].node->id] = true;
+    for (int k = end; k < from->nodes.count; k++)
+        for (int j = 0; live[k] && j < from->nodes.at[k]->arg_count; j++) read[from->nodes.at[k]->args[j]->id] = true;
+    Graph *to = graph_like(s->arena, from);
+    for (int k = 0; k < end; k++) {
+        const Node *node = from->nodes.at[k];
+        if (live[k]) copy[k] = graph_copy_node(to, node, copy);
+        if (!live[k] || !read[k] || node->op == OP_input || node->op == OP_const || node->op == OP_scan) continue;
+        add_part(s, to, copy[k]);
+        any = true;
+    }
+    return any ? simplify_drop_dead(s->arena, to) : NULL;
+}
+
 /* NULL: nothing would be left. */
 static const Graph *copy_graph(Shrink *s, const Graph *from, const Edit *edit)
 {
+    if (edit->kind == EDIT_top) return copy_below(s, from, edit->at);
     bool *outputs = arena_array(s->arena, bool, from->outputs.count + 1), any = false;
     for (int k = 0; k < from->outputs.count; k++) outputs[k] = !is_left_out(from, edit, k);
     bool *live = find_live(s->arena, from, edit, outputs);
@@ -204,7 +235,7 @@ static const Graph *copy_graph(Shrink *s, const Graph *from, const Edit *edit)
         if (outputs[k]) graph_output(to, o->kind, o->name, copy[stand_in(from, edit, node)->id]);
         for (int j = 0; edit->kind == EDIT_down && edit->in == from && k == edit->at && j < node->arg_count; j++) {
             any = true;
-            graph_output(to, OUTPUT_result, arena_print(s->arena, "part.%d", ++s->serial), copy[node->args[j]->id]);
+            add_part(s, to, copy[node->args[j]->id]);
         }
     }
     return any ? to : NULL;
@@ -286,6 +317,16 @@ static bool cut_below(Shrink *s)
         int at = s->graph->inputs.count + step;
         while (at < s->graph->nodes.count && try_edit(s, (Edit){EDIT_cut, s->graph, at, 0})) any = true;
     }
+    return any;
+}
+
+/* Leaves out everything from a node on, as low as it goes. */
+static bool cut_above(Shrink *s)
+{
+    bool any = false;
+    for (int step = s->graph->nodes.count / 2; step > 0; step /= 2)
+        while (step < s->graph->nodes.count && try_edit(s, (Edit){EDIT_top, s->graph, s->graph->nodes.count - step, 0}))
+            any = true;
     return any;
 }
 
@@ -446,6 +487,7 @@ const Graph *graph_shrink(Arena *arena, const Graph *graph, const char *output, 
     while (more && s.left > 0) {                             /* what makes the next tries cheap comes first */
         more = shrink_extents(&s);
         more = drop_outputs(&s) || more;
+        more = cut_above(&s) || more;
         more = cut_below(&s) || more;
         more = go_down(&s) || more;
         more = drop_carries(&s) || more;
