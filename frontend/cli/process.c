@@ -46,7 +46,7 @@ int64_t process_print(FILE *out, const Run *r)
     certificate_line(out, "code", code, "");
     certificate_line(out, "library buffers", packing, "  (OpenBLAS packs operands)");
     certificate_line(out, "program and compiler", now - filled - data - code, "  (measured, with their libraries)");
-    certificate_line(out, "in all", total, most > now + arena - filled + packing ? "  (reached while compiling)" : "");
+    certificate_line(out, "in all", total, most > now + arena - filled + packing ? "  (reached by now)" : "");
     return total;
 }
 

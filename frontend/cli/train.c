@@ -163,10 +163,10 @@ static int train(Run *r)
     if (!o->quiet) {
         printf("ready after %.2f s\n", session_seconds(r->s));
         certificate_print(stdout, r);
-        promised = process_print(stdout, r);
     }
-    fflush(stdout);
     if (o->prove_memory && !prove_memory(stdout, r)) return EXIT_BAD_INPUT;
+    if (!o->quiet) promised = process_print(stdout, r);      /* after the proof, whose blocks count too */
+    fflush(stdout);
     RtOutcome outcome = rt_train(&recipe, &error);
     process_compare(stdout, promised);
     return finish(r, &recipe, outcome, &error);
