@@ -120,6 +120,16 @@ static Signature *find_signature(Arena *arena, const Plan *plan, int position, B
     return signature_new(arena, plan, plan->kernels.at[position]);
 }
 
+bool code_on_tiles(const Plan *plan, int position, Blas blas)
+{
+    Tiles tiles;
+    Arena *scratch = arena_new();
+    bool on = plan->kernels.at[position]->kind == KERNEL_loop &&
+              find_signature(scratch, plan, position, blas, &tiles)->tiles.columns > 0;
+    arena_free(scratch);
+    return on;
+}
+
 static ProductCalls find_product(Arena *arena, Functions *functions, const Kernel *kernel)
 {
     DType dtype = kernel->outputs.at[0]->type.dtype;

@@ -24,6 +24,9 @@ typedef struct CodeOptions {
     Blas  blas;
 } CodeOptions;
 
+/* Whether the kernel at this position of a placed plan runs on each tile that the product before it has just made. */
+bool code_on_tiles(const Plan *plan, int position, Blas blas);
+
 /* $PTM_CACHE, else ptm below the user's directory of caches (XDG Base Directory Specification). NULL: none, which is
  * also what PTM_CACHE=off says. */
 const char *code_cache_directory(Arena *arena);

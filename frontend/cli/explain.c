@@ -1,5 +1,6 @@
 /* ptm explain: what one line of the source becomes: values, kernels with their decisions, places in memory. */
 #include "frontend/cli/subject.h"
+#include "codegen/codegen.h"
 #include "ir/cost.h"
 
 #include <stdlib.h>
@@ -265,6 +266,7 @@ typedef struct Work {
     const Kernel *k;
     const char   *number;                /* "4.0": kernel 0 of the loop that is kernel 4 */
     double        times, own, all;       /* operations of each time */
+    bool          on_tiles;              /* of the product before it */
 } Work;
 
 static void print_kernel(Explain *e, const Plan *p, const Work *w, int depth)
@@ -276,6 +278,8 @@ static void print_kernel(Explain *e, const Plan *p, const Work *w, int depth)
     printf("%*s  kernel %s %s %s%s%s", depth, "", w->number, kernel_kind_name(k), kernel_space_text(arena, k),
            *path ? "  " : "", path);
     printf(alike ? ": like kernel %s\n" : "\n", first);
+    if (w->on_tiles)
+        printf("%*s    runs on each tile of the product before it, while that is in a cache\n", depth, "");
     if (!alike) {
         print_nodes(e, k, depth);
         Cost cost = kernel_cost(k);
@@ -294,6 +298,7 @@ static void print_plan(Explain *e, const Plan *p, const char *around, double tim
     for (int i = 0; i < p->kernels.count; i++) {
         const Kernel *k = p->kernels.at[i];
         Work w = { .k = k, .number = arena_print(e->s->arena, "%s%d", around, k->id), .times = times };
+        w.on_tiles = code_on_tiles(p, i, BLAS_openblas);
         bool here = false;
         for (int j = 0; j < k->nodes.count; j++) {
             const Node *node = k->nodes.at[j];

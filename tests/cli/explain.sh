@@ -25,6 +25,10 @@ says "h.0.attn, h.1.attn"
 status 0 "$PTM" explain "$models/gpt.ptm:$(line gpt.ptm 'x = h\[i\]: block')" $small
 says "ptm explain"
 
+# An activation is not a kernel that reads memory again: it runs where the product is.
+status 0 "$PTM" explain "$models/gpt.ptm:lib/transformer.ptm:$(line lib/transformer.ptm "a = act(u)")"
+says "runs on each tile of the product before it"
+
 # The body of a loop runs once for each step; both layers have the same kernels.
 cell=$(line lib/rnn.ptm "y = act(")
 status 0 "$PTM" explain "$models/rnn.ptm:lib/rnn.ptm:$cell" --set width=16 --set layers=2
