@@ -2,7 +2,9 @@
 . "$TESTS/cli/common"
 
 for model in "$TESTS"/../models/*.ptm; do
-    status 0 "$PTM" check "$model"
+    data_of "$model"
+    # shellcheck disable=SC2086
+    status 0 "$PTM" check "$model" $data
     [ "$(wc -l <out)" = 1 ] || fail "$model: $(cat out)"
 done
 cat >wrong.ptm <<'END'

@@ -2,7 +2,9 @@
 . "$TESTS/cli/common"
 for model in "$TESTS"/../models/*.ptm; do
     grep -q '^ *minimize' "$model" || continue
-    status 0 "$PTM" train "$model" --steps 0
+    data_of "$model"
+    # shellcheck disable=SC2086
+    status 0 "$PTM" train "$model" $data --steps 0
     says "lower bound"
     sed -n 's/.*(efficiency \([0-9.]*\) %.*/\1/p' out >efficiency
     [ "$(wc -l <efficiency)" = "$(grep -cE '^    (step|evaluations) ' out)" ] || fail "$model: an efficiency is missing: $(cat out)"

@@ -8,7 +8,9 @@ proved() {
 }
 for model in "$TESTS"/../models/*.ptm; do
     grep -q '^ *minimize' "$model" || continue
-    status 0 "$PTM" train "$model" --steps 0 --quiet --prove-memory
+    data_of "$model"
+    # shellcheck disable=SC2086
+    status 0 "$PTM" train "$model" $data --steps 0 --quiet --prove-memory
     proved
 done
 status 0 "$PTM" train "$TESTS/../models/lstm.ptm" --steps 0 --prove-memory --memory 43M

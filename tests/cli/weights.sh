@@ -61,6 +61,9 @@ status 0 "$PTM" eval m.ptm --weights theirs.safetensors
 cmp out evaluated || fail "weights in another layout give another result"
 status 0 "$PTM" eval m.ptm --weights torch:theirs.safetensors
 cmp out evaluated || fail "the block named gives another result"
+status 0 "$PTM" train m.ptm --weights run --steps 3 --out on1 --quiet
+status 0 "$PTM" train m.ptm --weights theirs.safetensors --steps 3 --out on2 --quiet
+cmp on1/last.safetensors on2/last.safetensors || fail "training goes on in another way"
 printf 'weights own { }\n' >>m.ptm
 status 0 "$PTM" weights m.ptm --weights run --to own -o own.safetensors
 status 0 "$PTM" weights m.ptm --weights torch:theirs.safetensors --to own -o back.safetensors
