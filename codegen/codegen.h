@@ -66,4 +66,7 @@ const char    *code_kernel_llvm(Arena *arena, const Plan *plan, int kernel);
 /* "avx512", 16 lanes; for `ptm help` and benchmarks. */
 const char *code_target(Arena *arena);
 
+/* From here on, when memory runs out in LLVM or it gives up, the program ends with a message and status 1. */
+void code_report_ends(void);
+
 #endif

@@ -1,5 +1,6 @@
 /* Object bytes to running code, through ORC. With listeners, debuggers and profilers see the code and its lines: only
- * the older linking layer has them. */
+ * the older linking layer has them. perf reads a file that every process would leave behind: only where JITDUMPDIR says
+ * that it is wanted. */
 #include "codegen/compile.h"
 
 #include <llvm-c/Core.h>
@@ -7,6 +8,8 @@
 #include <llvm-c/ExecutionEngine.h>
 #include <llvm-c/LLJIT.h>
 #include <llvm-c/OrcEE.h>
+
+#include <stdlib.h>
 
 struct Linked {
     LLVMOrcLLJITRef jit;
@@ -16,7 +19,9 @@ static LLVMOrcObjectLayerRef listening_layer(void *context, LLVMOrcExecutionSess
 {
     (void)context, (void)triple;
     LLVMOrcObjectLayerRef layer = LLVMOrcCreateRTDyldObjectLinkingLayerWithSectionMemoryManager(session);
-    LLVMJITEventListenerRef listeners[] = {LLVMCreateGDBRegistrationListener(), LLVMCreatePerfJITEventListener()};
+    const char *dumps = getenv("JITDUMPDIR");
+    LLVMJITEventListenerRef listeners[] = {LLVMCreateGDBRegistrationListener(),
+                                           dumps ? LLVMCreatePerfJITEventListener() : NULL};
     for (int k = 0; k < 2; k++)
         if (listeners[k]) LLVMOrcRTDyldObjectLinkingLayerRegisterJITEventListener(layer, listeners[k]);
     return layer;

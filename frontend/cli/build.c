@@ -1,5 +1,6 @@
 /* Compiling graphs; the layout that they share; the program of initial values. */
 #include "frontend/cli/build.h"
+#include "frontend/cli/sizes.h"
 #include "passes/build.h"
 
 #include <string.h>
@@ -7,6 +8,7 @@
 bool build_plan(Session *s, const Graph *graph, const PassOptions *passes, Build *out)
 {
     *out = (Build){ .graph = graph };
+    if (!sizes_check(s, graph)) return session_report(s) && false;
     PassOptions noted = *passes;
     noted.notes = &out->notes;
     out->plan = passes_run(s->arena, graph, &noted, s->diagnostics);

@@ -60,18 +60,6 @@ static bool check_training(Session *s)
     return true;
 }
 
-static bool check_flags(const Session *s)
-{
-    const Options *o = s->options;
-    if (!session_data_is_used(s)) return false;
-    for (int i = 0; i < o->dim.count; i++) {
-        if (model_has_dimension(s->model, o->dim.at[i].name)) continue;
-        return session_fail(s, "no signature in %s has a dimension %s (--dim %s=...)", o->argument, o->dim.at[i].name,
-                            o->dim.at[i].name) && false;
-    }
-    return true;
-}
-
 int command_check(const Options *options)
 {
     Session s;
@@ -79,7 +67,7 @@ int command_check(const Options *options)
     if (session_open(&s, options)) {
         model_check(s.model, s.diagnostics);
         bool good = diag_error_count(s.diagnostics) ? session_report(&s) : check_training(&s) && session_report(&s);
-        if (good && check_flags(&s)) {
+        if (good && session_data_is_used(&s)) {
             int warnings = diag_warning_count(s.diagnostics);
             printf("%s: no errors", options->argument);
             if (warnings) printf(", %d warning%s", warnings, warnings == 1 ? "" : "s");

@@ -1,6 +1,7 @@
 /* --memory: the arena of training within a size. What stays outside of the arena, such as the data and the libraries,
  * is not counted. */
 #include "frontend/cli/certificate.h"
+#include "frontend/cli/sizes.h"
 
 /* Plans the steps that need more work than this again, with a limit; compiles those that were compiled. */
 static bool limit_work(Run *r, int64_t bytes)
@@ -29,6 +30,16 @@ static bool refuse(const Run *r, const Needs *n, int64_t size)
                  certificate_amount(arena, size), certificate_amount(arena, n->arena), (long long)n->arena,
                  certificate_amount(arena, n->work), in_step ? r->trains[step.stage].title : "an evaluation");
     certificate_largest(stderr, in_step ? step.build->plan : evaluation.build->plan);
+    return false;
+}
+
+bool run_fits_machine(const Run *r)
+{
+    Arena *arena = r->s->arena;
+    int64_t needs = run_needs(r).arena, machine = sizes_machine();
+    if (needs <= machine) return true;
+    session_fail(r->s, "the arena takes %s, and this process can have %s: make the model or its batches smaller, or "
+                 "see what --memory SIZE can do", certificate_amount(arena, needs), certificate_amount(arena, machine));
     return false;
 }
 

@@ -1,9 +1,15 @@
 /* ptm: the command. Finds the command's row, reads its flags, runs it. */
+#include "codegen/codegen.h"
 #include "frontend/cli/options.h"
 #include "ir/base/source.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 static void overview(FILE *out)
 {
@@ -27,8 +33,10 @@ static int unknown(const char *name)
 /* What was printed must have arrived: a full disk or a closed pipe is not success. */
 static int flushed(int status)
 {
-    if (!fflush(stdout) && !ferror(stdout)) return status;
-    perror("ptm: cannot write the output");
+    bool lost = ferror(stdout);
+    if (!fflush(stdout) && !lost) return status;
+    if (lost) fputs("ptm: cannot write the output\n", stderr);
+    else perror("ptm: cannot write the output");
     return status == EXIT_GOOD ? EXIT_BAD_INPUT : status;
 }
 
@@ -44,8 +52,31 @@ static int run_command(const Command *command, int argc, char **argv)
     return flushed(status);
 }
 
+/* Where standard input, output or error is closed, the next file that is opened would get its number, and messages
+ * would go into it. */
+static void hold_standard_files(void)
+{
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0) _exit(EXIT_BAD_INPUT);
+}
+
+/* OpenBLAS starts threads when it is loaded, before main, which ask for 128 MiB of addresses each, and where these are
+ * not to be had ask for ever. None of them is ever used, the pool has its own: where addresses are limited, begin again
+ * without them. */
+static void begin_without_threads(char **argv)
+{
+    struct rlimit limit;
+    const char *threads = getenv("OPENBLAS_NUM_THREADS");
+    if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur == RLIM_INFINITY || (threads && !strcmp(threads, "1"))) return;
+    if (!setenv("OPENBLAS_NUM_THREADS", "1", 1)) execv("/proc/self/exe", argv);
+}
+
 int main(int argc, char **argv)
 {
+    begin_without_threads(argv);
+    hold_standard_files();
+    code_report_ends();
+    signal(SIGXFSZ, SIG_IGN);            /* a file that may not grow is an error of write, as on a full disk */
     if (argc < 2) {
         overview(stderr);
         return EXIT_MISUSE;

@@ -1,5 +1,6 @@
 /* Compiling evaluations. */
 #include "frontend/cli/measure.h"
+#include "frontend/cli/sizes.h"
 
 #include <string.h>
 
@@ -14,7 +15,7 @@ static bool term_graphs(Session *s, Measure *m, int term)
         if (!variants_has(variants, v)) continue;
         for (int k = 0; k < t->stream_count; k++) types[k] = variants_type(variants, model_dims(s->model), k, v);
         graphs[v] = model_eval_graph(s->model, m->from, term, types, s->diagnostics);
-        if (!graphs[v]) return session_report(s) && false;
+        if (!graphs[v] || !sizes_check(s, graphs[v])) return session_report(s) && false;
     }
     m->graphs[term] = graphs;
     return true;

@@ -106,7 +106,7 @@ static bool open_all_measures(Run *r, bool training)
 
 /* all of it */
 
-static Layout *shared_layout(Run *r)
+static Graphs all_graphs(const Run *r)
 {
     Session *s = r->s;
     Graphs all = { 0 };
@@ -114,7 +114,33 @@ static Layout *shared_layout(Run *r)
         for (int v = 0; v < r->steps[i].variants.count; v++)
             if (r->steps[i].graphs[v]) vec_push(s->arena, &all, r->steps[i].graphs[v]);
     for (int i = 0; i < r->measures.count; i++) measure_add_graphs(s, &r->measures.at[i], &all);
-    return build_layout(s, &all);
+    return all;
+}
+
+static bool graph_has_dimension(const Graph *graph, const char *name)
+{
+    for (int i = 0; i < graph->nodes.count; i++) {
+        const Node *n = graph->nodes.at[i];
+        for (int k = 0; k < n->type.rank; k++)
+            if (dim_mentions(n->type.dim[k], name)) return true;
+        if (n->region && graph_has_dimension(n->region, name)) return true;
+    }
+    return false;
+}
+
+/* Batches give the dimensions of an entry their values; a --dim that says otherwise would do nothing. */
+static bool dimensions_are_used(const Run *r, const Graphs *all)
+{
+    const Pairs *given = &r->s->options->dim;
+    for (int i = 0; i < given->count; i++) {
+        bool used = false;
+        for (int g = 0; g < all->count && !used; g++) used = graph_has_dimension(all->at[g], given->at[i].name);
+        if (used) continue;
+        session_fail(r->s, "--dim %s=%s: nothing takes its value from there; batches have the shapes that `data` "
+                     "gives them", given->at[i].name, given->at[i].value);
+        return false;
+    }
+    return true;
 }
 
 bool run_open(Run *r, Session *s, bool training)
@@ -122,13 +148,16 @@ bool run_open(Run *r, Session *s, bool training)
     *r = (Run){ .s = s, .seed = s->options->seed > 0 ? (uint64_t)s->options->seed : 0 };
     if (training && !run_open_steps(r)) return false;
     if (!open_all_measures(r, training)) return false;
-    r->layout = shared_layout(r);
+    Graphs all = all_graphs(r);
+    if (!dimensions_are_used(r, &all)) return false;
+    r->layout = build_layout(s, &all);
     r->trains = arena_array(s->arena, Job, r->train_count + 1);
     for (int i = 0; i < r->measures.count; i++)
         if (!measure_build(s, r->layout, &r->measures.at[i])) return false;
     for (int i = 0; i < r->train_count; i++)
         if (!run_open_step(r, i)) return false;
     if (s->options->memory > 0 && !run_fit(r, s->options->memory)) return false;
+    if (!run_fits_machine(r)) return false;
     for (int i = 0; i < r->train_count; i++)
         if (!run_compile_step(r, i)) return false;
     return session_report(s);
@@ -340,7 +369,8 @@ bool run_memory(Run *r, Job *extra)
     list_params(r);
     list_tables(r);
     r->pool = rt_pool_new(s->options->threads > 0 ? (int)s->options->threads : 0, most_scratch(r, extra));
-    if (!r->pool) return session_fail(s, "not enough memory for threads") && false;
+    if (!r->pool) return session_fail(s, "not enough memory for threads: besides scratch, each needs 128 MiB of "
+                                      "addresses for OpenBLAS; --threads 1 needs the least") && false;
     if (s->options->memory > 0 && !run_fit(r, s->options->memory)) return false;
     r->param = rt_memory_new(r->layout->bytes[MEMORY_param]);
     r->constants = rt_memory_new(r->layout->bytes[MEMORY_const]);

@@ -71,4 +71,7 @@ Neediest run_neediest_evaluation(const Run *r);
  * the way, and how much is the least. */
 bool run_fit(Run *r, int64_t size);
 
+/* False after saying that the arena is more than this process can have. */
+bool run_fits_machine(const Run *r);
+
 #endif

@@ -1,6 +1,7 @@
 /* Training steps from the train block. */
 #include "frontend/cli/step.h"
 #include "frontend/cli/host.h"
+#include "frontend/cli/sizes.h"
 
 #include <string.h>
 
@@ -53,7 +54,8 @@ bool step_graphs(Session *s, const StageSpec *stage, StepSource *out)
     out->passes = arena_array(s->arena, PassOptions, out->variants.count + step_programs(out));
     for (int v = 0; v < out->variants.count; v++) {
         if (!variants_has(&out->variants, v)) continue;
-        if (!(out->graphs[v] = variant_graph(s, out, v))) return session_report(s) && false;
+        out->graphs[v] = variant_graph(s, out, v);
+        if (!out->graphs[v] || !sizes_check(s, out->graphs[v])) return session_report(s) && false;
     }
     return true;
 }

@@ -24,6 +24,7 @@ enum {
     SPIN_CROWDED_NS = 1000,              /* with more threads than processors spinning takes time from those who work */
     SPIN_ROUNDS = 32,                    /* pauses between two looks at the clock */
     CACHE_LINE = 64,
+    BUFFER_ROOM = 129 << 20,             /* of a packing buffer of OpenBLAS, and what allocating it takes */
     WARM_UP_SIDE = 192                   /* of the products that make OpenBLAS map its buffers: too large for its small
                                             path */
 };
@@ -209,26 +210,36 @@ static void warm_up(char *const *block, const int64_t *args, int64_t begin, int6
     }
 }
 
+/* Whether so many addresses are to be had: OpenBLAS asks for them again and again when they are not. */
+static bool has_room(int64_t bytes)
+{
+    char *room = rt_memory_new(bytes);
+    rt_memory_free(room, bytes);
+    return room != NULL;
+}
+
 /* OpenBLAS maps a packing buffer (128 MiB of address space) for each product under way at the same time, when it first
  * needs one; that must happen now and not in a training step. Buffers that are given back stay mapped, so as many as
  * there are threads are taken at once. The two functions are no part of its interface, but every build exports them;
  * should one not, products in all threads at once most likely have the same effect. */
-static void reserve_buffers(int threads)
+static bool reserve_buffers(int threads)
 {
     void *alloc_symbol = dlsym(RTLD_DEFAULT, "blas_memory_alloc"),
         *free_symbol = dlsym(RTLD_DEFAULT, "blas_memory_free");
     void *(*take)(int), (*give_back)(void *), *buffers[RT_MAX_THREADS];
-    if (!alloc_symbol || !free_symbol) return;
+    if (!alloc_symbol || !free_symbol) return has_room((int64_t)threads * BUFFER_ROOM);
     *(void **)&take = alloc_symbol;
     *(void **)&give_back = free_symbol;
-    for (int i = 0; i < threads; i++) buffers[i] = take(0);
-    for (int i = 0; i < threads; i++)
+    int taken = 0;
+    for (; taken < threads && has_room(BUFFER_ROOM); taken++) buffers[taken] = take(0);
+    for (int i = 0; i < taken; i++)
         if (buffers[i]) give_back(buffers[i]);
+    return taken == threads;
 }
 
 static bool warm_up_openblas(Pool *pool)
 {
-    reserve_buffers(pool->threads);
+    if (!reserve_buffers(pool->threads)) return false;
     int64_t bytes = (int64_t)pool->threads * 3 * WARM_UP_SIDE * WARM_UP_SIDE * (int64_t)sizeof(float);
     char *block[BLOCK_COUNT] = {0};
     block[BLOCK_work] = rt_memory_new(bytes);
