@@ -7,6 +7,7 @@
 #include "frontend/cli/saved.h"
 #include "runtime/train/rundir.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -182,6 +183,7 @@ int command_train(const Options *options)
         fputs("ptm train: --resume takes the weights from --out; leave out --weights\n", stderr);
         return EXIT_MISUSE;
     }
+    signal(SIGPIPE, SIG_IGN);            /* training goes on when nobody reads what it prints any more */
     RtError error;
     if (options->out && !options->resume && !rundir_is_free(options->out, &error)) {
         fprintf(stderr, "ptm train: %s\n", error.text);

@@ -20,8 +20,17 @@ static const char *packed_by(const char *bytes, int64_t size)
     return NULL;
 }
 
+/* A file that changes while it is read is none that a run could be repeated with. expected: its size when it was
+ * opened; 0: not known, as of pipes. */
+static bool check_size(const char *path, int64_t size, int64_t expected, RtError *e)
+{
+    if (size == expected || !expected) return true;
+    return rt_fail(e, "%.300s %s while it was read: it had %lld bytes when it was opened, then %s", path,
+                   size < expected ? "shrank" : "grew", (long long)expected, size < expected ? "fewer" : "more");
+}
+
 /* Reads to the end, or to the first NUL byte, which no text has (and which /dev/zero has no end of). */
-static bool read_all(int file, const char *path, char **bytes, int64_t *size, RtError *e)
+static bool read_all(int file, const char *path, int64_t expected, char **bytes, int64_t *size, RtError *e)
 {
     int64_t room = 0, got;
     *bytes = rt_grow(NULL, &room, CHUNK, 1);
@@ -33,10 +42,11 @@ static bool read_all(int file, const char *path, char **bytes, int64_t *size, Rt
         *size += got;
         if (packer) return rt_fail(e, "%.300s is %s; unpack it first", path, packer);
         if (nul) return rt_fail(e, "%.300s is not a text: NUL byte at offset %lld", path, (long long)(nul - *bytes));
+        if (expected && *size > expected) break;
         *bytes = rt_grow(*bytes, &room, *size + CHUNK, 1);
     }
-    if (*size == 0) return rt_fail(e, "%.300s is empty", path);
-    return true;
+    if (*size == 0 && !expected) return rt_fail(e, "%.300s is empty", path);
+    return check_size(path, *size, expected, e);
 }
 
 static bool read_open(int file, const char *path, char **bytes, RtText *text, RtError *e)
@@ -44,8 +54,8 @@ static bool read_open(int file, const char *path, char **bytes, RtText *text, Rt
     struct stat status;
     if (fstat(file, &status) != 0) return rt_fail(e, "cannot read %.300s: %s", path, strerror(errno));
     if (S_ISDIR(status.st_mode)) return rt_fail(e, "%.300s is a directory, not a text file", path);
-    int64_t size;
-    bool good = read_all(file, path, bytes, &size, e);
+    int64_t size, expected = S_ISREG(status.st_mode) ? (int64_t)status.st_size : 0;
+    bool good = read_all(file, path, expected, bytes, &size, e);
     int mark = good && size >= 3 && memcmp(*bytes, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
     if (good && size == mark) good = rt_fail(e, "%.300s is empty but for a byte order mark", path);
     if (!good) {

@@ -7,7 +7,7 @@
 
 static volatile sig_atomic_t asked;
 
-static const int signals[INTERRUPT_SIGNALS] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+static const int signals[INTERRUPT_SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
 
 static const char STILL_STOPPING[] =
     "\nstopping: the checkpoint is written after this step; a third Ctrl-C ends at once, without it\n";
@@ -39,7 +39,6 @@ void interrupt_begin(Interrupt *i)
     sigemptyset(&action.sa_mask);
     asked = 0;
     for (int k = 0; k < INTERRUPT_SIGNALS; k++) {
-        action.sa_handler = signals[k] == SIGPIPE ? SIG_IGN : on_signal;
         sigaction(signals[k], NULL, &i->old[k]);
         if (!is_left_alone(signals[k], &i->old[k])) sigaction(signals[k], &action, NULL);
     }

@@ -6,13 +6,12 @@
 #include <signal.h>
 #include <stdbool.h>
 
-enum { INTERRUPT_SIGNALS = 4 };
+enum { INTERRUPT_SIGNALS = 3 };
 
 typedef struct Interrupt {
     struct sigaction old[INTERRUPT_SIGNALS];
 } Interrupt;
 
-/* Writing to a pipe that nobody reads is also no reason to end, as long as this lasts. */
 void interrupt_begin(Interrupt *i);
 bool interrupt_asked(void);
 void interrupt_end(const Interrupt *i);
