@@ -69,15 +69,15 @@ static bool bind_dimension(const Session *s, Dims *dims, const Pair *pair)
         session_fail(s, "--dim %s=%s: a dimension is a whole number, 1 or more", pair->name, pair->value);
         return false;
     }
-    if (s->model && !model_has_dimension(s->model, pair->name)) {
-        session_fail(s, "no signature in %s has a dimension %s (--dim %s=...)", s->options->argument, pair->name,
-                     pair->name);
-        return false;
-    }
     int64_t bound = value_of(dims, pair->name);
     if (bound >= 0 && bound != value) {
         session_fail(s, "--dim %s=%lld: %s comes from %s (%lld)", pair->name, value, pair->name,
                      s->model ? "data" : s->options->argument, (long long)bound);
+        return false;
+    }
+    if (bound < 0 && s->model && !model_has_dimension(s->model, pair->name)) {
+        session_fail(s, "no signature in %s has a dimension %s (--dim %s=...)", s->options->argument, pair->name,
+                     pair->name);
         return false;
     }
     dim_symbol(dims, pair->name, value);

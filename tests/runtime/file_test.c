@@ -1,5 +1,5 @@
-/* Data files that change while they are read: the first read of a file is followed by a change of it, made here in place
- * of the C library's call. */
+/* Data files that change while they are read: the first read of a file is followed by a change of it, made here in
+ * place of the C library's call. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
