@@ -160,6 +160,20 @@ static char *link_shared(const Shipment *m, const char *object, int64_t size, in
 
 /* ---- the command ---- */
 
+/* What was made, and how much memory it wants. */
+static void report(const Shipment *m, const Wanted *wanted, int64_t size)
+{
+    const char *sets = "";
+    for (int k = 0; k < export_set_count(m->export); k++)
+        sets = arena_print(m->s->arena, "%s%s%s", sets, k ? ", " : "", export_set_name(m->export, k));
+    printf("%s: %lld bytes, for %s; %s\n", wanted->output, (long long)size, sets, wanted->header);
+    for (int k = 0; k < m->shipped.count; k++) {
+        const Shipped *f = m->shipped.at[k];
+        if (f->signature)
+            printf("  %-24s %lld bytes of work\n", f->f.symbol, (long long)export_work_bytes(m->export, &f->f));
+    }
+}
+
 static bool write_form(Shipment *m, const Wanted *wanted)
 {
     Session *s = m->s;
@@ -167,10 +181,10 @@ static bool write_form(Shipment *m, const Wanted *wanted)
     m->abi = m->contents.abi = header_hash(m, base_name(wanted->output));
     const char *bytes = export_emit(m->export, &m->contents, wanted->form, &size, s->diagnostics);
     if (!bytes) return session_report(s) && false;
-    if (!wanted->shared) return write_files(m, wanted, bytes, size);
-    char *linked = link_shared(m, bytes, size, &size);
-    bool good = linked && write_files(m, wanted, linked, size);
+    char *linked = wanted->shared ? link_shared(m, bytes, size, &size) : NULL;
+    bool good = (linked || !wanted->shared) && write_files(m, wanted, linked ? linked : bytes, size);
     free(linked);
+    if (good) report(m, wanted, size);
     return good;
 }
 

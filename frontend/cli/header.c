@@ -324,7 +324,7 @@ static void write_memory(const Header *h)
         " * (aligned_alloc, posix_memalign). work: of the neediest function; nothing in it has to stay between two\n"
         " * calls. */\n#define %s_ALIGNMENT 64\n#define %s_WORK_BYTES %" PRId64 "\n", h->upper, h->upper, h->upper,
         work);
-    if (m->pool)
+    if (m->options.pool)
         put(h, "/* pool: rt_pool_new(threads, %s_SCRATCH_BYTES) of libptm-core. */\n#define %s_SCRATCH_BYTES %" PRId64
             "\nstruct Pool;\n", h->upper, h->upper, export_scratch_bytes(m->export));
     put(h, "\n/* A value in a block. dtype: as safetensors files write it (\"F32\"); shape: `rank` numbers. */\n"
@@ -359,7 +359,13 @@ static void write_intro(const Header *h, const char *file)
         " * Every function works on memory that the caller gives it and nothing else: it allocates nothing,\n"
         " * prints nothing, keeps no pointer. Calls may run at the same time when what they write (blocks without\n"
         " * `const`, work, results) is apart. The first argument is %s_ABI, by which the object knows that header and\n"
-        " * object belong together. */\n", h->upper);
+        " * object belong together.\n *\n", h->upper);
+    const ExportOptions *options = &h->m->options;
+    if (options->pool || options->blas == BLAS_openblas)
+        put(h, " * It is linked with libptm-core, OpenBLAS and libm.%s */\n", options->pool ? "" :
+            " Let OpenBLAS use one thread\n * (openblas_set_num_threads(1)): otherwise results depend on how many it has.");
+    else
+        put(h, " * It is linked with nothing else, or with libm alone: nm -u shows which. */\n");
 }
 
 void header_write(const Shipment *m, const char *file, FILE *out)

@@ -23,18 +23,31 @@ static const char *valued_text(Session *s, Type type)
     return type_text(s->arena, &type);
 }
 
+/* What two types of a state are for, and what can be done. */
+typedef struct Clash {
+    const char *one, *other, *hint;
+} Clash;
+
+static Clash find_clash(const Session *s)
+{
+    if (!strcmp(s->options->command, "generate"))
+        return (Clash){ "the prompt", "one token", "its type must not depend on how many tokens are read at once" };
+    if (!strcmp(s->options->command, "compile"))
+        return (Clash){ "one function, or set of dimensions,", "another", "functions of an object share their states: "
+                        "compile them into objects of their own" };
+    return (Clash){ "one shape of batches", "another", "begin it anew (`reset`, `carry = false` of the library's "
+                    "modules), or make batches of one shape: by streams(…), or by batches(…, widths = 1)" };
+}
+
 /* Returns false. */
 static bool report_types(Session *s, const char *title, const Node *known, const Node *input)
 {
-    bool tokens = !strcmp(s->options->command, "generate");
+    Clash clash = find_clash(s);
     Place place = input->origin_count ? input->origins[0]->place : (Place){ 0 };
     diag_error(s->diagnostics, place,
                "%s: the state %s is %s for %s and %s for %s, so it cannot go from one to the other", title,
-               input->attr.text, valued_text(s, known->type), tokens ? "the prompt" : "one shape of batches",
-               valued_text(s, input->type), tokens ? "one token" : "another");
-    diag_note(s->diagnostics, (Place){ 0 }, tokens ? "its type must not depend on how many tokens are read at once"
-              : "begin it anew (`reset`, `carry = false` of the library's modules), or make batches of one shape: by "
-                "streams(…), or by batches(…, widths = 1)");
+               input->attr.text, valued_text(s, known->type), clash.one, valued_text(s, input->type), clash.other);
+    diag_note(s->diagnostics, (Place){ 0 }, "%s", clash.hint);
     return session_report(s) && false;
 }
 

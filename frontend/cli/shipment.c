@@ -2,6 +2,7 @@
 #include "frontend/cli/shipment.h"
 #include "frontend/cli/cases.h"
 #include "frontend/cli/host.h"
+#include "frontend/cli/saved.h"
 #include "runtime/train/step.h"
 
 #include <ctype.h>
@@ -113,7 +114,7 @@ static void add_block(Shipment *m, Shipped *f, RtBlock block)
 static void add_work(Shipment *m, Shipped *f)
 {
     add_block(m, f, BLOCK_work);
-    if (m->pool) add_argument(m, f, "pool", (ExportArg){ .kind = ARG_POOL });
+    if (m->options.pool) add_argument(m, f, "pool", (ExportArg){ .kind = ARG_POOL });
 }
 
 static void add_number(Shipment *m, Shipped *f, const char *name)
@@ -490,6 +491,17 @@ static bool embed_params(Shipment *m)
     return run_read(m->s, m->params, m->param_count, block, m->s->options->weights);
 }
 
+/* Weights that only say what the data block made must be there too. */
+static bool check_weights(const Session *s)
+{
+    RtError error;
+    if (!s->options->weights) return true;
+    RtWeights *weights = saved_weights(s->arena, s->options->weights, &error);
+    if (!weights) return session_fail(s, "%s", error.text) && false;
+    rt_weights_close(weights);
+    return true;
+}
+
 static void embed_tables(Shipment *m)
 {
     const Model *model = m->s->model;
@@ -586,9 +598,9 @@ static bool check_symbols(Shipment *m)
 
 bool shipment_open(Shipment *m, Session *s, const char *prefix, const ExportOptions *options)
 {
-    *m = (Shipment){ .s = s, .run = { .s = s }, .prefix = prefix, .pool = options->pool };
+    *m = (Shipment){ .s = s, .run = { .s = s }, .prefix = prefix, .options = *options };
     Names names;
-    if (!read_names(m, &names)) return false;
+    if (!read_names(m, &names) || !check_weights(s)) return false;
     int *stages = arena_array(s->arena, int, names.stage_count + 1);
     for (int i = 0; i < names.stage_count; i++)
         if ((stages[i] = find_stage(m, names.stages[i])) < 0) return false;

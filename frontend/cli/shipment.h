@@ -29,7 +29,7 @@ typedef struct Shipment {
     const char *prefix;                  /* of every symbol: "gpt" */
     const RtValue *params;               /* at places of the param block */
     int         param_count;
-    bool        pool;
+    ExportOptions options;
     uint64_t    abi;
 } Shipment;
 

@@ -28,6 +28,13 @@ status 0 cc -c x.s -o from_assembly.o
 status 0 "$PTM" compile $gpt --entry logits --dim B=1,T=16 --emit shared -o libx.so
 status 0 nm -D --defined-only libx.so
 says " libx_logits"
+echo '#include <stdio.h>
+#include "libx.h"
+int main(void) { puts(libx_error(libx_logits(0, NULL, NULL, NULL, NULL, NULL))); return 0; }' >use.c
+status 0 cc -I. use.c -L. -lx -o use
+status 0 env LD_LIBRARY_PATH=. ./use
+says "the header and the object come from different builds"
+rm use use.c
 # shellcheck disable=SC2086
 status 1 env PATH=/nowhere "$PTM" compile $gpt --entry logits --dim B=1,T=16 --emit shared -o without.so
 says "--emit shared needs a C compiler to link with, and there is no cc here; --emit obj needs none"
@@ -73,6 +80,12 @@ says "nowhere/x.o.part: cannot write: No such file or directory"
 status 1 "$PTM" compile $gpt --entry train --embed-weights absent.safetensors -o x.o
 [ -z "$(ls | grep -v -e out -e '^x\.c' -e x.ll -e x.s -e libx)" ] || fail "something was written: $(ls)"
 
+status 1 "$PTM" compile $gpt --entry logits --dim B=1,T=16 --weights absent.safetensors -o x.o
+says "absent.safetensors"
+status 1 "$PTM" compile "$root/models/lstm.ptm" --set unit=chars --entry next --dim B=1,T=1 --dim B=2 -o x.o
+says "the state rnn.0.h is f32[1, 200] for one function, or set of dimensions, and f32[2, 200] for another"
+says "compile them into objects of their own"
+
 # A disk that is full: what was there stays.
 echo old >x.o
 echo old >x.h
@@ -81,3 +94,24 @@ says "cannot write: File too large"
 [ "$(cat x.o x.h)" = "old
 old" ] || fail "half of something was written"
 [ -z "$(ls ./*.part 2>/dev/null)" ] || fail "a part was left"
+
+# A rate that follows evaluations asks for what they gave so far.
+cat >stalled.ptm <<'M'
+data {
+  const tok = chars(read("text")), V = size(tok)
+  batch = windows(tok(read("text")), length = 9, batch = 8, shuffle = true)
+}
+fn nll(ids: i32[B, T+1]) -> f32[B, T] {
+  return cross_entropy(head: linear(tanh(body: embedding(ids[:, :-1], V, 8)), V), ids[:, 1:])
+}
+fn loss(ids: i32[B, T+1]) -> f32 { return mean(nll(ids)) }
+fn stalled(rate, v: f32[K]) -> f32 { return rate * 0.5 ^ sum(f32(v[1:] >= v[:-1] - 10.0)) }
+train {
+  minimize loss(batch)
+  using adam(lr = stalled(0.02, loss))
+  evaluate loss = mean(nll(batch)), every = 10
+  steps 40
+}
+M
+status 0 "$PTM" compile stalled.ptm --entry train -o stalled.o
+grep -q '^ \* history_loss: f32\[[0-9]*\]; what the evaluation has given so far' stalled.h || fail "no history: $(cat stalled.h)"

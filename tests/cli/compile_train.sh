@@ -39,3 +39,19 @@ status 0 "$PTM" compile gpt.ptm $small --entry train -o model.o
 # shellcheck disable=SC2086
 build_c train -DSHARDS=3 -DLENGTH=9 -DROWS=4 "$root/tests/objects/train.c" model.o $train_libraries
 status 0 ./train sharded/last.safetensors 40
+
+# Stages draw numbers of their own, and have states of their own; a rate that follows evaluations asks for what they gave.
+sed -e 's/^  clip     1.0/&\n  stage one { steps 30 }\n  stage two {\n    freeze "wpe.**"\n    steps 30\n  }/' -e '/^  steps /d' \
+    "$root/models/gpt.ptm" >gpt.ptm
+small="--set layers=1 --set width=16 --set heads=2 --set context=8 --set rows=4 --set drop=0.1"
+# shellcheck disable=SC2086
+status 0 "$PTM" train gpt.ptm $small --blas none --threads 2 --out stages --quiet
+# shellcheck disable=SC2086
+status 1 "$PTM" compile gpt.ptm $small --entry train -o model.o
+says "--entry train: no such stage"
+says "there is train.one, train.two"
+# shellcheck disable=SC2086
+status 0 "$PTM" compile gpt.ptm $small --entry train.two,train.one -o model.o
+# shellcheck disable=SC2086
+build_c train -DSTAGES -DLENGTH=9 -DROWS=4 "$root/tests/objects/train.c" model.o $train_libraries
+status 0 ./train stages/last.safetensors 30

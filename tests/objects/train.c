@@ -1,12 +1,14 @@
 /* Trains through an object, on the batches that `ptm train` draws, and compares parameters and states with the
  * checkpoint that it left: the same bytes. usage: train CHECKPOINT STEPS; with STREAMS (windows of parallel streams) or
- * without (shuffled windows); LENGTH and ROWS of a batch; SHARDS batches a step. The object is model.o. */
+ * without (shuffled windows); LENGTH and ROWS of a batch; SHARDS batches a step; with
+ * STAGES the stages `one` and `two`, each of STEPS. The object is model.o. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "model.h"
+#include "runtime/core/random.h"
 #include "runtime/data/data.h"
 #include "runtime/train/tensors.h"
 #ifdef POOL
@@ -94,46 +96,71 @@ static int compare(const RtTensors *saved, const model_value *values, int count,
 }
 
 /* As runtime/train/step.c: batches that do not fill a step are left out at the end of a pass. */
-static void draw(const RtStream *stream, long step, int32_t *ids)
+static void draw(const RtStream *stream, uint64_t seed, long step, int32_t *ids)
 {
     int64_t batches = rt_stream_steps(stream), steps = batches / SHARDS;
     for (int shard = 0; shard < SHARDS; shard++)
-        rt_stream_batch(stream, 0, step / steps * batches + step % steps * SHARDS + shard,
+        rt_stream_batch(stream, seed, step / steps * batches + step % steps * SHARDS + shard,
                         (char *)ids + shard * rt_stream_bytes(stream));
 }
+
+static char *param, *state, *work;
+static float loss = NAN, lr = NAN, grad_norm = NAN;
+static model_fault fault;
+
+/* All steps of a stage. Its numbers follow from the seed in the object, its batches here. */
+#define STAGE(number, begin, begin_pass, train)                                                                        \
+    check(begin(MODEL_ABI, state), #begin);                                                                            \
+    for (long step = 0; step < steps; step++) {                                                                        \
+        if (step && step % (rt_stream_steps(stream) / SHARDS) == 0) begin_pass;                                        \
+        draw(stream, number ? rt_random_key(0, number) : 0, step, ids);                                                \
+        check(train(MODEL_ABI, param, state, work, POOL_ARGUMENT 0, step, ids, &loss, &grad_norm, &lr, &fault),        \
+              #train);                                                                                                 \
+    }
+
+#ifdef STREAMS
+#define BEGIN_PASS check(model_train_begin_pass(MODEL_ABI, state, work, POOL_ARGUMENT 0), "begin pass")
+#else
+#define BEGIN_PASS (void)0
+#endif
+#ifdef STAGES
+#define STATE_BYTES MODEL_TRAIN_ONE_STATE_BYTES + MODEL_TRAIN_TWO_STATE_BYTES
+#define IDS_COUNT   MODEL_TRAIN_TWO_IDS_COUNT
+#else
+#define STATE_BYTES MODEL_TRAIN_STATE_BYTES
+#define IDS_COUNT   MODEL_TRAIN_IDS_COUNT
+#endif
 
 int main(int argc, char **argv)
 {
     long steps = argc == 3 ? atol(argv[2]) : 0;
-    char *param = block(MODEL_PARAM_BYTES), *state = block(MODEL_TRAIN_STATE_BYTES), *work = block(MODEL_WORK_BYTES);
+    param = block(MODEL_PARAM_BYTES), state = block(STATE_BYTES), work = block(MODEL_WORK_BYTES);
     RtData *d = rt_data_new();
     const RtStream *stream = batches(d);
     int32_t *ids = malloc((size_t)rt_stream_bytes(stream) * SHARDS);
-    if (!ids || rt_stream_bytes(stream) * SHARDS != MODEL_TRAIN_IDS_COUNT * 4) return 2;
-    float loss = NAN, lr = NAN, grad_norm = NAN;
-    model_fault fault;
+    if (!ids || rt_stream_bytes(stream) * SHARDS != IDS_COUNT * 4) return 2;
 #ifdef POOL
     struct Pool *pool = rt_pool_new(2, MODEL_SCRATCH_BYTES);
 #else
     openblas_set_num_threads(1);
 #endif
     check(model_init(MODEL_ABI, param, work, POOL_ARGUMENT 0), "init");
-    check(model_train_begin(MODEL_ABI, state), "begin");
-    for (long step = 0; step < steps; step++) {
-#ifdef STREAMS
-        if (step && step % (rt_stream_steps(stream) / SHARDS) == 0)
-            check(model_train_begin_pass(MODEL_ABI, state, work, POOL_ARGUMENT 0), "begin pass");
+#ifdef STAGES
+    STAGE(0, model_train_one_begin, BEGIN_PASS, model_train_one)
+    STAGE(1, model_train_two_begin, BEGIN_PASS, model_train_two)
+#else
+    STAGE(0, model_train_begin, BEGIN_PASS, model_train)
 #endif
-        draw(stream, step, ids);
-        check(model_train(MODEL_ABI, param, state, work, POOL_ARGUMENT 0, step, ids, &loss, &grad_norm, &lr, &fault),
-              "train");
-    }
     printf("%ld steps: loss %.9g, learning rate %.9g, norm %.9g\n", steps, loss, lr, grad_norm);
     RtError error;
     RtTensors *saved = rt_tensors_open(argv[1], &error);
     if (!saved) return fprintf(stderr, "%s\n", error.text), 2;
     int differ = compare(saved, model_params, MODEL_PARAMS_COUNT, param);
+#ifdef STAGES
+    differ += compare(saved, model_train_two_states, MODEL_TRAIN_TWO_STATES_COUNT, state);
+#else
     differ += compare(saved, model_train_states, MODEL_TRAIN_STATES_COUNT, state);
+#endif
     rt_tensors_close(saved);
     rt_data_free(d);
     return differ ? 1 : 0;
