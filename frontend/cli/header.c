@@ -361,9 +361,10 @@ static void write_intro(const Header *h, const char *file)
         " * `const`, work, results) is apart. The first argument is %s_ABI, by which the object knows that header and\n"
         " * object belong together.\n *\n", h->upper);
     const ExportOptions *options = &h->m->options;
+    const char *pin = "\n * Let OpenBLAS use one thread (openblas_set_num_threads(1)): otherwise results depend on "
+                      "how many it has.";
     if (options->pool || options->blas == BLAS_openblas)
-        put(h, " * It is linked with libptm-core, OpenBLAS and libm.%s */\n", options->pool ? "" :
-            " Let OpenBLAS use one thread\n * (openblas_set_num_threads(1)): otherwise results depend on how many it has.");
+        put(h, " * It is linked with libptm-core, OpenBLAS and libm.%s */\n", options->pool ? "" : pin);
     else
         put(h, " * It is linked with nothing else, or with libm alone: nm -u shows which. */\n");
 }
