@@ -92,3 +92,33 @@ MODEL
 status 1 "$PTM" train wide.ptm --data train=t.tsv
 says "wide.ptm:8:9: error: training: the state past.last is i32[16, 23] for one shape of batches and i32[16, "
 says "widths = 1"
+
+# A step that meets a bad index leaves nothing behind, though its loop has changed states in place by then.
+cat >fault.ptm <<'MODEL'
+data {
+  const tok = chars(read("text")), V = size(tok)
+  batch = streams(tok(read("text")), batch = 4, length = 9, overlap = 1)
+}
+param w: f32[V, V] = normal(0, 1)
+module seen(ids: i32[B, T]) -> f32[T] {
+  state count: f32[40] = 0
+  return scan row in swap(ids) {
+    update count[row] += 1
+    count_now = count[row + 20 * i32(step)]
+    emit sum(count_now) * 0
+  }
+}
+fn loss(ids: i32[B, T+1]) -> f32 {
+  extra = s: seen(ids[:, :-1])
+  return mean(cross_entropy(w[ids[:, :-1]], ids[:, 1:])) + sum(extra)
+}
+train {
+  minimize loss(batch)
+  using sgd(lr = 0.1)
+  steps 9
+}
+MODEL
+status 1 "$PTM" train fault.ptm --quiet --out faulty --save-every 1
+says "fault.ptm:10:17 s: id "
+status 0 "$PTM" train fault.ptm --quiet --out sound --steps 1
+cmp faulty/last.safetensors sound/last.safetensors
