@@ -39,8 +39,14 @@ typedef struct Proof {
 
 static int64_t page_bytes(void) { return (int64_t)sysconf(_SC_PAGESIZE); }
 
-/* The trial whose pages are watched: a handler of signals gets no argument of ours. */
+/* The trial whose pages are watched, and of which program: a handler of signals gets no argument of ours. */
 static Trial *watched;
+static const char *watched_title;
+
+static void say(const char *text)
+{
+    if (write(STDERR_FILENO, text, strlen(text)) < 0) _exit(EXIT_BAD_INPUT);
+}
 
 /* The first access to a page of a watched block notes it and opens it. Any other access is out of bounds. */
 static void note_access(int signal, siginfo_t *info, void *context)
@@ -55,8 +61,9 @@ static void note_access(int signal, siginfo_t *info, void *context)
         mprotect(g->memory + page * page_bytes(), (size_t)page_bytes(), PROT_READ | PROT_WRITE);
         return;
     }
-    static const char message[] = "ptm: a program touches memory outside of its blocks\n";
-    if (write(STDERR_FILENO, message, sizeof message - 1) < 0) _exit(EXIT_BAD_INPUT);
+    say("ptm: ");
+    say(watched_title);
+    say(": memory outside of the program's blocks is touched\n");
     _exit(EXIT_BAD_INPUT);
 }
 
@@ -140,6 +147,7 @@ static bool run_trial(Proof *p, Trial *t)
     RtError error;
     sigemptyset(&action.sa_mask);
     watched = t;
+    watched_title = p->title;
     sigaction(SIGSEGV, &action, &before);
     protect(t, PROT_NONE);
     int failed = rt_program_run(p->build->program, p->r->pool, t->block, &fault);
