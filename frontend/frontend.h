@@ -84,6 +84,9 @@ typedef struct Model Model;
 /* Evaluates constants and `data`, checks declarations and the `train` block. NULL or a model; errors are in `d` either
  * way. */
 Model *model_new(Arena *arena, const Ast *ast, const ModelOptions *options, Diagnostics *d);
+/* What was left out on demand: all constants of data and the train block. False after errors. */
+bool model_complete(Model *m, Diagnostics *d);
+
 Dims  *model_dims(const Model *m);
 
 /* `ptm check`: elaborates every function and module that can be an entry with symbolic dimensions, and everything

@@ -83,10 +83,15 @@ Model *model_new(Arena *arena, const Ast *ast, const ModelOptions *options, Diag
     file_add_data(m, m->root, d);
     check_settings(m, d);
     weights_read(m, d);
-    if (options->on_demand) return m;
+    if (!options->on_demand) model_complete(m, d);
+    return m;
+}
+
+bool model_complete(Model *m, Diagnostics *d)
+{
     data_constants(m, d);
     train_read(m, d);
-    return m;
+    return diag_error_count(d) == 0;
 }
 
 Dims *model_dims(const Model *m) { return m->dims; }

@@ -266,8 +266,9 @@ static void give_rows(Feeding *f, Feed *feed, const Texts *texts, const RtIds *r
         return;
     }
     if (least < most)
-        fprintf(stderr, "note: --text: lines of %lld to %lld ids: the shorter ones are filled with -1\n",
-                (long long)least, (long long)most);
+        fprintf(messages_of(f->s->options),
+                "note: --text: lines of %lld to %lld ids: the shorter ones are filled with -1\n", (long long)least,
+                (long long)most);
     int32_t *ids = arena_array(f->s->arena, int32_t, texts->count * most);
     for (int i = 0; i < texts->count; i++)
         for (int64_t k = 0; k < most; k++) ids[i * most + k] = k < rows[i].count ? rows[i].ids[k] : -1;

@@ -29,7 +29,7 @@ static bool refuse(const Run *r, const Needs *n, int64_t size)
     session_fail(r->s, "the arena does not fit into %s: the least is %s (--memory %lld), %s of it for the work of %s",
                  certificate_amount(arena, size), certificate_amount(arena, n->arena), (long long)n->arena,
                  certificate_amount(arena, n->work), in_step ? r->trains[step.stage].title : "an evaluation");
-    certificate_largest(stderr, in_step ? step.build->plan : evaluation.build->plan);
+    certificate_largest(messages_of(r->s->options), in_step ? step.build->plan : evaluation.build->plan);
     return false;
 }
 

@@ -1,5 +1,6 @@
 /* ptm help: a command's text, or a list printed from its table. */
 #include "frontend/cli/session.h"
+#include "frontend/cli/shell.h"
 #include "passes/passes.h"
 #include "runtime/data/data.h"
 
@@ -176,13 +177,19 @@ static void help_words(Arena *arena)
     print_rows(&rows);
 }
 
+static void help_man(Arena *arena) { (void)arena, shell_man(stdout); }
+static void help_bash(Arena *arena) { (void)arena, shell_bash(stdout); }
+static void help_fish(Arena *arena) { (void)arena, shell_fish(stdout); }
+static void help_zsh(Arena *arena) { (void)arena, shell_zsh(stdout); }
+
 static const struct {
     const char *name;
     void (*print)(Arena *arena);
-} topics[] = { { "commands", help_commands }, { "functions", help_functions }, { "ops", help_ops },
+} topics[] = { { "bash", help_bash }, { "commands", help_commands }, { "fish", help_fish },
+               { "functions", help_functions }, { "man", help_man }, { "ops", help_ops },
                { "optimizers", help_optimizers }, { "passes", help_passes }, { "schedules", help_schedules },
                { "settings", help_settings }, { "sources", help_sources }, { "stages", help_stages },
-               { "words", help_words } };
+               { "words", help_words }, { "zsh", help_zsh } };
 enum { TOPIC_COUNT = sizeof topics / sizeof *topics };
 
 int command_help(const Options *options)

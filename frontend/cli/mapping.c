@@ -215,8 +215,9 @@ static void report_missing(const Mapping *m, const MappedRule *r)
         if (r->tensors[k]) continue;
         const char *name = r->rule->sources[k], *path = first_target(r->rule);
         bool same = !strcmp(name, path);
-        fprintf(stderr, "  there is no tensor %s%s%s%s\n", name, same ? "" : ", of which the model makes ",
-                same ? "" : path, or_none(m->s->arena, nearest_tensor(m, name)));
+        fprintf(messages_of(m->s->options), "  there is no tensor %s%s%s%s\n", name,
+                same ? "" : ", of which the model makes ", same ? "" : path,
+                or_none(m->s->arena, nearest_tensor(m, name)));
     }
 }
 
@@ -228,7 +229,7 @@ static void report_fault(const Mapping *m, const MappedRule *r)
     } else if (!types_fit(r) || !r->rule->line) {
         const Param *p = model_find_param(m->s->model, first_target(r->rule));
         bool same = !strcmp(r->tensors[0]->name, p->path);
-        fprintf(stderr, "  tensor %s is %s, the model wants %s%s%s\n", r->tensors[0]->name,
+        fprintf(messages_of(m->s->options), "  tensor %s is %s, the model wants %s%s%s\n", r->tensors[0]->name,
                 mapping_tensor_text(arena, r->tensors[0]), mapping_param_text(arena, p), same ? "" : " for ",
                 same ? "" : p->path);
     } else {
@@ -250,7 +251,7 @@ static void report_unused(const Mapping *m)
         count++;
     }
     if (count)
-        fprintf(stderr, "warning: %s: nothing here reads %s%s\n", m->path, names,
+        fprintf(messages_of(m->s->options), "warning: %s: nothing here reads %s%s\n", m->path, names,
                 count > SHOWN ? arena_print(m->s->arena, " and %d more tensors", count - SHOWN) : "");
 }
 
@@ -266,11 +267,11 @@ bool mapping_report(const Mapping *m)
         report_unused(m);
         return true;
     }
-    if (faults > SHOWN) fprintf(stderr, "  and %d more\n", faults - SHOWN);
-    diag_print(m->d, stderr);
+    if (faults > SHOWN) fprintf(messages_of(m->s->options), "  and %d more\n", faults - SHOWN);
+    diag_print(m->d, messages_of(m->s->options));
     const char *layout = m->s->layout ? m->s->layout : "";
-    fprintf(stderr, "`ptm weights %s --weights %s%s%s` shows the whole table.\n", m->s->options->argument, layout,
-            *layout ? ":" : "", m->path);
+    fprintf(messages_of(m->s->options), "`ptm weights %s --weights %s%s%s` shows the whole table.\n",
+            m->s->options->argument, layout, *layout ? ":" : "", m->path);
     return false;
 }
 

@@ -9,7 +9,8 @@
 #include <string.h>
 
 const Command commands[] = {
-#define COMMAND(name, function, argument, flags, summary, detail) { #name, function, argument, flags, summary, detail },
+#define COMMAND(name, function, argument, flags, summary, detail) \
+    { #name, function, argument, flags, summary, detail, NULL },
 #include "frontend/cli/commands.def"
 #undef COMMAND
     { 0 },
@@ -40,6 +41,10 @@ static const Flag flags[] = {
 };
 enum { FLAG_COUNT = sizeof flags / sizeof *flags };
 
+static FILE *messages(const Command *command) { return command->messages ? command->messages : stderr; }
+
+FILE *messages_of(const Options *options) { return options->messages ? options->messages : stderr; }
+
 const Command *command_find(const char *name)
 {
     for (const Command *c = commands; c->name; c++)
@@ -63,25 +68,36 @@ static bool accepts(const Command *command, const Flag *flag)
 /* What is typed behind the two dashes: "dim@compile" is the --dim of one command. */
 static int typed_length(const char *spelling) { return (int)strcspn(spelling, "@"); }
 
+bool command_flag(const Command *command, int k, FlagText *out)
+{
+    for (int i = 0; i < FLAG_COUNT; i++) {
+        if (!accepts(command, &flags[i]) || k-- > 0) continue;
+        *out = (FlagText){ .value = flags[i].value, .doc = flags[i].doc };
+        snprintf(out->spelling, sizeof out->spelling, "%.*s", typed_length(flags[i].spelling), flags[i].spelling);
+        return true;
+    }
+    return false;
+}
+
 void command_usage(const Command *command)
 {
+    FlagText flag;
     printf("usage: ptm %s %s [flags]\n\n%s: %s.\n\n%s\n\nflags:\n", command->name, command->argument, command->name,
            command->summary, command->detail);
-    for (int i = 0; i < FLAG_COUNT; i++) {
-        if (!accepts(command, &flags[i])) continue;
+    for (int k = 0; command_flag(command, k, &flag); k++) {
         char left[64];
-        snprintf(left, sizeof left, "--%.*s %s", typed_length(flags[i].spelling), flags[i].spelling, flags[i].value);
-        printf("  %-22s %s\n", left, flags[i].doc);
+        snprintf(left, sizeof left, "--%s %s", flag.spelling, flag.value);
+        printf("  %-22s %s\n", left, flag.doc);
     }
 }
 
 static bool misuse(const Command *command, const char *format, const char *what, const char *hint)
 {
-    fprintf(stderr, "ptm %s: ", command->name);
-    fprintf(stderr, format, what);
-    if (hint) fprintf(stderr, "; did you mean --%s?", hint);
-    fprintf(stderr, "\nusage: ptm %s %s [flags]   (ptm %s --help lists them)\n", command->name, command->argument,
-            command->name);
+    fprintf(messages(command), "ptm %s: ", command->name);
+    fprintf(messages(command), format, what);
+    if (hint) fprintf(messages(command), "; did you mean --%s?", hint);
+    fprintf(messages(command), "\nusage: ptm %s %s [flags]   (ptm %s --help lists them)\n", command->name,
+            command->argument, command->name);
     return false;
 }
 
@@ -130,11 +146,11 @@ static bool read_whole(const Command *command, const Flag *flag, const char *tex
         return true;
     }
     if (flag->most == INT64_MAX)
-        fprintf(stderr, "ptm %s: --%s wants a whole number, 0 or more, not \"%s\"\n", command->name, flag->spelling,
-                text);
+        fprintf(messages(command), "ptm %s: --%s wants a whole number, 0 or more, not \"%s\"\n", command->name,
+                flag->spelling, text);
     else
-        fprintf(stderr, "ptm %s: --%s wants a whole number from 0 to %lld, not \"%s\"\n", command->name, flag->spelling,
-                (long long)flag->most, text);
+        fprintf(messages(command), "ptm %s: --%s wants a whole number from 0 to %lld, not \"%s\"\n", command->name,
+                flag->spelling, (long long)flag->most, text);
     return false;
 }
 
@@ -144,7 +160,8 @@ static bool read_real(const Command *command, const Flag *flag, const char *text
     errno = 0;
     *out = strtod(text, &end);
     if (!*end && end != text && !errno && isfinite(*out) && *out >= 0) return true;
-    fprintf(stderr, "ptm %s: --%s wants a number, 0 or more, not \"%s\"\n", command->name, flag->spelling, text);
+    fprintf(messages(command), "ptm %s: --%s wants a number, 0 or more, not \"%s\"\n", command->name, flag->spelling,
+            text);
     return false;
 }
 
@@ -160,8 +177,8 @@ static bool read_bytes(const Command *command, const Flag *flag, const char *tex
     bool good = end != text && !errno && value >= 1 && value < 0x1p62 && !end[unit != NULL];
     *out = good ? (int64_t)value : -1;
     if (!good)
-        fprintf(stderr, "ptm %s: --%s wants a size such as 600M or 1.5G, not \"%s\"\n", command->name, flag->spelling,
-                text);
+        fprintf(messages(command), "ptm %s: --%s wants a size such as 600M or 1.5G, not \"%s\"\n", command->name,
+                flag->spelling, text);
     return good;
 }
 
@@ -170,14 +187,14 @@ static bool read_pair(const Command *command, const Flag *flag, const char *text
 {
     const char *equals = strchr(text, '=');
     if (!equals || equals == text) {
-        fprintf(stderr, "ptm %s: --%.*s wants %s, not \"%s\"\n", command->name, typed_length(flag->spelling),
+        fprintf(messages(command), "ptm %s: --%.*s wants %s, not \"%s\"\n", command->name, typed_length(flag->spelling),
                 flag->spelling, flag->value, text);
         return false;
     }
     Pair pair = { arena_copy_text(arena, text, (size_t)(equals - text)), equals + 1 };
     for (int i = 0; i < out->count; i++) {
         if (strcmp(out->at[i].name, pair.name)) continue;
-        fprintf(stderr, "ptm %s: --%s says %s twice: %s and %s\n", command->name, flag->spelling, pair.name,
+        fprintf(messages(command), "ptm %s: --%s says %s twice: %s and %s\n", command->name, flag->spelling, pair.name,
                 out->at[i].value, pair.value);
         return false;
     }
@@ -262,7 +279,7 @@ static bool read_flag(const Command *command, int argc, char **argv, int *at, Op
 bool options_read(const Command *command, int argc, char **argv, Options *out)
 {
     Arena *arena = out->arena;
-    *out = (Options){ .arena = arena, .command = command->name };
+    *out = (Options){ .arena = arena, .command = command->name, .messages = command->messages };
     set_absent(out);
     for (int i = 0; i < argc; i++) {
         if ((!strncmp(argv[i], "--", 2) && argv[i][2]) || !strcmp(argv[i], "-o")) {

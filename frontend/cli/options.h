@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 typedef struct Pair {
     const char *name, *value;            /* name "": not said, of NAMED */
@@ -19,6 +20,7 @@ typedef struct Options {
     Arena      *arena;
     const char *command;
     const char *argument;                /* the model file, or help's topic; NULL when not given */
+    FILE       *messages;                /* where errors and warnings go; NULL: to standard error */
     Strings     arguments;               /* all of them, of a command that takes several */
 #define FIELD_YES    bool
 #define FIELD_TEXT   const char *
@@ -39,14 +41,26 @@ typedef struct Command {
     const char *name;
     int (*run)(const Options *options);
     const char *argument, *flags, *summary, *detail;
+    FILE       *messages;                /* where errors of its command line go; NULL: to standard error */
 } Command;
 
 extern const Command commands[];         /* ends with name NULL */
 const Command *command_find(const char *name);
 void command_usage(const Command *command);                  /* the text of --help, to standard output */
 
+/* A row of flags.def, for whoever lists them; value "": it takes none. */
+typedef struct FlagText {
+    char        spelling[32];            /* as typed, without the dashes */
+    const char *value, *doc;
+} FlagText;
+
+/* The k-th flag of a command, from 0; false when there are no more. */
+bool command_flag(const Command *command, int k, FlagText *out);
+
 /* Reads argv after the command's name. False after saying on standard error what is wrong: misuse, exit status 2. */
 bool options_read(const Command *command, int argc, char **argv, Options *out);
+
+FILE *messages_of(const Options *options);
 
 /* The exit statuses of every command. */
 enum { EXIT_GOOD = 0, EXIT_BAD_INPUT = 1, EXIT_MISUSE = 2 };

@@ -114,6 +114,7 @@ static Graphs all_graphs(const Run *r)
         for (int v = 0; v < r->steps[i].variants.count; v++)
             if (r->steps[i].graphs[v]) vec_push(s->arena, &all, r->steps[i].graphs[v]);
     for (int i = 0; i < r->measures.count; i++) measure_add_graphs(s, &r->measures.at[i], &all);
+    for (int i = 0; i < r->also_graphs.count; i++) vec_push(s->arena, &all, r->also_graphs.at[i]);
     return all;
 }
 
@@ -143,10 +144,9 @@ static bool dimensions_are_used(const Run *r, const Graphs *all)
     return true;
 }
 
-bool run_open(Run *r, Session *s, bool training)
+bool run_open_rest(Run *r, bool training)
 {
-    *r = (Run){ .s = s, .seed = s->options->seed > 0 ? (uint64_t)s->options->seed : 0 };
-    if (training && !run_open_steps(r)) return false;
+    Session *s = r->s;
     if (!open_all_measures(r, training)) return false;
     Graphs all = all_graphs(r);
     if (!dimensions_are_used(r, &all)) return false;
@@ -161,6 +161,12 @@ bool run_open(Run *r, Session *s, bool training)
     for (int i = 0; i < r->train_count; i++)
         if (!run_compile_step(r, i)) return false;
     return session_report(s);
+}
+
+bool run_open(Run *r, Session *s, bool training)
+{
+    *r = (Run){ .s = s, .seed = s->options->seed > 0 ? (uint64_t)s->options->seed : 0 };
+    return (!training || run_open_steps(r)) && run_open_rest(r, training);
 }
 
 int64_t run_steps(const Run *r)
@@ -226,6 +232,8 @@ static int64_t most_scratch(const Run *r, const Job *extra)
         if (job_scratch(&r->trains[i]) > most) most = job_scratch(&r->trains[i]);
     for (int i = 0; i < r->measures.count; i++)
         if (measure_scratch(&r->measures.at[i]) > most) most = measure_scratch(&r->measures.at[i]);
+    for (int i = 0; i < r->also.count; i++)
+        if (job_scratch(r->also.at[i]) > most) most = job_scratch(r->also.at[i]);
     return extra && job_scratch(extra) > most ? job_scratch(extra) : most;
 }
 
@@ -253,6 +261,8 @@ static bool begin_states(Run *r, char *const *block, Job *extra)
         if (!job_initial(r->s, &r->trains[i], r->pool, block, rt_stage_seed(r->seed, i))) return false;
     for (int i = 0; i < r->measures.count; i++)
         if (!measure_initial(r->s, &r->measures.at[i], r->pool, block, r->seed)) return false;
+    for (int i = 0; i < r->also.count; i++)
+        if (!job_initial(r->s, r->also.at[i], r->pool, block, r->seed)) return false;
     return !extra || job_initial(r->s, extra, r->pool, block, r->seed);
 }
 

@@ -21,6 +21,8 @@ typedef struct Run {
     RtStage     *stages;                 /* of train: one for each that runs; else one for the evaluations */
     int          stage_count;
     uint64_t     seed;
+    Graphs       also_graphs;            /* of entries that are compiled beside: their parameters have places too */
+    Vec(Job *)   also;                   /* their jobs, once they are built: run_memory begins their states */
 } Run;
 
 /* Compiles what the command needs. `training`: the steps of all stages with their optimizers; always: the evaluations,
@@ -31,6 +33,7 @@ void run_close(Run *r);
 /* The first parts of run_open: the steps of all stages; and the states of one with its plans, once there is
  * r->layout. */
 bool run_open_steps(Run *r);
+bool run_open_rest(Run *r, bool training);
 bool run_open_step(Run *r, int stage);
 
 /* Reads parameters by path from a run directory or a file into the block that they lie in. All must be there. */

@@ -166,7 +166,8 @@ bool session_open(Session *s, const Options *options)
         .settings = settings(s, &options->set), .setting_count = options->set.count, .host = &s->host,
         .real = strcmp(options->command, "gradcheck") ? DT_f32 : DT_f64,
         .on_demand = !strcmp(options->command, "generate") || !strcmp(options->command, "run")
-                  || !strcmp(options->command, "weights") || compiles_fns(options)
+                  || !strcmp(options->command, "weights") || !strcmp(options->command, "libptm")
+                  || compiles_fns(options)
     };
     s->model = model_new(s->arena, s->ast, &model, s->diagnostics);
     bool goes_on = !strcmp(options->command, "check");       /* it reports the errors of every part at once */
@@ -176,8 +177,9 @@ bool session_open(Session *s, const Options *options)
     }
     const DataSource *given, *built_in = rt_data_mixed(host_data_runtime(s->data), &given);
     if (built_in)
-        fprintf(stderr, "warning: \"%s\" is %s, but \"%s\" the built-in corpus: --data %s=FILE is missing\n",
-                given->name, given->file, built_in->name, built_in->name);
+        fprintf(messages_of(options),
+                "warning: \"%s\" is %s, but \"%s\" the built-in corpus: --data %s=FILE is missing\n", given->name,
+                given->file, built_in->name, built_in->name);
     return session_bind_dimensions(s, model_dims(s->model));
 }
 
@@ -191,7 +193,7 @@ void session_close(Session *s)
 
 bool session_report(Session *s)
 {
-    diag_print(s->diagnostics, stderr);
+    diag_print(s->diagnostics, messages_of(s->options));
     return diag_error_count(s->diagnostics) == 0;
 }
 
@@ -219,9 +221,9 @@ int session_fail(const Session *s, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "ptm %s: ", s->options->command);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    fprintf(messages_of(s->options), "ptm %s: ", s->options->command);
+    vfprintf(messages_of(s->options), format, args);
+    fputc('\n', messages_of(s->options));
     va_end(args);
     return EXIT_BAD_INPUT;
 }

@@ -3,10 +3,13 @@
 #include "frontend/cli/host.h"
 #include "frontend/cli/nonfinite.h"
 #include "frontend/cli/prove.h"
+#include "frontend/cli/recipe.h"
 #include "frontend/cli/record.h"
 #include "frontend/cli/saved.h"
+#include "runtime/train/checkpoint.h"
 #include "runtime/train/rundir.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +74,7 @@ static void save_constants(Run *r, Recipe *recipe)
 
 static void warn(const char *text) { fprintf(stderr, "warning: %s\n", text); }
 
-static void make_recipe(Run *r, Recipe *out)
+void recipe_of(Run *r, Recipe *out)
 {
     const Options *o = r->s->options;
     *out = (Recipe){
@@ -83,6 +86,18 @@ static void make_recipe(Run *r, Recipe *out)
     };
     describe(r, out);
     save_constants(r, out);
+}
+
+bool recipe_save_weights(Run *r, const char *path, RtError *error)
+{
+    Recipe recipe;
+    Position position = { .best = NAN, .loss = NAN, .lr = NAN, .grad_norm = NAN };
+    recipe_of(r, &recipe);
+    recipe.stage_count = 0;              /* nothing of what a resumed run goes on with */
+    Saver *saver = saver_new(&recipe, (Held){ 0 }, error);
+    bool good = saver && saver_write_weights(saver, path, &position, error);
+    saver_free(saver);
+    return good;
 }
 
 /* How near the result is to what the source allows, where that is known. */
@@ -160,7 +175,7 @@ static int train(Run *r)
     Recipe recipe;
     RtError error = { 0 };
     int64_t promised = -1;
-    make_recipe(r, &recipe);
+    recipe_of(r, &recipe);
     if (!o->quiet) {
         printf("ready after %.2f s\n", session_seconds(r->s));
         certificate_print(stdout, r);

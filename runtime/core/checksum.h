@@ -13,7 +13,11 @@ typedef struct Checksum {
     uint64_t lane[4];
 } Checksum;
 
-static inline Checksum checksum_begin(void) { return (Checksum){{1, 2, 3, 4}}; }
+static inline Checksum checksum_begin(void)
+{
+    Checksum c = {{1, 2, 3, 4}};
+    return c;
+}
 
 static inline void checksum_block(Checksum *c, const char *block)
 {

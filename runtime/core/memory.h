@@ -5,8 +5,16 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* bytes may be 0. NULL when the system has no such memory left. */
 char *rt_memory_new(int64_t bytes);
 void  rt_memory_free(char *memory, int64_t bytes);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

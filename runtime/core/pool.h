@@ -5,6 +5,10 @@
 
 #include "runtime/core/program.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* threads: 0 means one per processor this process may use. scratch_bytes: per thread. NULL when memory is short. Pins
  * OpenBLAS to one thread in every worker, whichever of its builds is loaded. */
 Pool *rt_pool_new(int threads, int64_t scratch_bytes);
@@ -16,5 +20,9 @@ int64_t rt_pool_room(int threads, int64_t scratch_bytes);    /* what that will b
 /* Runs `count` steps that do not depend on each other: the tiles of each spread over the threads; returns when all are
  * done. */
 void rt_pool_run(Pool *pool, const RtStep *steps, int32_t count, char *const *block, RtFault *fault);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

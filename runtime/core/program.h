@@ -5,6 +5,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Memory blocks. The caller owns every byte. An offset word, in a kernel's arguments or as a value's place, has the
  * block above RT_OFFSET_BITS and the byte offset below. */
 typedef enum RtBlock {
@@ -159,5 +163,9 @@ typedef struct RtWatch {
 
 /* rt_program_run with a watch, which may be NULL. */
 int rt_program_watch(const Program *program, Pool *pool, char *const *block, const RtWatch *watch, RtFault *fault);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -133,10 +133,10 @@ static int most_tensors(const Recipe *r, Held held)
     return r->param_count + r->table_count + most;
 }
 
-/* The longest header that a stage needs; the numbers that change are at most NUMBER_BYTES each. */
+/* The longest header that a stage or the weights alone need; the numbers that change are at most NUMBER_BYTES each. */
 static int64_t header_bytes(Saver *s)
 {
-    int64_t most = 0;
+    int64_t most = rt_tensors_header_bytes(s->tensors, s->weight_count, s->metadata, s->metadata_count);
     for (int i = 0; i < s->recipe->stage_count; i++) {
         int count = collect_stage(s, i);
         int64_t bytes = rt_tensors_header_bytes(s->tensors, count, s->metadata, s->metadata_count);
