@@ -1,6 +1,7 @@
 /* From forms to addresses: variables bound to loops, affine forms as scalars and lanes, masks, loads and stores. A form
  * is summed scope by scope, outermost first, so that an inner loop adds only what changes in it. */
 #include "codegen/emit.h"
+#include "codegen/llvm_version.h"
 #include "runtime/core/program.h"
 
 #include <assert.h>
@@ -253,11 +254,6 @@ static LLVMValueRef to_memory(const Unit *u, DType dtype, LLVMValueRef v)
     return LLVMBuildTrunc(u->builder, high, lanes_of(u->i16), "");
 }
 
-static LLVMValueRef alignment(const Unit *u, DType dtype)
-{
-    return LLVMConstInt(u->i32, (unsigned)dtype_bytes(dtype), false);
-}
-
 /* One element for all lanes. Where no lane is asked for, the address may lie outside: element 0 is read instead. */
 static Value load_one(Emit *e, DType dtype, LLVMValueRef base, const Affine *offset, Mask mask)
 {
@@ -282,8 +278,8 @@ static Value load_adjacent(Emit *e, DType dtype, LLVMValueRef base, const Affine
     LLVMBuilderRef b = at(e, depth);
     if (on) {
         LLVMTypeRef overloads[] = {vector, u->pointer};
-        LLVMValueRef args[] = {pointer.v, alignment(u, dtype), on, LLVMConstNull(vector)};
-        loaded = intrinsic(u, "llvm.masked.load", overloads, 2, args, 4);
+        LLVMValueRef args[] = {pointer.v, on, LLVMConstNull(vector)};
+        loaded = masked_access(u, "llvm.masked.load", overloads, args, 3, 0, dtype_bytes(dtype));
     } else {
         loaded = LLVMBuildLoad2(b, vector, pointer.v, "");
         LLVMSetAlignment(loaded, (unsigned)dtype_bytes(dtype));
@@ -307,8 +303,8 @@ static Value load_scattered(Emit *e, DType dtype, LLVMValueRef base, const Affin
     LLVMValueRef on = mask_value(e, mask, depth);
     at(e, depth);
     LLVMTypeRef overloads[] = {vector, pointers};
-    LLVMValueRef args[] = {address.v, alignment(u, dtype), on ? on : splat_whole(u->i1, 1), LLVMConstNull(vector)};
-    LLVMValueRef loaded = intrinsic(u, "llvm.masked.gather", overloads, 2, args, 4);
+    LLVMValueRef args[] = {address.v, on ? on : splat_whole(u->i1, 1), LLVMConstNull(vector)};
+    LLVMValueRef loaded = masked_access(u, "llvm.masked.gather", overloads, args, 3, 0, dtype_bytes(dtype));
     return (Value){from_memory(u, dtype, loaded), depth};
 }
 
@@ -330,14 +326,14 @@ void store(Emit *e, DType dtype, LLVMValueRef base, const Affine *offset, Mask m
     LLVMValueRef v = to_memory(u, dtype, value.v);
     if (!adjacent) {
         LLVMTypeRef overloads[] = {lanes_of(type), lanes_of(u->pointer)};
-        LLVMValueRef args[] = {v, address.v, alignment(u, dtype), on ? on : splat_whole(u->i1, 1)};
-        intrinsic(u, "llvm.masked.scatter", overloads, 2, args, 4);
+        LLVMValueRef args[] = {v, address.v, on ? on : splat_whole(u->i1, 1)};
+        masked_access(u, "llvm.masked.scatter", overloads, args, 3, 1, dtype_bytes(dtype));
     } else if (uniform && !mask.when) {
         LLVMSetAlignment(LLVMBuildStore(b, first_lane(u, v), address.v), (unsigned)dtype_bytes(dtype));
     } else if (on) {
         LLVMTypeRef overloads[] = {lanes_of(type), u->pointer};
-        LLVMValueRef args[] = {v, address.v, alignment(u, dtype), on};
-        intrinsic(u, "llvm.masked.store", overloads, 2, args, 4);
+        LLVMValueRef args[] = {v, address.v, on};
+        masked_access(u, "llvm.masked.store", overloads, args, 3, 1, dtype_bytes(dtype));
     } else {
         LLVMSetAlignment(LLVMBuildStore(b, v, address.v), (unsigned)dtype_bytes(dtype));
     }

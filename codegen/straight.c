@@ -1,5 +1,6 @@
 /* Functions, arithmetic, memory and choices outside of loop nests. */
 #include "codegen/straight.h"
+#include "codegen/llvm_version.h"
 #include "runtime/core/program.h"
 
 #include <string.h>
@@ -65,7 +66,7 @@ LLVMValueRef decoded_place(const Emit *e, LLVMValueRef blocks, LLVMValueRef word
     return element_at(e, u->i8, block, offset);
 }
 
-static unsigned bytes_of(const Unit *u, LLVMTypeRef real) { return real == u->f64 ? 8 : 4; }
+static int bytes_of(const Unit *u, LLVMTypeRef real) { return real == u->f64 ? 8 : 4; }
 
 LLVMValueRef lanes_load(const Emit *e, LLVMTypeRef real, LLVMValueRef pointer, LLVMValueRef on)
 {
@@ -73,11 +74,11 @@ LLVMValueRef lanes_load(const Emit *e, LLVMTypeRef real, LLVMValueRef pointer, L
     LLVMTypeRef vector = lanes_of(real);
     if (on) {
         LLVMTypeRef overloads[] = {vector, u->pointer};
-        LLVMValueRef args[] = {pointer, LLVMConstInt(u->i32, bytes_of(u, real), false), on, LLVMConstNull(vector)};
-        return intrinsic(u, "llvm.masked.load", overloads, 2, args, 4);
+        LLVMValueRef args[] = {pointer, on, LLVMConstNull(vector)};
+        return masked_access(u, "llvm.masked.load", overloads, args, 3, 0, bytes_of(u, real));
     }
     LLVMValueRef loaded = LLVMBuildLoad2(u->builder, vector, pointer, "");
-    LLVMSetAlignment(loaded, bytes_of(u, real));
+    LLVMSetAlignment(loaded, (unsigned)bytes_of(u, real));
     return loaded;
 }
 
@@ -86,10 +87,10 @@ void lanes_store(const Emit *e, LLVMTypeRef real, LLVMValueRef pointer, LLVMValu
     const Unit *u = e->unit;
     if (on) {
         LLVMTypeRef overloads[] = {lanes_of(real), u->pointer};
-        LLVMValueRef args[] = {value, pointer, LLVMConstInt(u->i32, bytes_of(u, real), false), on};
-        intrinsic(u, "llvm.masked.store", overloads, 2, args, 4);
+        LLVMValueRef args[] = {value, pointer, on};
+        masked_access(u, "llvm.masked.store", overloads, args, 3, 1, bytes_of(u, real));
     } else {
-        LLVMSetAlignment(LLVMBuildStore(u->builder, value, pointer), bytes_of(u, real));
+        LLVMSetAlignment(LLVMBuildStore(u->builder, value, pointer), (unsigned)bytes_of(u, real));
     }
 }
 

@@ -358,13 +358,13 @@ Value elab_fit(Elab *e, Value v, const TypeExpr *type, Place place, const char *
 bool elab_binds(Elab *e, const char *name);                  /* would this name bind in a parameter type? */
 
 /* arith.c */
-Value elab_element(Elab *e, Op op, const Value *args, int count, const char *what, Place place);
+Value elab_element(Elab *e, Op op, const Value *given, int count, const char *what, Place place);
 Value elab_binary(Elab *e, Operator op, Value a, Value b, Place place);
 Value elab_negate(Elab *e, Value v, Place place);
 Value elab_not(Elab *e, Value v, Place place);
 Node *elab_number_node(Elab *e, const Value *v, DType dtype, Place place);   /* a scalar; NULL after reporting */
 /* A tensor, statics alone as real or bool. */
-Node *elab_tensor(Elab *e, const Value *v, Place place, const char *what);
+Node *elab_tensor(Elab *e, const Value *given, Place place, const char *what);
 Node *elab_node(Elab *e, Op op, Node *const *args, int count, const Attr *attr, const Type *type, Place place);
 bool  elab_known(const Dim *dim, int64_t *value);   /* its symbols all have values */
 DType elab_real(const Elab *e);

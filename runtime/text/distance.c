@@ -11,7 +11,7 @@ static int64_t least(int64_t a, int64_t b)
 /* One row of the table at a time: row[j] is the distance of the first i bytes of a to the first j of b. */
 int64_t rt_text_distance(RtText a, RtText b, int64_t enough)
 {
-    int64_t row[LONGEST + 1];
+    int64_t row[LONGEST + 1] = { 0 };
     if (a.size > LONGEST || b.size > LONGEST || a.size - b.size >= enough || b.size - a.size >= enough) return enough;
     for (int64_t j = 0; j <= b.size; j++) row[j] = j;
     for (int64_t i = 1; i <= a.size; i++) {

@@ -91,7 +91,7 @@ static bool combine(const Recipe *r, const Blocks *b, const Program *post, const
 RtOutcome evaluate_one(const Recipe *r, const Blocks *b, const RtEvaluation *evaluation, int64_t step, double *value,
                        RtError *e)
 {
-    double terms[MAX_TERMS];
+    double terms[MAX_TERMS] = { 0 };
     if (evaluation->term_count > MAX_TERMS) {
         rt_fail(e, "evaluate %s has more than %d terms", evaluation->name, MAX_TERMS);
         return RT_FAILED;
