@@ -60,7 +60,7 @@ static bool wants_split(Shaping *s, const Expr *call, WeightShape want)
     int axis = axis_of(s, argument(call, 2, "axis"), -1, want.rank);
     int64_t parts;
     if (!x || !n || axis < 0 || !whole(s, n, &parts) || parts < 1) return false;
-    want.dim[axis] *= parts;
+    if (__builtin_mul_overflow(want.dim[axis], parts, &want.dim[axis])) return false;
     return wants(s, x, want);
 }
 
@@ -120,7 +120,8 @@ static bool wants_index(Shaping *s, const Expr *x, WeightShape want)
         const Expr *start = slice ? sub->left : sub;
         first = 0;
         if (start && (!whole(s, start, &first) || first < 0)) return false;
-        whole_shape.dim[whole_shape.rank++] = first + (slice ? want.dim[next++] : 1);
+        int64_t length = slice ? want.dim[next++] : 1;
+        if (__builtin_add_overflow(first, length, &whole_shape.dim[whole_shape.rank++])) return false;
     }
     while (next < want.rank) {
         if (whole_shape.rank == MAX_RANK) return false;

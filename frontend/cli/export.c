@@ -30,10 +30,12 @@ typedef struct Export {
     const char       *path;
 } Export;
 
+/* INT64_MAX / 16 stands for more than there can be. */
 static int64_t elements(const WeightShape *shape)
 {
     int64_t count = 1;
-    for (int k = 0; k < shape->rank; k++) count *= shape->dim[k];
+    for (int k = 0; k < shape->rank; k++)
+        if (__builtin_mul_overflow(count, shape->dim[k], &count) || count > INT64_MAX / 16) return INT64_MAX / 16;
     return count;
 }
 

@@ -169,6 +169,9 @@ says "and another parameter give net.same."
 sed 's/= "head.b"/= "head.b"[2:]/' m.ptm >holes.ptm
 status 1 "$PTM" weights holes.ptm --weights run --to torch -o y.safetensors
 says "the parameters give only 5 of the 7 elements of net.head.b"
+sed 's/= "head.b"/= "head.b"[4000000000000000:]/' m.ptm >huge.ptm
+status 1 "$PTM" weights huge.ptm --weights run --to torch -o y.safetensors
+says "net.head.b"
 [ ! -e y.safetensors ] || fail "half a file was written"
 status 1 "$PTM" weights m.ptm --weights run --to torch -o nowhere/x.safetensors
 says "nowhere"
