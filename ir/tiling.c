@@ -40,7 +40,10 @@ enum {
     ROWS = 4,                            /* their rows come in fours */
     MAX_PARTS = 16,
     PARTIAL_LIMIT = 2 << 20,             /* elements of partial results worth their memory */
-    SUM_ELEMENTS = 4096                  /* of the result in one unit of the second step */
+    SUM_ELEMENTS = 4096,                 /* of the result in one unit of the second step */
+    /* few rows take as long as reading B: k stays whole, so that sums do not depend on how many rows there are, where
+     * that leaves enough tiles of so many columns */
+    FEW_ROWS = 16, FEW_COLUMNS = 64, ENOUGH_TILES = 8
 };
 
 /* Costs in multiply-adds of one core (132 a nanosecond). */
@@ -54,6 +57,11 @@ static int64_t batch_count(const Contraction *c)
     int64_t count = 1;
     for (int axis = 0; axis < c->batch_rank; axis++) count *= c->batch[axis];
     return count;
+}
+
+static bool keeps_k_whole(const Contraction *c)
+{
+    return c->m <= FEW_ROWS && batch_count(c) * divide_up(c->n, FEW_COLUMNS) >= ENOUGH_TILES;
 }
 
 static int64_t unit_count(const Contraction *c, const Tiling *t)
@@ -112,7 +120,7 @@ Tiling contraction_tiling(const Contraction *c)
     if (!area || !c->k) return (Tiling){.tile_m = c->m, .tile_n = c->n, .parts = 1, .units = area ? batch_count(c) : 0};
     for (int64_t parts = 1; parts <= MAX_PARTS && (parts == 1 || parts * area <= PARTIAL_LIMIT); parts *= 2) {
         candidate.parts = parts;
-        if (parts > 1 && c->k / parts < 64) break;
+        if (parts > 1 && (c->k / parts < 64 || keeps_k_whole(c))) break;
         for (int i = 0; (candidate.tile_m = candidate_side(i, c->m, 1)) != 0; i++) {
             for (int j = 0; (candidate.tile_n = candidate_side(j, c->n, VECTOR)) != 0; j++) {
                 double cost = grid_cost(c, &candidate);

@@ -1,5 +1,5 @@
-/* ptm generate: text from a trained model, one token after the other. Texts are made one by one, so that none depends
- * on those beside it. */
+/* ptm generate: text from a trained model, one token after the other; several texts together where the predictor can.
+ * What a text becomes does not depend on those beside it. */
 #include "frontend/cli/lines.h"
 #include "frontend/cli/pace.h"
 #include "frontend/cli/predict.h"
@@ -21,15 +21,24 @@ typedef struct Prompt {
     int64_t     count;
 } Prompt;
 
+/* A text in the making. */
+typedef struct Row {
+    const Prompt *prompt;
+    int64_t     sample;
+    Writing     writing;
+    bool        done;
+} Row;
+
 typedef struct Generator {
     Run         *run;
     Predictor    predictor;
     Sampler      sampler;
-    Writing      writing;
     Pace         pace;
     const RtTokenizer *tokenizer;
     Vec(Prompt)  prompts;
-    int32_t     *tokens;                 /* the prompt, then what is generated */
+    Row          rows[PREDICT_ROWS];     /* predictor.rows of them */
+    int32_t     *tokens[PREDICT_ROWS];   /* of each row the prompt, then what is generated */
+    int64_t      longest;                /* prompt, in tokens */
     int64_t      length, samples;        /* of each prompt */
 } Generator;
 
@@ -108,78 +117,111 @@ static bool encode(Generator *g, Prompt *p)
 static bool encode_all(Generator *g)
 {
     bool good = true;
-    int64_t longest = 0;
     for (int i = 0; i < g->prompts.count; i++) {
         Prompt *p = &g->prompts.at[i];
         good = encode(g, p) && good;
-        if (p->count > longest) longest = p->count;
+        if (p->count > g->longest) g->longest = p->count;
     }
-    g->tokens = arena_array(g->run->s->arena, int32_t, longest + g->length);
     return good;
 }
 
-/* ---- a text ---- */
+/* ---- texts ---- */
 
-static void show(Generator *g, bool all)
+static int64_t text_count(const Generator *g) { return g->prompts.count * g->samples; }
+
+/* Several texts stand apart as `tail` shows several files. */
+static void print_title(const Generator *g, int64_t text)
 {
-    RtText text = writing_take(&g->writing, all);
+    int64_t prompt = text / g->samples, sample = text % g->samples;
+    if (text_count(g) == 1) return;
+    if (text) putchar('\n');
+    fputs("==>", stdout);
+    if (g->prompts.count > 1) printf(" prompt %lld", (long long)prompt + 1);
+    if (g->samples > 1) printf("%s sample %lld", g->prompts.count > 1 ? "," : "", (long long)sample + 1);
+    puts(" <==");
+}
+
+static void print_prompt(const Generator *g, int64_t text)
+{
+    const Prompt *p = &g->prompts.at[text / g->samples];
+    print_title(g, text);
+    if (p->given) fwrite(p->text.bytes, 1, (size_t)p->text.size, stdout);
+    fflush(stdout);
+}
+
+static void show(Writing *w, bool all)
+{
+    RtText text = writing_take(w, all);
     if (!text.size) return;
     fwrite(text.bytes, 1, (size_t)text.size, stdout);
     fflush(stdout);
 }
 
-/* The next token behind `count` of them; -1 after an error. */
-static int32_t next_token(Generator *g, int64_t count, int64_t sample, int64_t place)
+static void begin_row(Generator *g, int row, int64_t text)
 {
-    const float *logits = predict_next(&g->predictor, g->tokens, count);
-    if (!logits) return -1;
-    int32_t token = sampler_choose(&g->sampler, logits, g->tokens, count, sample, place);
-    if (token < 0)
-        session_fail(g->run->s, "%s gives numbers that are not finite behind %lld tokens: are the weights?",
-                     g->predictor.entry, (long long)count);
-    return token;
+    Row *r = &g->rows[row];
+    bool none = text >= text_count(g);
+    const Prompt *p = r->prompt = none ? g->rows[0].prompt : &g->prompts.at[text / g->samples];
+    r->sample = none ? 0 : text % g->samples;
+    r->done = none || !g->length;
+    writing_begin(&r->writing, p->text);
+    memcpy(g->tokens[row], p->ids, (size_t)p->count * sizeof *p->ids);
 }
 
-static bool generate_text(Generator *g, const Prompt *p, int64_t sample)
+/* The token of a row behind `count` of them: of the prompt as long as that lasts. False after an error. */
+static bool next_token(Generator *g, int row, const float *logits, int64_t count)
 {
-    predict_begin(&g->predictor);
-    writing_begin(&g->writing, p->text);
-    memcpy(g->tokens, p->ids, (size_t)p->count * sizeof *p->ids);
-    if (p->given) fwrite(p->text.bytes, 1, (size_t)p->text.size, stdout);
-    fflush(stdout);
-    bool goes_on = true;
-    for (int64_t i = 0; goes_on && i < g->length; i++) {
-        pace_start(&g->pace);
-        int32_t token = next_token(g, p->count + i, sample, i);
-        if (token < 0) return false;
-        if (i) pace_token(&g->pace, i);
-        else pace_prompt(&g->pace, p->count);
-        g->tokens[p->count + i] = token;
-        goes_on = writing_add(&g->writing, token);
-        show(g, false);
-    }
-    show(g, true);
-    putchar('\n');
+    Row *r = &g->rows[row];
+    int32_t *tokens = g->tokens[row];
+    int64_t place = count - r->prompt->count;
+    if (place < 0) return true;
+    if (r->done) return tokens[count] = tokens[count - 1], true;
+    int32_t token = tokens[count] = sampler_choose(&g->sampler, logits, tokens, count, r->sample, place);
+    if (token < 0)
+        return session_fail(g->run->s, "%s gives numbers that are not finite behind %lld tokens: are the weights?",
+                            g->predictor.entry, (long long)count) && false;
+    r->done = !writing_add(&r->writing, token) || place + 1 >= g->length;
+    if (g->predictor.rows == 1) show(&r->writing, false);
     return true;
 }
 
-/* Several texts stand apart as `tail` shows several files. */
-static void print_title(const Generator *g, int prompt, int64_t sample)
+static bool all_done(const Generator *g)
 {
-    if (g->prompts.count == 1 && g->samples == 1) return;
-    if (prompt || sample) putchar('\n');
-    fputs("==>", stdout);
-    if (g->prompts.count > 1) printf(" prompt %d", prompt + 1);
-    if (g->samples > 1) printf("%s sample %lld", g->prompts.count > 1 ? "," : "", (long long)sample + 1);
-    puts(" <==");
+    bool done = true;
+    for (int i = 0; i < g->predictor.rows; i++) done = done && g->rows[i].done;
+    return done;
 }
 
+/* Rows with shorter prompts go on while longer ones are read, those that have ended are filled up. */
+static bool generate_rows(Generator *g)
+{
+    int64_t first = g->rows[0].prompt->count;
+    for (int i = 1; i < g->predictor.rows; i++)
+        if (g->rows[i].prompt->count < first) first = g->rows[i].prompt->count;
+    predict_begin(&g->predictor);
+    for (int64_t count = first; !all_done(g); count++) {
+        pace_start(&g->pace);
+        const float *logits = predict_next(&g->predictor, g->tokens, count);
+        for (int i = 0; i < g->predictor.rows; i++)
+            if (!logits || !next_token(g, i, logits + i * g->predictor.vocabulary, count)) return false;
+        if (count > first) pace_token(&g->pace, count - first);
+        else pace_prompt(&g->pace, first);
+    }
+    return true;
+}
+
+/* One text is shown as it comes, several that are made together at their end. */
 static bool generate_all(Generator *g)
 {
-    for (int i = 0; i < g->prompts.count; i++) {
-        for (int64_t k = 0; k < g->samples; k++) {
-            print_title(g, i, k);
-            if (!generate_text(g, &g->prompts.at[i], k)) return false;
+    int rows = (int)g->predictor.rows;
+    for (int64_t text = 0; text < text_count(g); text += rows) {
+        for (int i = 0; i < rows; i++) begin_row(g, i, text + i);
+        if (rows == 1) print_prompt(g, text);
+        if (!generate_rows(g)) return false;
+        for (int i = 0; i < rows && text + i < text_count(g); i++) {
+            if (rows > 1) print_prompt(g, text + i);
+            show(&g->rows[i].writing, true);
+            putchar('\n');
         }
     }
     return true;
@@ -191,7 +233,28 @@ static bool open_predictor(Generator *g)
 {
     int64_t *lengths = arena_array(g->run->s->arena, int64_t, g->prompts.count);
     for (int i = 0; i < g->prompts.count; i++) lengths[i] = g->prompts.at[i].count;
-    return predict_open(g->run, g->tokenizer, lengths, g->prompts.count, g->length, &g->predictor);
+    return predict_open(g->run, g->tokenizer, lengths, g->prompts.count, g->length, text_count(g), &g->predictor);
+}
+
+/* States hold `context` tokens: of a longer prompt the end is read. */
+static void cut_prompts(Generator *g)
+{
+    int64_t room = g->predictor.carries ? g->predictor.context : 0;
+    for (int i = 0; i < g->prompts.count; i++) {
+        Prompt *p = &g->prompts.at[i];
+        if (!room || p->count <= room) continue;
+        p->ids += p->count - room;
+        p->count = room;
+    }
+}
+
+static void make_rows(Generator *g)
+{
+    Session *s = g->run->s;
+    for (int i = 0; i < g->predictor.rows; i++) {
+        g->rows[i].writing = (Writing){ .tokenizer = g->tokenizer, .stops = &s->options->stop, .arena = s->arena };
+        g->tokens[i] = arena_array(s->arena, int32_t, g->longest + g->length + 1);
+    }
 }
 
 static int generate(Generator *g)
@@ -207,7 +270,8 @@ static int generate(Generator *g)
                             .top_p = isnan(o->top_p) ? 1 : o->top_p, .penalty = isnan(o->penalty) ? 1 : o->penalty,
                             .top_k = o->top_k > 0 ? o->top_k : 0, .seed = g->run->seed };
     sampler_open(&g->sampler, g->predictor.vocabulary, s->arena);
-    g->writing = (Writing){ .tokenizer = g->tokenizer, .stops = &o->stop, .arena = s->arena };
+    cut_prompts(g);
+    make_rows(g);
     g->pace.arena = s->arena;
     if (!generate_all(g)) return EXIT_BAD_INPUT;
     if (o->stats) pace_report(&g->pace, &g->predictor);

@@ -63,8 +63,10 @@ void pace_report(const Pace *p, const Predictor *predictor)
     fprintf(stderr, "prompt: %lld tokens in %.1f ms\n", (long long)p->read, 1e3 * p->reading);
     if (!all) return;
     double token = median(p, 0, INT32_MAX), bytes = (double)bytes_moved(predictor);
-    fprintf(stderr, "token: %.3f ms (median of %d), %.1f a second, %.1f MB moved, %.2f GB/s\n", 1e3 * token, all,
-            1 / token, 1e-6 * bytes, 1e-9 * bytes / token);
+    fprintf(stderr, "token: %.3f ms (median of %d), ", 1e3 * token, all);
+    if (predictor->rows > 1) fprintf(stderr, "%lld texts together, ", (long long)predictor->rows);
+    fprintf(stderr, "%.1f a second, %.1f MB moved, %.2f GB/s\n", (double)predictor->rows / token, 1e-6 * bytes,
+            1e-9 * bytes / token);
     double late = median(p, LATE, INT32_MAX);
     if (late > 0) fprintf(stderr, "tokens 1 to %d: %.3f ms; from %d on: %.3f ms\n", EARLY,
                           1e3 * median(p, 0, EARLY), LATE, 1e3 * late);

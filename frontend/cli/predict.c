@@ -9,6 +9,12 @@
 
 enum { CONTEXT_LIMIT = 1 << 24 };
 
+/* What predict_open is asked for. */
+typedef struct Asked {
+    const int64_t *prompts;
+    int64_t count, more, rows;
+} Asked;
+
 /* 0 where the model has none. */
 static bool find_context(Predictor *p)
 {
@@ -36,13 +42,19 @@ static bool choose_entry(Predictor *p)
                         "f32[B, V]` and no `fn logits(ids: i32[B, T]) -> f32[B, T, V]`") && false;
 }
 
-static Graph *entry_of(Predictor *p, int64_t length)
+static Graph *elaborate(const Predictor *p, int64_t rows, int64_t length, Diagnostics *d)
 {
     Session *s = p->run->s;
     Dims *dims = model_dims(s->model);
-    const Dim *shape[2] = { dim_int(dims, 1), dim_int(dims, length) };
+    const Dim *shape[2] = { dim_int(dims, rows), dim_int(dims, length) };
     EntryArg arg = { type_of(DT_i32, 2, shape), model_entry_parameter(s->model, p->entry, 0) };
-    Graph *graph = model_entry(s->model, p->entry, &arg, 1, false, s->diagnostics);
+    return model_entry(s->model, p->entry, &arg, 1, false, d);
+}
+
+static Graph *entry_of(Predictor *p, int64_t length)
+{
+    Session *s = p->run->s;
+    Graph *graph = elaborate(p, p->rows, length, s->diagnostics);
     if (!graph) session_report(s);
     return graph;
 }
@@ -78,9 +90,55 @@ static bool check_result(Predictor *p, int64_t length)
     return false;
 }
 
-static bool compile(Predictor *p)
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static bool has_own_products(const Predictor *p) { return build_blas(p->run->s->options) == BLAS_none; }
+
+/* How many of `left` tokens a run reads. Products of our own make sums of many rows in parts. */
+static int64_t run_length(const Predictor *p, int64_t left)
+{
+    int64_t length = p->rows > 1 ? 1 : has_own_products(p) ? PREDICT_FACTOR : PREDICT_LONGEST;
+    while (length > left) length /= PREDICT_FACTOR;
+    return length;
+}
+
+static int find_length(const Predictor *p, int64_t length)
+{
+    int i = 0;
+    while (i < p->length_count && p->lengths[i] != length) i++;
+    return i;
+}
+
+static void add_lengths(Predictor *p, int64_t tokens)
+{
+    for (int64_t length; tokens > 0; tokens -= length) {
+        length = run_length(p, tokens);
+        if (find_length(p, length) == p->length_count) p->lengths[p->length_count++] = length;
+    }
+}
+
+/* Of a context that is full, what is read again. */
+static int64_t half(const Predictor *p) { return p->context > 1 ? p->context / 2 : 1; }
+
+static void choose_lengths(Predictor *p, const Asked *asked)
+{
+    p->length_count = 0;
+    if (!p->carries) {
+        p->lengths[p->length_count++] = p->context;
+        return;
+    }
+    for (int64_t i = 0; i < asked->count; i++) {
+        int64_t prompt = asked->prompts[i];
+        add_lengths(p, p->context ? least(prompt, p->context) : prompt);
+        if (p->context && prompt + asked->more - 1 > p->context) add_lengths(p, half(p));
+    }
+    if (asked->more > 1) add_lengths(p, 1);
+}
+
+static bool plan(Predictor *p, const Asked *asked)
 {
     Session *s = p->run->s;
+    choose_lengths(p, asked);
     Graph **graphs = arena_array(s->arena, Graph *, p->length_count);
     Graphs all = { 0 };
     for (int i = 0; i < p->length_count; i++) {
@@ -89,7 +147,49 @@ static bool compile(Predictor *p)
     }
     p->run->layout = build_layout(s, &all);
     return job_open(s, p->entry, graphs, p->length_count, 0, NULL, p->run->layout, &p->job)
-        && job_build(s, NULL, &p->job);
+        && job_plan(s, NULL, &p->job);
+}
+
+static bool has_parts(const Plan *plan)
+{
+    bool parts = false;
+    for (int k = 0; k < plan->kernels.count; k++) {
+        const Kernel *kernel = plan->kernels.at[k];
+        parts = parts || kernel->parts >= 0 || (kernel->body && has_parts(kernel->body));
+    }
+    return parts;
+}
+
+static bool rows_are_apart(const Predictor *p)
+{
+    bool parts = false;
+    for (int i = 0; i < p->length_count; i++) parts = parts || has_parts(p->job.builds[i].plan);
+    return !parts;
+}
+
+/* Whether the model takes so many rows: one may be all that its states are made for. */
+static bool takes_rows(const Predictor *p, int64_t rows)
+{
+    return elaborate(p, rows, 1, diag_new(p->run->s->arena)) != NULL;
+}
+
+/* As many rows together as leave every sum what it is in one row alone. */
+static bool compile(Predictor *p, const Asked *asked)
+{
+    if (!plan(p, asked)) return false;
+    bool apart = p->carries && asked->rows > 1 && has_own_products(p) && rows_are_apart(p);
+    if (apart && takes_rows(p, asked->rows)) {
+        p->rows = asked->rows;
+        job_close(&p->job);
+        if (!plan(p, asked)) return false;
+        apart = rows_are_apart(p);
+    }
+    if (p->rows > 1 && !apart) {
+        p->rows = 1;
+        job_close(&p->job);
+        if (!plan(p, asked)) return false;
+    }
+    return job_compile(p->run->s, &p->job);
 }
 
 static const RtValue *ids_of(const Predictor *p, const Program *program)
@@ -121,59 +221,19 @@ static bool make_blocks(Predictor *p)
     return true;
 }
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-/* How many of `left` tokens a run reads. */
-static int64_t run_length(int64_t left)
-{
-    int64_t length = PREDICT_LONGEST;
-    while (length > left) length /= PREDICT_FACTOR;
-    return length;
-}
-
-static int find_length(const Predictor *p, int64_t length)
-{
-    int i = 0;
-    while (i < p->length_count && p->lengths[i] != length) i++;
-    return i;
-}
-
-static void add_lengths(Predictor *p, int64_t tokens)
-{
-    for (int64_t length; tokens > 0; tokens -= length) {
-        length = run_length(tokens);
-        if (find_length(p, length) == p->length_count) p->lengths[p->length_count++] = length;
-    }
-}
-
-/* Of a context that is full, what is read again. */
-static int64_t half(const Predictor *p) { return p->context > 1 ? p->context / 2 : 1; }
-
-static void choose_lengths(Predictor *p, const int64_t *prompts, int64_t count, int64_t more)
-{
-    if (!p->carries) {
-        p->lengths[p->length_count++] = p->context;
-        return;
-    }
-    for (int64_t i = 0; i < count; i++) {
-        add_lengths(p, p->context ? least(prompts[i], p->context) : prompts[i]);
-        if (p->context && prompts[i] + more - 1 > p->context) add_lengths(p, half(p));
-    }
-    if (more > 1) add_lengths(p, 1);
-}
-
 bool predict_open(Run *run, const RtTokenizer *tokenizer, const int64_t *prompts, int64_t count, int64_t more,
-                  Predictor *out)
+                  int64_t rows, Predictor *out)
 {
     enum { SOME = 8 };
     out->run = run;
+    out->rows = 1;
     out->vocabulary = rt_tokenizer_size(tokenizer);
     if (!choose_entry(out) || !find_context(out)) return false;
     if (!check_result(out, out->context ? out->context : SOME)) return false;
     if (!out->carries && !out->context)
         return session_fail(run->s, "the model does not say how many tokens it sees: `const context = 64`") && false;
-    choose_lengths(out, prompts, count, more);
-    return compile(out) && run_memory(run, &out->job) && make_blocks(out);
+    Asked asked = { prompts, count, more, least(rows, PREDICT_ROWS) };
+    return compile(out, &asked) && run_memory(run, &out->job) && make_blocks(out);
 }
 
 static bool run_program(Predictor *p, const Program *program, int64_t position)
@@ -194,29 +254,29 @@ static int64_t choose_fresh(Predictor *p, int64_t count)
     if (!p->carries) return least(count, p->context);
     int64_t fresh = count - p->read;
     if (!p->context || p->held + fresh <= p->context) return fresh;
-    int64_t again = p->held ? half(p) : p->context;
     predict_begin(p);
-    return again;
+    return half(p);
 }
 
-/* Runs on the first of `left` tokens; returns how many it has read, 0 after an error. */
-static int64_t read_some(Predictor *p, const int32_t *tokens, int64_t left, int64_t position, const Program **used)
+/* Runs on the first of the tokens from `from` to before `count`; returns how many it has read, 0 after an error. */
+static int64_t read_some(Predictor *p, int32_t *const *tokens, int64_t from, int64_t count, const Program **used)
 {
-    int64_t length = p->carries ? run_length(left) : left;
+    int64_t length = p->carries ? run_length(p, count - from) : count - from;
     const Program *program = *used = p->job.run[p->carries ? find_length(p, length) : 0].program;
     const RtValue *input = ids_of(p, program);
     int32_t *ids = (int32_t *)rt_at(p->block, input->place);
-    memset(ids, 0, (size_t)input->shape[1] * sizeof *ids);
-    memcpy(ids, tokens, (size_t)length * sizeof *ids);
-    return run_program(p, program, position + length - 1) ? length : 0;
+    memset(ids, 0, (size_t)(p->rows * input->shape[1]) * sizeof *ids);
+    for (int64_t row = 0; row < p->rows; row++)
+        memcpy(ids + row * length, tokens[row] + from, (size_t)length * sizeof *ids);
+    return run_program(p, program, from + length - 1) ? length : 0;
 }
 
-const float *predict_next(Predictor *p, const int32_t *tokens, int64_t count)
+const float *predict_next(Predictor *p, int32_t *const *tokens, int64_t count)
 {
     const Program *program = NULL;
     int64_t fresh = choose_fresh(p, count);
-    for (int64_t left = fresh, length; left > 0; left -= length)
-        if (!(length = read_some(p, tokens + count - left, left, count - left, &program))) return NULL;
+    for (int64_t from = count - fresh, length; from < count; from += length)
+        if (!(length = read_some(p, tokens, from, count, &program))) return NULL;
     p->read = count;
     p->held += fresh;
     const float *out = (const float *)rt_at(p->block, program->outputs->place);

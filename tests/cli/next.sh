@@ -60,3 +60,16 @@ continued "$models/gpt.ptm" "which of the two is it and where" 1
 tail -c 2 out >long
 continued "$models/gpt.ptm" " is it and where" 1
 tail -c 2 out | cmp - long
+
+# With products of our own texts are made together, and none differs from what it is alone: not where prompts are longer
+# than others, where the context is begun anew, where a stop string ends one early, nor with other samples beside it.
+together() { status 0 "$PTM" generate "$models/gpt.ptm" $small --weights gpt --seed 7 --length 40 --stop gu --blas none "$@"; }
+together --prompt "the big dog " --prompt a --prompt "we " --count 3 --stats
+says "8 texts together"
+grep -v "^prompt: \|^token: " out >all
+number=0
+for prompt in "the big dog " a "we "; do
+    number=$((number + 1))
+    together --prompt "$prompt"
+    awk -v title="==> prompt $number, sample 1 <==" 'on; $0 == title { on = 1 }' all | head -c "$(stat -c %s out)" | cmp - out
+done
