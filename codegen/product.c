@@ -142,6 +142,7 @@ static void make_parts(ProductCode *p)
 {
     for (int rows = 1; rows <= p->tile.rows; rows++) p->rows[rows] = product_rows(p, rows);
     p->copy = product_copy(p);
+    p->panel = product_panel(p);
     p->transpose = product_transpose(p);
     p->block = product_block(p);
 }

@@ -31,7 +31,7 @@ typedef struct ProductCode {
     LLVMTypeRef real;
     RegisterTile tile;
     LLVMValueRef rows[PRODUCT_MAX_ROWS + 1];     /* register tiles by their number of rows */
-    LLVMValueRef copy, transpose, block;
+    LLVMValueRef copy, panel, transpose, block;
 } ProductCode;
 
 /* product_rows.c. rows(a, b, b_step, c, c_row, k, columns, more): rows x columns elements of C from k columns of the
@@ -43,6 +43,7 @@ LLVMValueRef product_rows(const ProductCode *p, int rows);
  * to whole vectors. transpose, the same arguments: element (i, j) of `from` becomes (j, i) of `to`, where whole vectors
  * of whole vectors of rows are written. */
 LLVMValueRef product_copy(const ProductCode *p);
+LLVMValueRef product_panel(const ProductCode *p);            /* copy, of rows as wide as the register tile or less */
 LLVMValueRef product_transpose(const ProductCode *p);
 
 /* product_block.c. block(args, a, b, c, m, n, k, c_row, scratch): one tile, from its first elements on. */

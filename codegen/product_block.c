@@ -3,7 +3,9 @@
 
 #include <stddef.h>
 
-enum { FEW_PANELS = 1 };                 /* of rows: copying B costs as much as it saves */
+/* B is read where it lies, unless its rows are so far apart that each has a page of its own and so many rows of A pass
+ * that copying is worth the while. */
+enum { FAR_APART = 1024, MANY_PANELS = 12 };
 
 typedef struct TileCode {
     const ProductCode *p;
@@ -22,12 +24,13 @@ static LLVMValueRef offset(const TileCode *t, LLVMValueRef base, LLVMValueRef in
     return element_at(t->e, t->p->real, base, times(t->e, index, stride));
 }
 
-static void pack(const TileCode *t, LLVMValueRef adjacent, LLVMValueRef to, int64_t to_row, LLVMValueRef from,
-                 LLVMValueRef row, LLVMValueRef column, LLVMValueRef rows, LLVMValueRef columns)
+/* copy: of an operand whose columns are adjacent; the other is transposed. */
+static void pack(const TileCode *t, LLVMValueRef adjacent, LLVMValueRef copy, LLVMValueRef to, int64_t to_row,
+                 LLVMValueRef from, LLVMValueRef row, LLVMValueRef column, LLVMValueRef rows, LLVMValueRef columns)
 {
     LLVMValueRef stride = whole(t->e->unit, to_row);
     Choice lies = choice_open(t->e, adjacent);
-    call_inner(t->e, t->p->copy, (LLVMValueRef[]){to, stride, from, row, rows, columns}, 6);
+    call_inner(t->e, copy, (LLVMValueRef[]){to, stride, from, row, rows, columns}, 6);
     choice_else(t->e, &lies);
     call_inner(t->e, t->p->transpose, (LLVMValueRef[]){to, stride, from, column, columns, rows}, 6);
     choice_close(t->e, &lies);
@@ -80,8 +83,9 @@ static void pass_panels(const TileCode *t)
     const Unit *u = e->unit;
     LLVMValueRef width = whole(u, panel_columns(t)), b_block = offset(t, t->b, t->from, t->b_row);
     LLVMValueRef adjacent = is_one(t, t->b_column);
-    LLVMValueRef few = compare(e, LLVMIntSLE, t->row_panels, whole(u, FEW_PANELS));
-    LLVMValueRef in_place = LLVMBuildAnd(u->builder, few, adjacent, "");
+    LLVMValueRef near = compare(e, LLVMIntSLE, t->b_row, whole(u, FAR_APART));
+    LLVMValueRef few = compare(e, LLVMIntSLE, t->row_panels, whole(u, MANY_PANELS));
+    LLVMValueRef in_place = LLVMBuildAnd(u->builder, adjacent, LLVMBuildOr(u->builder, near, few, ""), "");
     Loop loop;
     loop_open(e, &loop, whole(u, 0), t->n, panel_columns(t), false, NULL, 0);
     LLVMValueRef columns = least(e, width, minus(e, t->n, loop.index));
@@ -89,7 +93,7 @@ static void pass_panels(const TileCode *t)
     LLVMValueRef all = compare(e, LLVMIntEQ, columns, width);
     Choice direct = choice_open(e, LLVMBuildAnd(u->builder, in_place, all, ""));
     choice_else(e, &direct);
-    pack(t, adjacent, t->packed_b, panel_columns(t), b, t->b_row, t->b_column, t->depth, columns);
+    pack(t, adjacent, t->p->panel, t->packed_b, panel_columns(t), b, t->b_row, t->b_column, t->depth, columns);
     choice_close(e, &direct);
     LLVMValueRef where = choice_value(e, &direct, b, t->packed_b);
     LLVMValueRef step = choice_value(e, &direct, t->b_row, width);
@@ -123,7 +127,7 @@ LLVMValueRef product_block(const ProductCode *p)
     loop_open(e, &loop, whole(u, 0), blocks, 1, false, NULL, 0);
     t.from = times(e, loop.index, depth);
     t.depth = least(e, depth, minus(e, t.k, t.from));
-    pack(&t, is_one(&t, t.a_column), t.packed_a, PRODUCT_ROW, offset(&t, t.a, t.from, t.a_column), t.a_row, t.a_column,
+    pack(&t, is_one(&t, t.a_column), p->copy, t.packed_a, PRODUCT_ROW, offset(&t, t.a, t.from, t.a_column), t.a_row, t.a_column,
          t.m, t.depth);
     pass_panels(&t);
     loop_close(e, &loop, NULL);

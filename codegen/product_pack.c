@@ -1,6 +1,8 @@
 /* Operands as the register tile reads them: copies of rows, and of columns by squares of 16. */
 #include "codegen/product.h"
 
+enum { CACHE_LINE = 64 };
+
 typedef struct Pack {
     const ProductCode *p;
     Emit *e;
@@ -49,6 +51,42 @@ LLVMValueRef product_copy(const ProductCode *p)
     choice_else(e, &more);
     choice_close(e, &more);
     loop_close(e, &rows, NULL);
+    LLVMBuildRetVoid(at(e, 0));
+    return e->function;
+}
+
+/* Rows of one panel of B, whole vectors or those that the last ones have; the next panel is on its way meanwhile. */
+static void copy_panel(const Pack *k, LLVMValueRef *on)
+{
+    Emit *e = k->e;
+    const Unit *u = e->unit;
+    int vectors = k->p->tile.vectors;
+    LLVMTypeRef real = k->p->real;
+    int64_t line = CACHE_LINE / dtype_bytes(k->p->dtype);
+    Loop rows;
+    loop_open(e, &rows, whole(u, 0), k->rows, 1, true, NULL, 0);
+    LLVMValueRef to = line_of(k, k->to, k->to_row, rows.index), from = line_of(k, k->from, k->from_row, rows.index);
+    for (int v = 0; v < vectors; v++) {
+        LLVMValueRef x = lanes_load(e, real, element_after(e, real, from, v * LANES), on ? on[v] : NULL);
+        lanes_store(e, real, element_after(e, real, to, v * LANES), NULL, x);
+    }
+    for (int64_t i = 0; !on && i < vectors * LANES; i += line)
+        fetch_early(e, element_after(e, real, from, vectors * LANES + i));
+    loop_close(e, &rows, NULL);
+}
+
+LLVMValueRef product_panel(const ProductCode *p)
+{
+    const Unit *u = p->unit;
+    Pack k = open_pack(p, "panel");
+    Emit *e = k.e;
+    LLVMValueRef on[PRODUCT_MAX_VECTORS];
+    Choice all = choice_open(e, compare(e, LLVMIntEQ, k.columns, whole(u, p->tile.vectors * LANES)));
+    copy_panel(&k, NULL);
+    choice_else(e, &all);
+    for (int v = 0; v < p->tile.vectors; v++) on[v] = lanes_below(e, minus(e, k.columns, whole(u, v * LANES)));
+    copy_panel(&k, on);
+    choice_close(e, &all);
     LLVMBuildRetVoid(at(e, 0));
     return e->function;
 }

@@ -1,7 +1,10 @@
 /* The register tile: some rows by one or two vectors of the result, as long as k lasts. */
 #include "codegen/product.h"
 
-enum { MAX_SUMS = PRODUCT_MAX_ROWS * PRODUCT_MAX_VECTORS };
+enum {
+    MAX_SUMS = PRODUCT_MAX_ROWS * PRODUCT_MAX_VECTORS,
+    AHEAD = 12                           /* rows of B that are on their way when one is used */
+};
 
 typedef struct Rows {
     const ProductCode *p;
@@ -66,8 +69,11 @@ static void step_sums(const Rows *r, LLVMValueRef k, LLVMValueRef b, LLVMValueRe
     const Unit *u = r->e->unit;
     LLVMTypeRef real = r->p->real;
     LLVMValueRef line[PRODUCT_MAX_VECTORS], a = element_at(r->e, real, r->a, k);
-    for (int v = 0; v < r->vectors; v++)
+    LLVMValueRef later = element_at(r->e, real, b, times(r->e, r->b_step, whole(u, AHEAD)));
+    for (int v = 0; v < r->vectors; v++) {
         line[v] = lanes_load(r->e, real, element_after(r->e, real, b, v * LANES), NULL);
+        fetch_early(r->e, element_after(r->e, real, later, v * LANES));
+    }
     for (int i = 0; i < r->rows; i++) {
         LLVMValueRef one = LLVMBuildLoad2(u->builder, real, element_after(r->e, real, a, i * PRODUCT_ROW), "");
         LLVMValueRef all = splat(u, one);

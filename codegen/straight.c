@@ -94,6 +94,16 @@ void lanes_store(const Emit *e, LLVMTypeRef real, LLVMValueRef pointer, LLVMValu
     }
 }
 
+void fetch_early(const Emit *e, LLVMValueRef pointer)
+{
+    const Unit *u = e->unit;
+    enum { READ = 0, NEAR = 2, DATA = 1 };                   /* NEAR: the second cache, before the first has room */
+    LLVMTypeRef overloads[] = {u->pointer};
+    LLVMValueRef args[] = {pointer, LLVMConstInt(u->i32, READ, false), LLVMConstInt(u->i32, NEAR, false),
+                           LLVMConstInt(u->i32, DATA, false)};
+    intrinsic(u, "llvm.prefetch", overloads, 1, args, 4);
+}
+
 LLVMValueRef lanes_below(const Emit *e, LLVMValueRef count)
 {
     const Unit *u = e->unit;
