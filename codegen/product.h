@@ -20,7 +20,8 @@ enum {
     PRODUCT_ROW = PRODUCT_DEPTH + LANES, /* elements from a row of A to the next in scratch: neighbours do not share a
                                             set of the cache */
     PRODUCT_MAX_ROWS = 12,               /* of a register tile, on any target */
-    PRODUCT_MAX_VECTORS = 2
+    PRODUCT_MAX_VECTORS = 2,
+    PRODUCT_FEW = 6                      /* rows of A that pass B where it lies, whichever way that is */
 };
 
 /* What is emitted for one type. */
@@ -31,6 +32,7 @@ typedef struct ProductCode {
     LLVMTypeRef real;
     RegisterTile tile;
     LLVMValueRef rows[PRODUCT_MAX_ROWS + 1];     /* register tiles by their number of rows */
+    LLVMValueRef few_rows[PRODUCT_FEW + 1], few_columns[PRODUCT_FEW + 1];
     LLVMValueRef copy, panel, transpose, block;
 } ProductCode;
 
@@ -45,6 +47,19 @@ LLVMValueRef product_rows(const ProductCode *p, int rows);
 LLVMValueRef product_copy(const ProductCode *p);
 LLVMValueRef product_panel(const ProductCode *p);            /* copy, of rows as wide as the register tile or less */
 LLVMValueRef product_transpose(const ProductCode *p);
+
+/* The same by pieces, 16 x 16: where the rows from `row` on begin, as many as there are; their elements from `column`
+ * on, those that `on` says; rows become columns. */
+void product_square_lines(const ProductCode *p, const Emit *e, LLVMValueRef from, LLVMValueRef stride,
+                          LLVMValueRef row, LLVMValueRef rows, LLVMValueRef *line);
+void product_square_load(const ProductCode *p, const Emit *e, const LLVMValueRef *line, LLVMValueRef column,
+                         LLVMValueRef on, LLVMValueRef *x);
+void product_square_turn(const Unit *u, LLVMValueRef *x);
+
+/* product_few.c. few(a, a_row, b, b_line, c, c_row, n, k, spare): as many rows as the function was made for, adjacent
+ * along k, of a whole tile. b_line: from a row of B to the next, or from a column to the next. spare: 16 vectors. */
+LLVMValueRef product_few_rows(const ProductCode *p, int rows);
+LLVMValueRef product_few_columns(const ProductCode *p, int rows);
 
 /* product_block.c. block(args, a, b, c, m, n, k, c_row, scratch): one tile, from its first elements on. */
 LLVMValueRef product_block(const ProductCode *p);

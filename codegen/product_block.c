@@ -41,19 +41,20 @@ static LLVMValueRef is_one(const TileCode *t, LLVMValueRef v)
     return compare(t->e, LLVMIntEQ, v, whole(t->e->unit, 1));
 }
 
-/* The register tile of so many rows. */
-static void call_rows(const TileCode *t, LLVMValueRef rows, LLVMValueRef *args)
+/* The function for so many rows, of those for 1 .. most. */
+static void call_by_rows(const TileCode *t, LLVMValueRef rows, const LLVMValueRef *of, int most, LLVMValueRef *args,
+                         int count)
 {
     Emit *e = t->e;
     const Unit *u = e->unit;
     LLVMBasicBlockRef never = LLVMAppendBasicBlockInContext(u->context, e->function, "never");
     LLVMBasicBlockRef next = LLVMAppendBasicBlockInContext(u->context, e->function, "next");
-    LLVMValueRef way = LLVMBuildSwitch(at(e, e->depth), rows, never, (unsigned)t->p->tile.rows);
-    for (int r = 1; r <= t->p->tile.rows; r++) {
+    LLVMValueRef way = LLVMBuildSwitch(at(e, e->depth), rows, never, (unsigned)most);
+    for (int r = 1; r <= most; r++) {
         LLVMBasicBlockRef here = LLVMAppendBasicBlockInContext(u->context, e->function, "rows");
         LLVMAddCase(way, whole(u, r), here);
         LLVMPositionBuilderAtEnd(u->builder, here);
-        call_inner(e, t->p->rows[r], args, 8);
+        call_inner(e, of[r], args, count);
         LLVMBuildBr(u->builder, next);
     }
     LLVMPositionBuilderAtEnd(u->builder, never);
@@ -73,7 +74,8 @@ static void pass_rows(const TileCode *t, LLVMValueRef b, LLVMValueRef b_step, LL
     LLVMValueRef c = element_at(e, t->p->real, offset(t, t->c, first, t->c_row), column);
     LLVMValueRef a = offset(t, t->packed_a, first, whole(u, PRODUCT_ROW));
     LLVMValueRef more = compare(e, LLVMIntNE, t->from, whole(u, 0));
-    call_rows(t, minus(e, next, first), (LLVMValueRef[]){a, b, b_step, c, t->c_row, t->depth, columns, more});
+    LLVMValueRef args[] = {a, b, b_step, c, t->c_row, t->depth, columns, more};
+    call_by_rows(t, minus(e, next, first), t->p->rows, t->p->tile.rows, args, 8);
     loop_close(e, &loop, NULL);
 }
 
@@ -101,6 +103,35 @@ static void pass_panels(const TileCode *t)
     loop_close(e, &loop, NULL);
 }
 
+static void pass_few(const TileCode *t)
+{
+    Emit *e = t->e;
+    LLVMValueRef args[] = {t->a, t->a_row, t->b, t->b_row, t->c, t->c_row, t->n, t->k, t->packed_b};
+    Choice lies = choice_open(e, is_one(t, t->b_column));
+    call_by_rows(t, t->m, t->p->few_rows, PRODUCT_FEW, args, 9);
+    choice_else(e, &lies);
+    args[3] = t->b_column;
+    call_by_rows(t, t->m, t->p->few_columns, PRODUCT_FEW, args, 9);
+    choice_close(e, &lies);
+}
+
+static void pass_blocks(TileCode *t)
+{
+    Emit *e = t->e;
+    const Unit *u = e->unit;
+    LLVMValueRef one = whole(u, 1), blocks = over_up(e, t->k, whole(u, PRODUCT_DEPTH));
+    blocks = LLVMBuildSelect(u->builder, compare(e, LLVMIntSGT, blocks, one), blocks, one, "");
+    LLVMValueRef depth = times(e, over_up(e, over_up(e, t->k, blocks), whole(u, LANES)), whole(u, LANES));
+    Loop loop;
+    loop_open(e, &loop, whole(u, 0), blocks, 1, false, NULL, 0);
+    t->from = times(e, loop.index, depth);
+    t->depth = least(e, depth, minus(e, t->k, t->from));
+    pack(t, is_one(t, t->a_column), t->p->copy, t->packed_a, PRODUCT_ROW, offset(t, t->a, t->from, t->a_column),
+         t->a_row, t->a_column, t->m, t->depth);
+    pass_panels(t);
+    loop_close(e, &loop, NULL);
+}
+
 LLVMValueRef product_block(const ProductCode *p)
 {
     Unit *u = p->unit;
@@ -119,18 +150,12 @@ LLVMValueRef product_block(const ProductCode *p)
     t.packed_b = parameter(e, 8);
     t.packed_a = element_after(e, p->real, t.packed_b, PRODUCT_DEPTH * PRODUCT_MAX_VECTORS * LANES);
     t.row_panels = over_up(e, t.m, whole(u, p->tile.rows));
-    LLVMValueRef one = whole(u, 1);
-    LLVMValueRef blocks = over_up(e, t.k, whole(u, PRODUCT_DEPTH));
-    blocks = LLVMBuildSelect(u->builder, compare(e, LLVMIntSGT, blocks, one), blocks, one, "");
-    LLVMValueRef depth = times(e, over_up(e, over_up(e, t.k, blocks), whole(u, LANES)), whole(u, LANES));
-    Loop loop;
-    loop_open(e, &loop, whole(u, 0), blocks, 1, false, NULL, 0);
-    t.from = times(e, loop.index, depth);
-    t.depth = least(e, depth, minus(e, t.k, t.from));
-    pack(&t, is_one(&t, t.a_column), p->copy, t.packed_a, PRODUCT_ROW, offset(&t, t.a, t.from, t.a_column), t.a_row, t.a_column,
-         t.m, t.depth);
-    pass_panels(&t);
-    loop_close(e, &loop, NULL);
+    LLVMValueRef few = compare(e, LLVMIntSLE, t.m, whole(u, PRODUCT_FEW));
+    Choice way = choice_open(e, LLVMBuildAnd(u->builder, few, is_one(&t, t.a_column), ""));
+    pass_few(&t);
+    choice_else(e, &way);
+    pass_blocks(&t);
+    choice_close(e, &way);
     LLVMBuildRetVoid(at(e, 0));
     return e->function;
 }

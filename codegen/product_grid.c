@@ -9,6 +9,8 @@ enum {
     LARGEST_ROWS = 384,                  /* rows of A by PRODUCT_DEPTH stay in the second cache */
     LARGEST_COLUMNS = 768,
     PANEL = PRODUCT_MAX_VECTORS * LANES,
+    WIDE_PANEL = 128,                    /* columns that few rows go over at a time, */
+    MANY_COLUMNS = 4 * WIDE_PANEL,       /* when there are so many */
     FEW = 4                              /* cycles of a register tile for a k: sums wait for each other */
 };
 
@@ -55,11 +57,12 @@ Tiling product_tiling(const Contraction *c)
     Tiling best = contraction_tiling(c), t = best;
     if (!c->k || !best.units) return best;
     double best_cost = -1;
+    int64_t grain = c->m <= PRODUCT_FEW && c->n >= MANY_COLUMNS ? WIDE_PANEL : PANEL;
     int64_t fewest_m = divide_up(c->m, LARGEST_ROWS), fewest_n = divide_up(c->n, LARGEST_COLUMNS);
     for (int64_t i = fewest_m; i < fewest_m + MOST && i <= c->m; i++) {
         t.tile_m = side(c->m, i, 1, LARGEST_ROWS);
         for (int64_t j = fewest_n; j < fewest_n + MOST && (j - 1) * PANEL < c->n; j++) {
-            t.tile_n = side(c->n, j, PANEL, LARGEST_COLUMNS);
+            t.tile_n = side(c->n, j, grain, LARGEST_COLUMNS);
             if (!t.tile_n || !t.tile_m) continue;
             double cost = grid_cost(c, &t);
             if (best_cost >= 0 && cost >= best_cost) continue;

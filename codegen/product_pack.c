@@ -119,7 +119,7 @@ static LLVMValueRef shuffle_pairs(const Unit *u, LLVMValueRef a, LLVMValueRef b,
 }
 
 /* 16 x 16 in registers: fours of rows by fours of lanes, then the fours themselves. */
-static void transpose_square(const Unit *u, LLVMValueRef *x)
+void product_square_turn(const Unit *u, LLVMValueRef *x)
 {
     LLVMValueRef y[LANES];
     for (int i = 0; i < LANES; i += 2) {
@@ -144,18 +144,18 @@ static void transpose_square(const Unit *u, LLVMValueRef *x)
 }
 
 /* Rows beyond the last are that one once more: they become columns that nobody asks for. */
-static void find_lines(const Pack *k, LLVMValueRef row, LLVMValueRef *line)
+void product_square_lines(const ProductCode *p, const Emit *e, LLVMValueRef from, LLVMValueRef stride,
+                          LLVMValueRef row, LLVMValueRef rows, LLVMValueRef *line)
 {
-    const Unit *u = k->e->unit;
-    LLVMValueRef last = minus(k->e, k->rows, whole(u, 1));
+    LLVMValueRef last = minus(e, rows, whole(e->unit, 1));
     for (int i = 0; i < LANES; i++)
-        line[i] = line_of(k, k->from, k->from_row, least(k->e, plus(k->e, row, whole(u, i)), last));
+        line[i] = element_at(e, p->real, from, times(e, least(e, plus(e, row, whole(e->unit, i)), last), stride));
 }
 
-static void load_square(const Pack *k, LLVMValueRef *line, LLVMValueRef column, LLVMValueRef on, LLVMValueRef *x)
+void product_square_load(const ProductCode *p, const Emit *e, const LLVMValueRef *line, LLVMValueRef column,
+                         LLVMValueRef on, LLVMValueRef *x)
 {
-    for (int i = 0; i < LANES; i++)
-        x[i] = lanes_load(k->e, k->p->real, element_at(k->e, k->p->real, line[i], column), on);
+    for (int i = 0; i < LANES; i++) x[i] = lanes_load(e, p->real, element_at(e, p->real, line[i], column), on);
 }
 
 LLVMValueRef product_transpose(const ProductCode *p)
@@ -166,16 +166,16 @@ LLVMValueRef product_transpose(const ProductCode *p)
     LLVMValueRef x[LANES], cut[LANES], line[LANES];
     Loop rows, columns;
     loop_open(e, &rows, whole(u, 0), k.rows, LANES, true, NULL, 0);
-    find_lines(&k, rows.index, line);
+    product_square_lines(p, e, k.from, k.from_row, rows.index, k.rows, line);
     loop_open(e, &columns, whole(u, 0), k.columns, LANES, true, NULL, 0);
     LLVMValueRef left = minus(e, k.columns, columns.index);
     Choice all = choice_open(e, compare(e, LLVMIntSGE, left, whole(u, LANES)));
-    load_square(&k, line, columns.index, NULL, x);
+    product_square_load(p, e, line, columns.index, NULL, x);
     choice_else(e, &all);
-    load_square(&k, line, columns.index, lanes_below(e, left), cut);
+    product_square_load(p, e, line, columns.index, lanes_below(e, left), cut);
     choice_close(e, &all);
     for (int i = 0; i < LANES; i++) x[i] = choice_value(e, &all, x[i], cut[i]);
-    transpose_square(u, x);
+    product_square_turn(u, x);
     LLVMValueRef to = element_at(e, p->real, line_of(&k, k.to, k.to_row, columns.index), rows.index);
     for (int i = 0; i < LANES; i++) {
         lanes_store(e, p->real, to, NULL, x[i]);
