@@ -141,13 +141,13 @@ static void emit_tiled(Emit *e)
 static void make_parts(ProductCode *p)
 {
     for (int rows = 1; rows <= p->tile.rows; rows++) p->rows[rows] = product_rows(p, rows);
+    p->copy = product_copy(p);
+    p->panel = product_panel(p);
+    p->transpose = product_transpose(p);
     for (int rows = 1; rows <= PRODUCT_FEW; rows++) {
         p->few_rows[rows] = product_few_rows(p, rows);
         p->few_columns[rows] = product_few_columns(p, rows);
     }
-    p->copy = product_copy(p);
-    p->panel = product_panel(p);
-    p->transpose = product_transpose(p);
     p->block = product_block(p);
 }
 

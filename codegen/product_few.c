@@ -1,6 +1,6 @@
-/* Few rows, as in decoding: B is read once, where it lies, and nothing is copied. With B in rows the sums of wide panels
- * stay in registers while their k pass, what is left over in panels of half the width and so on; with B in columns
- * squares of it are transposed in registers. */
+/* Few rows, as in decoding: B is read once, where it lies, and nothing is copied. With B in rows the sums of wide
+ * panels stay in registers while their k pass, what is left over in panels of half the width and so on; with B in
+ * columns squares of it are transposed in registers. */
 #include "codegen/product.h"
 
 enum {
@@ -107,16 +107,16 @@ LLVMValueRef product_few_rows(const ProductCode *p, int rows)
 
 /* ---- B in columns ---- */
 
-/* The last k, fewer than 16: the square goes to memory, from where only those are read that there are. */
-static void add_rest(const Few *f, const LLVMValueRef *line, LLVMValueRef from, LLVMValueRef *sum)
+/* The last k, fewer than 16: the square goes through memory, from where only those are read that there are. */
+static void add_rest(const Few *f, LLVMValueRef column, LLVMValueRef from, LLVMValueRef *sum)
 {
     Emit *e = f->e;
     const Unit *u = e->unit;
     LLVMTypeRef real = f->p->real;
-    LLVMValueRef x[LANES], left = minus(e, f->k, from);
-    product_square_load(f->p, e, line, from, lanes_below(e, left), x);
-    product_square_turn(u, x);
-    for (int i = 0; i < LANES; i++) lanes_store(e, real, element_after(e, real, f->spare, i * LANES), NULL, x[i]);
+    LLVMValueRef left = minus(e, f->k, from), width = whole(u, LANES);
+    LLVMValueRef b = element_at(e, real, element_at(e, real, f->b, times(e, column, f->b_line)), from);
+    LLVMValueRef columns = least(e, width, minus(e, f->n, column));
+    call_inner(e, f->p->transpose, (LLVMValueRef[]){f->spare, width, b, f->b_line, columns, left}, 6);
     Loop loop;
     loop_open(e, &loop, whole(u, 0), left, 1, true, sum, f->rows);
     LLVMValueRef one = lanes_load(e, real, element_at(e, real, f->spare, times(e, loop.index, whole(u, LANES))), NULL);
@@ -145,7 +145,7 @@ LLVMValueRef product_few_columns(const ProductCode *p, int rows)
     LLVMValueRef so_far[PRODUCT_MAX_ROWS];
     for (int i = 0; i < rows; i++) so_far[i] = sum[i];
     Choice more = choice_open(e, compare(e, LLVMIntSLT, even, f.k));
-    add_rest(&f, line, even, sum);
+    add_rest(&f, columns.index, even, sum);
     choice_else(e, &more);
     choice_close(e, &more);
     for (int i = 0; i < rows; i++) sum[i] = choice_value(e, &more, sum[i], so_far[i]);

@@ -49,7 +49,7 @@ LLVMValueRef decoded_place(const Emit *e, LLVMValueRef blocks, LLVMValueRef word
 /* 16 adjacent elements; on: the lanes that count, or NULL for all. Others are read as 0. */
 LLVMValueRef lanes_load(const Emit *e, LLVMTypeRef real, LLVMValueRef pointer, LLVMValueRef on);
 void         lanes_store(const Emit *e, LLVMTypeRef real, LLVMValueRef pointer, LLVMValueRef on, LLVMValueRef value);
-void         fetch_early(const Emit *e, LLVMValueRef pointer);           /* the line of an address, which may lie anywhere */
+void         fetch_early(const Emit *e, LLVMValueRef pointer);           /* a line, which may lie anywhere */
 LLVMValueRef lanes_below(const Emit *e, LLVMValueRef count);             /* <16 x i1>: lane < count, an i64 */
 
 /* Either, or. What follows choice_open happens when the condition holds, what follows choice_else when not. */

@@ -1,7 +1,7 @@
-/* Own products beside OpenBLAS's: the same contraction compiled twice, run in alternation. One thread is timed by its own
- * processor time, which others on the machine change little; several by the clock. usage: products PEAK1 PEAKN THREADS
- * ROUNDS [MxNxK[:LAYOUT[:BATCH]] ..], peaks in GFLOP/s (`ptm bench` measures them); LAYOUT nn, tn (A in columns), nt (B in
- * columns). Prints a table in Markdown: of many rounds the fastest, and the medians' ratio. */
+/* Own products beside OpenBLAS's: the same contraction compiled twice, run in alternation. One thread is timed by its
+ * own processor time, which others on the machine change little; several by the clock. usage: products PEAK1 PEAKN
+ * THREADS ROUNDS [MxNxK[:LAYOUT[:BATCH]] ..], peaks in GFLOP/s (`ptm bench` measures them); LAYOUT nn, tn (A in
+ * columns), nt (B in columns). Prints a table in Markdown: of many rounds the fastest, and the medians' ratio. */
 #include "codegen/trial.h"
 #include "passes/passes.h"
 
@@ -31,7 +31,8 @@ static const char *const usual[] = {
     /* LSTM of 650 and 200 units, steps of 20 rows */
     "20x2600x650", "20x800x200", "20x650x2600:nt", "700x10000x650",
     /* decoding: one row and some */
-    "1x768x768", "1x3072x768", "1x768x3072", "1x50257x768:nt", "2x3072x768", "4x3072x768", "8x3072x768", "8x50257x768:nt",
+    "1x768x768", "1x3072x768", "1x768x3072", "1x50257x768:nt", "2x3072x768", "4x3072x768", "8x3072x768",
+    "8x50257x768:nt",
 };
 
 static Shape read_shape(const char *text)
