@@ -80,6 +80,20 @@ cp run/tok.tokenizer .
     -o logits=b.npy 2>warnings
 cmp a.npy b.npy || fail "the saved weights are not those of the run"
 
+# Text, token by token, is what `ptm generate` writes.
+# shellcheck disable=SC2046,SC2086
+"$cc" -Wall -Wextra -Werror "$source/models/embed/write.c" -o write $flags $(pkg-config --libs ptm) \
+    "-Wl,-rpath,$(pkg-config --variable=libdir ptm)" ${INSTALL_TEST_FLAGS-}
+# shellcheck disable=SC2086
+./write "$model" "the " 4 ${small% --steps*} --weights run >written
+# shellcheck disable=SC2086
+"$prefix/bin/ptm" generate "$model" ${small% --steps*} --weights run --prompt "the " --length 4 >generated
+cmp written generated || { cat written generated; fail "the program writes another text than ptm generate"; }
+status=0
+# shellcheck disable=SC2086
+./write "$model" "the " 9 ${small% --steps*} --weights run >written 2>errors || status=$?
+[ $status = 1 ] || { cat errors; fail "a full context is no error"; }
+
 # Errors come as text, with the places.
 status=0
 ./inside "$source/tests/errors/names.ptm" 2>errors || status=$?

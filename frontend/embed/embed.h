@@ -3,6 +3,7 @@
 #define PTM_EMBED_H
 
 #include "frontend/cli/run.h"
+#include "frontend/cli/sample.h"
 #include "frontend/embed/ptm.h"
 #include "runtime/train/history.h"
 #include "runtime/train/run.h"
@@ -40,6 +41,7 @@ struct PtmModel {
     PtmArray   *params;
     char       *work;                    /* of entries, shared; owned */
     int64_t     work_bytes;
+    Sampler     sampler;                 /* with room for a vocabulary once ptm_choose has been called */
 };
 
 /* Moves what was printed to *error and returns false. */

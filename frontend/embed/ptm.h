@@ -7,7 +7,7 @@
  *     if (!logits || !ptm_build(model, &error)) ...
  *     fill ptm_entry_input(logits, "ids")->data, then ptm_entry_run(logits, &error)
  *
- * First everything that is wanted is asked for: entries, training, text. Then ptm_build plans, compiles and allocates
+ * First everything that is wanted is asked for: entries and training. Then ptm_build plans, compiles and allocates
  * all of it, with one set of parameters: what training changes, entries see. After that nothing is allocated by running
  * and stepping. A model and all that belongs to it are for one thread at a time; different models are independent. Work
  * is spread over threads of the library's own; their number never changes a result.
@@ -51,9 +51,8 @@ typedef struct PtmArray {
 } PtmArray;
 
 typedef struct PtmModel    PtmModel;
-typedef struct PtmEntry    PtmEntry;     /* these three belong to their model and go with it */
+typedef struct PtmEntry    PtmEntry;     /* these two belong to their model and go with it */
 typedef struct PtmTraining PtmTraining;
-typedef struct PtmText     PtmText;
 
 PTM_API const char *ptm_version(void);
 
@@ -87,6 +86,26 @@ PTM_API int64_t ptm_training_made(const PtmTraining *training);      /* so far *
 PTM_API bool ptm_training_step(PtmTraining *training, double *loss, PtmError *error);
 /* The k-th `evaluate` line of the stage at work, over its whole pass. *name, which may be NULL: the line's. */
 PTM_API bool ptm_training_evaluate(PtmTraining *training, int k, const char **name, double *value, PtmError *error);
+
+/* Text to ids and back, by the tokenizer `tok` of the model's data. Both return how many ids or bytes there are, which
+ * may be more than the room that they were given and have filled; -1 is an error. The text of ids ends with a zero byte
+ * that does not count. */
+PTM_API int64_t ptm_encode(PtmModel *model, const char *text, int32_t *ids, int64_t room, PtmError *error);
+PTM_API int64_t ptm_decode(PtmModel *model, const int32_t *ids, int64_t count, char *text, int64_t room,
+                           PtmError *error);
+
+/* How an id is chosen by its logits, as `ptm generate` does it with these flags. Zeros are the defaults but for the
+ * temperature: 0 is always the likeliest. */
+typedef struct PtmSampling {
+    double   temperature, top_p, repetition_penalty;
+    int64_t  top_k;
+    uint64_t seed;
+} PtmSampling;
+
+/* The id to stand behind ids[0 .. count), the `position`-th to be chosen for this text (from 0): a function of the
+ * arguments. `vocabulary` logits. -1: they are not all numbers, or memory is short. */
+PTM_API int32_t ptm_choose(PtmModel *model, const PtmSampling *how, const float *logits, int64_t vocabulary,
+                           const int32_t *ids, int64_t count, int64_t position);
 
 #ifdef __cplusplus
 }
