@@ -187,6 +187,7 @@ static int compare(Session *s)
         session_report(s);
         return session_fail(s, "the model has errors");
     }
+    if (s->options->to && !session_has_weights(s)) return EXIT_BAD_INPUT;
     if (!s->options->weights) return list_params(s);
     RtError error;
     RtWeights *file = saved_weights(s->arena, s->options->weights, &error);
@@ -213,7 +214,10 @@ static bool is_model(const char *path)
 int command_weights(const Options *options)
 {
     Session s = { 0 };
-    if (!is_model(options->argument)) return list(options);
+    bool model = is_model(options->argument);
+    if (!model && (options->weights || options->to))
+        return fail("--weights and --to belong to a model: ptm weights MODEL.ptm --weights FILE");
+    if (!model) return list(options);
     int status = session_open(&s, options) ? compare(&s) : EXIT_BAD_INPUT;
     session_close(&s);
     return status;

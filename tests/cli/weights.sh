@@ -150,6 +150,10 @@ status 0 "$PTM" weights ignoring.ptm --weights theirs.safetensors
 says "2 are ignored and 0 read by nothing"
 
 # Misuse, and lines without a way back.
+status 1 "$PTM" weights theirs.safetensors --weights run
+says "--weights and --to belong to a model: ptm weights MODEL.ptm --weights FILE"
+status 1 "$PTM" weights m.ptm --to torch -o x.safetensors
+says "which weights?"
 status 1 "$PTM" weights m.ptm --weights torsch:theirs.safetensors
 says "m.ptm has no block \`weights torsch\`; did you mean torch?"
 status 1 "$PTM" weights m.ptm --weights run --to torhc -o x.safetensors
