@@ -1,10 +1,11 @@
 /* Own products: the contract of rt_product_f32 and rt_product_f64 (runtime/core/program.h), emitted.
  *
  * A tile of the grid is made in blocks along k of at most PRODUCT_DEPTH. Of a block, the rows of A are copied, each
- * adjacent along k, to scratch, where they stay in the second cache; then panel after panel of B, as wide as the
- * register tile, is copied beside them, where it stays in the first, and all rows of A pass it, some rows at a time:
- * these by that many columns are the register tile, the sums that one loop over k keeps in registers. Few rows read B
- * where it lies.
+ * adjacent along k, to scratch, where they stay in the second cache. Panels of B are as wide as the register tile;
+ * those that lie in columns, the last one, and those whose rows have a page each are copied beside them, the others
+ * are read where they lie. All rows of A pass a panel, some rows at a time: these by its columns are the register
+ * tile, the sums that one loop over k keeps in registers. PRODUCT_FEW rows and less read B once, in one block
+ * (product_few.c).
  *
  * Order of sums: an element of the result is fma(a[k], b[k], sum) for k = 0, 1, .. of its part, one after the other,
  * from +0 on. It depends on no tile, block, vector or thread, nor on how many other rows there are. */
