@@ -1,5 +1,5 @@
-/* An object under construction, shared by export.c (programs, module, bytes), export_text.c (tables and functions as
- * LLVM's text) and export_walk.c (what walks the tables). */
+/* An object under construction, shared by export.c (programs, module, bytes), export_table.c (tables as LLVM's text),
+ * export_text.c (functions as LLVM's text) and export_walk.c (what walks the tables). */
 #ifndef PTM_EXPORT_PARTS_H
 #define PTM_EXPORT_PARTS_H
 
@@ -31,7 +31,26 @@ int export_kernel(const Export *e, RtKernel *address);
 const char *export_kernel_name(Arena *arena, int kernel, int set);
 const char *export_block_name(Arena *arena, RtBlock block);
 
-/* Tables, functions and what they call; the kernels and blocks are declared. */
+/* The text being written. */
+typedef struct Writer {
+    const Export *e;
+    const ExportContents *contents;
+    FILE  *out;
+    Map   *texts;                        /* number of each, by text */
+    Arena *arena;
+    int    values;                       /* numbers of a function's temporaries */
+} Writer;
+void put(Writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* export_table.c. A text as a constant: ptm.text and this number; all of them, at the end. */
+int  export_text_number(Writer *w, const char *text);
+void export_texts(Writer *w);
+/* "@ptm.kernel3.1", "@rt_copy", "null" */
+const char *export_function_name(Writer *w, RtKernel *address, int set);
+void export_table(Writer *w, int program);                   /* the table of a program, for every set */
+void export_list(Writer *w, const ExportList *list);
+
+/* export_text.c. Tables, functions and what they call; the kernels and blocks are declared. */
 void export_write_text(const Export *e, const ExportContents *contents, FILE *out);
 
 /* export_walk.c. The text of what every object needs, of what walks tables (with one thread), and of what looks at an

@@ -1,222 +1,19 @@
-/* An object's tables and functions as LLVM's text. Constants have the layout that runtime/core/program.h has in C on a
- * 64-bit target. */
+/* The functions of an object as LLVM's text: checks, cases, runs, what they return. */
 #include "codegen/export_parts.h"
 
 #include "runtime/core/random.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
-_Static_assert(sizeof(RtStep) == 64 && sizeof(RtLoop) == 48 && sizeof(RtCursor) == 32, "as %Step, %Loop, %Cursor");
-_Static_assert(offsetof(RtStep, tiled) == 40 && offsetof(RtStep, place) == 56, "as %Step");
-_Static_assert(offsetof(RtProduct, run) % 8 == 0 && sizeof(RtProduct) == offsetof(RtProduct, run) + 32,
-               "behind a product's words come two functions, the arguments of the second, and a number");
-_Static_assert(offsetof(RtValue, shape) == 16 && sizeof(RtValue) == 32 + 8 * RT_MAX_RANK, "as write_value writes it");
-_Static_assert(offsetof(Program, steps) == 32 && offsetof(Program, block_bytes) == 72, "as write_program writes it");
-
-typedef struct Writer {
-    const Export *e;
-    const ExportContents *contents;
-    FILE  *out;
-    Map   *texts;                        /* number of each, by text */
-    Arena *arena;
-    int    values;                       /* numbers of a function's temporaries */
-} Writer;
-
-static void put(Writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void put(Writer *w, const char *format, ...)
+void put(Writer *w, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     vfprintf(w->out, format, args);
     va_end(args);
 }
-
-/* ---- constants ---- */
-
-static int text_number(Writer *w, const char *text)
-{
-    int *known = map_get(w->texts, text);
-    if (known) return *known;
-    int *number = arena_new_of(w->arena, int);
-    *number = map_count(w->texts);
-    map_set(w->texts, text, number);
-    return *number;
-}
-
-static void write_texts(Writer *w)
-{
-    for (int k = 0; k < map_count(w->texts); k++) {
-        const char *text = map_key(w->texts, k);
-        put(w, "@ptm.text%d = private unnamed_addr constant [%zu x i8] c\"", k, strlen(text) + 1);
-        for (const char *c = text; *c; c++) {
-            bool plain = isprint((unsigned char)*c) && *c != '"' && *c != '\\';
-            put(w, plain ? "%c" : "\\%02X", (unsigned char)*c);
-        }
-        put(w, "\\00\"\n");
-    }
-}
-
-/* "@ptm.kernel3.1", "@rt_copy" */
-static const char *function_name(Writer *w, RtKernel *address, int set)
-{
-    static const struct { RtKernel *address; const char *name; } known[] = {
-        {rt_copy, "rt_copy"}, {rt_zero, "rt_zero"},
-        {rt_product_f32, "rt_product_f32"}, {rt_product_f64, "rt_product_f64"},
-        {rt_product_tiled, "rt_product_tiled"},
-        {rt_product_sum_f32, "rt_product_sum_f32"}, {rt_product_sum_f64, "rt_product_sum_f64"},
-    };
-    if (!address) return "null";
-    int kernel = export_kernel(w->e, address);
-    if (kernel >= 0) return arena_print(w->arena, "@%s", export_kernel_name(w->arena, kernel, set));
-    for (size_t k = 0; k < sizeof known / sizeof *known; k++)
-        if (known[k].address == address) return arena_print(w->arena, "@%s", known[k].name);
-    abort();
-}
-
-static bool is_runtime(Writer *w, RtKernel *address) { return address && export_kernel(w->e, address) < 0; }
-
-static void write_words(Writer *w, const int64_t *words, int64_t count)
-{
-    put(w, "[%" PRId64 " x i64] [", count);
-    for (int64_t k = 0; k < count; k++) put(w, "%si64 %" PRId64, k ? ", " : "", words[k]);
-    put(w, "]");
-}
-
-/* A product that runs what follows it on its tiles has pointers among its words, and so a copy for each set. */
-static void write_arguments(Writer *w, int program, int row)
-{
-    const ExportProgram *p = w->e->programs.at[program];
-    const RtStep *step = &p->program.steps[row];
-    if (step->loop) return;
-    for (int set = 0; set < (step->tiled ? w->e->set_count : 1); set++) {
-        put(w, "@ptm.p%d.args%d.%d = internal constant ", program, row, set);
-        if (!step->tiled) {
-            write_words(w, step->args, p->rows[row].words);
-        } else {
-            const RtProduct *product = (const RtProduct *)step->args;
-            int words = offsetof(RtProduct, run) / 8;
-            put(w, "{ [%d x i64], ptr, ptr, ptr, i64 } { ", words);
-            write_words(w, step->args, words);
-            put(w, ", ptr %s", function_name(w, product->run, set));
-            put(w, ", ptr %s, ptr @ptm.p%d.args%d.0, i64 %" PRId64 " }", function_name(w, product->then, set), program,
-                row + 1, product->then_columns);
-        }
-        put(w, ", align 8\n");
-    }
-}
-
-static void write_loop(Writer *w, int program, int row)
-{
-    const RtLoop *loop = w->e->programs.at[program]->program.steps[row].loop;
-    if (!loop) return;
-    put(w, "@ptm.p%d.cursors%d = internal constant [%d x %%Cursor] [", program, row, loop->cursor_count);
-    for (int k = 0; k < loop->cursor_count; k++) {
-        const RtCursor *c = &loop->cursors[k];
-        put(w, "%s%%Cursor { i64 %" PRId64 ", [2 x i64] [i64 %" PRId64 ", i64 %" PRId64 "], i64 %" PRId64 " }",
-            k ? ", " : "", c->first, c->base[0], c->base[1], c->stride);
-    }
-    put(w, "]\n@ptm.p%d.loop%d = internal constant %%Loop { i64 %" PRId64 ", i32 %d, i32 %d, i32 %d, i32 %d, "
-        "ptr @ptm.p%d.cursors%d, i64 %" PRId64 ", i64 %" PRId64 " }\n", program, row, loop->count, loop->steps,
-        loop->backwards, loop->first_cursor, loop->cursor_count, program, row, loop->index, loop->until);
-}
-
-static void write_step(Writer *w, int program, int row, int set)
-{
-    const RtStep *s = &w->e->programs.at[program]->program.steps[row];
-    if (s->loop) {
-        put(w, "%%Step { ptr @ptm.p%d.loop%d, ptr null, ptr null, i64 0, i64 0, ptr null, ", program, row);
-    } else {
-        put(w, "%%Step { ptr null, ptr %s, ", function_name(w, s->run, set));
-        put(w, "ptr @ptm.p%d.args%d.%d, i64 %" PRId64 ", i64 %" PRId64 ", ptr %s, ", program, row, s->tiled ? set : 0,
-            s->extent, s->tile, function_name(w, s->tiled, set));
-    }
-    put(w, "i32 %d, i32 %d, i32 %d }", s->beside, s->name, s->place);
-}
-
-static void write_strings(Writer *w, int program, const char *what, const char *const *at, int count)
-{
-    put(w, "@ptm.p%d.%s = internal constant [%d x ptr] [", program, what, count);
-    for (int k = 0; k < count; k++) put(w, "%sptr @ptm.text%d", k ? ", " : "", text_number(w, at[k]));
-    put(w, "]\n");
-}
-
-static void write_values(Writer *w, int program, const char *what, const RtValue *at, int count)
-{
-    put(w, "@ptm.p%d.%s = internal constant [%d x { ptr, i32, i32, [%d x i64], i64, i64 }] [", program, what, count,
-        RT_MAX_RANK);
-    for (int k = 0; k < count; k++) {
-        put(w, "%s{ ptr, i32, i32, [%d x i64], i64, i64 } { ptr @ptm.text%d, i32 %d, i32 %d, ", k ? ", " : "",
-            RT_MAX_RANK, text_number(w, at[k].name), at[k].dtype, at[k].rank);
-        write_words(w, at[k].shape, RT_MAX_RANK);
-        put(w, ", i64 %" PRId64 ", i64 %" PRId64 " }", at[k].place, at[k].bytes);
-    }
-    put(w, "]\n");
-}
-
-/* The Program for libptm-core. */
-static void write_program(Writer *w, int program, int set)
-{
-    const Program *p = &w->e->programs.at[program]->program;
-    put(w, "@ptm.p%d.program.%d = internal constant { ptr, i32, i32, i32, i32, i32, ptr, ptr, ptr, ptr, ptr, "
-        "[%d x i64], i64, i32 } { ptr @ptm.text%d, i32 %d, i32 %d, i32 %d, i32 %d, i32 %d, ptr @ptm.p%d.steps.%d, ",
-        program, set, BLOCK_COUNT, text_number(w, p->entry), p->step_count, p->input_count, p->output_count,
-        p->name_count, p->place_count, program, set);
-    put(w, "ptr @ptm.p%d.inputs, ptr @ptm.p%d.outputs, ptr @ptm.p%d.names, ptr @ptm.p%d.places, ", program, program,
-        program, program);
-    write_words(w, p->block_bytes, BLOCK_COUNT);
-    put(w, ", i64 %" PRId64 ", i32 %d }\n", p->scratch_bytes, p->cursor_count);
-}
-
-static void write_table(Writer *w, int program)
-{
-    const Program *p = &w->e->programs.at[program]->program;
-    for (int row = 0; row < p->step_count; row++) {
-        write_arguments(w, program, row);
-        write_loop(w, program, row);
-    }
-    for (int set = 0; set < w->e->set_count; set++) {
-        put(w, "@ptm.p%d.steps.%d = internal constant [%d x %%Step] [", program, set, p->step_count);
-        for (int row = 0; row < p->step_count; row++) {
-            put(w, row ? ",\n  " : "\n  ");
-            write_step(w, program, row, set);
-        }
-        put(w, "]\n");
-    }
-    write_strings(w, program, "places", p->places, p->place_count);
-    if (!w->e->options.pool) return;
-    write_strings(w, program, "names", p->names, p->name_count);
-    write_values(w, program, "inputs", p->inputs, p->input_count);
-    write_values(w, program, "outputs", p->outputs, p->output_count);
-    for (int set = 0; set < w->e->set_count; set++) write_program(w, program, set);
-}
-
-static const char *upper(Writer *w, const char *text)
-{
-    char *copy = arena_print(w->arena, "%s", text);
-    for (char *c = copy; *c; c++) *c = (char)toupper((unsigned char)*c);
-    return copy;
-}
-
-/* {name, dtype as safetensors writes it, rank, shape, offset in its block, bytes} */
-static void write_list(Writer *w, const ExportList *list)
-{
-    put(w, "@%s = constant [%d x { ptr, ptr, i64, [%d x i64], i64, i64 }] [", list->symbol, list->count, RT_MAX_RANK);
-    for (int k = 0; k < list->count; k++) {
-        const RtValue *v = &list->values[k];
-        put(w, "%s{ ptr, ptr, i64, [%d x i64], i64, i64 } { ptr @ptm.text%d, ptr @ptm.text%d, i64 %d, ",
-            k ? ",\n  " : "", RT_MAX_RANK, text_number(w, v->name),
-            text_number(w, upper(w, dtype_name((DType)v->dtype))), v->rank);
-        write_words(w, v->shape, RT_MAX_RANK);
-        put(w, ", i64 %" PRId64 ", i64 %" PRId64 " }", rt_offset(v->place), v->bytes);
-    }
-    put(w, "]\n");
-}
-
-/* ---- functions ---- */
 
 static int find_arg(const ExportFunction *f, ExportArgKind kind, int from)
 {
@@ -515,8 +312,8 @@ static void write_error(Writer *w)
 #undef CODE
     };
     put(w, "@ptm.errors = internal constant [%d x ptr] [", EXPORT_CODES + 1);
-    for (int k = 0; k < EXPORT_CODES; k++) put(w, "ptr @ptm.text%d, ", text_number(w, texts[k]));
-    put(w, "ptr @ptm.text%d]\n", text_number(w, "no code that these functions return"));
+    for (int k = 0; k < EXPORT_CODES; k++) put(w, "ptr @ptm.text%d, ", export_text_number(w, texts[k]));
+    put(w, "ptr @ptm.text%d]\n", export_text_number(w, "no code that these functions return"));
     put(w, "define ptr @%s_error(i32 %%code) #0 {\n  %%known = icmp ult i32 %%code, %d\n"
         "  %%number = select i1 %%known, i32 %%code, i32 %d\n"
         "  %%at = getelementptr ptr, ptr @ptm.errors, i32 %%number\n  %%text = load ptr, ptr %%at\n"
@@ -541,10 +338,12 @@ static void write_sets(Writer *w)
     }
 }
 
+static bool is_runtime(Writer *w, RtKernel *address) { return address && export_kernel(w->e, address) < 0; }
+
 static void declare(Writer *w, Map *declared, RtKernel *address)
 {
     if (!is_runtime(w, address)) return;
-    const char *name = function_name(w, address, 0);
+    const char *name = export_function_name(w, address, 0);
     bool own = !w->e->options.pool && (address == rt_copy || address == rt_zero);
     if (own || map_get(declared, name)) return;
     map_set(declared, name, declared);
@@ -578,12 +377,12 @@ void export_write_text(const Export *e, const ExportContents *contents, FILE *ou
     fputs(EXPORT_BASE, out);
     if (!e->options.pool) fputs(EXPORT_WALK, out);
     write_declarations(&w);
-    for (int p = 0; p < e->programs.count; p++) write_table(&w, p);
+    for (int p = 0; p < e->programs.count; p++) export_table(&w, p);
     if (e->set_count > 1) write_sets(&w);
-    for (int k = 0; k < contents->lists.count; k++) write_list(&w, &contents->lists.at[k]);
+    for (int k = 0; k < contents->lists.count; k++) export_list(&w, &contents->lists.at[k]);
     write_error(&w);
     for (int k = 0; k < contents->functions.count; k++) write_function(&w, &contents->functions.at[k]);
-    write_texts(&w);
+    export_texts(&w);
     put(&w, "attributes #0 = { nounwind \"no-builtins\" }\n");
     arena_free(arena);
 }
