@@ -6,7 +6,7 @@
 
 /* ---- functions ---- */
 
-static const char *words_of_c[] = {
+static const char *const words_of_c[] = {
     "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern", "float",
     "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed", "sizeof",
     "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "and", "asm", "bool",
