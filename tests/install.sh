@@ -101,3 +101,9 @@ status=0
 status=0
 ./inside "$model" --steps=x 2>errors || status=$?
 [ $status = 1 ] && grep -q -- '--steps wants a whole number' errors || { cat errors; fail "flags are not checked"; }
+
+# Callers who are wrong get an error.
+# shellcheck disable=SC2046,SC2086
+"$cc" -Wall -Wextra -Werror "$source/tests/objects/misuse.c" -o misuse $flags $(pkg-config --libs ptm) \
+    "-Wl,-rpath,$(pkg-config --variable=libdir ptm)" ${INSTALL_TEST_FLAGS-}
+./misuse "$model" >wrong || { cat wrong; fail "errors do not arrive"; }

@@ -22,13 +22,15 @@ static int32_t likeliest(const float *logits, int64_t count)
     return (int32_t)best;
 }
 
-/* A token that stands there twice is changed once: it begins from what the model says. */
+/* A token that stands there twice is changed once: it begins from what the model says. Ids outside the vocabulary, such
+ * as those that fill rows up, have no logit. */
 static const float *penalised(Sampler *s, const float *logits, const int32_t *tokens, int64_t count)
 {
     if (s->penalty == 1) return logits;
     float penalty = (float)s->penalty;
     memcpy(s->logits, logits, (size_t)s->vocabulary * sizeof *logits);
     for (int64_t i = 0; i < count; i++) {
+        if (tokens[i] < 0 || tokens[i] >= s->vocabulary) continue;
         float x = logits[tokens[i]];
         s->logits[tokens[i]] = x > 0 ? x / penalty : x * penalty;
     }

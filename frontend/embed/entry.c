@@ -2,6 +2,7 @@
 #include "frontend/embed/embed.h"
 #include "runtime/core/memory.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,8 +14,9 @@ static bool bind(PtmModel *model, const char *text, Type *types, int count, PtmE
     Dims *dims = model_dims(model->session.model);
     const char *equals = strchr(text, '=');
     char *end = NULL;
+    errno = 0;
     long long value = equals ? strtoll(equals + 1, &end, 10) : 0;
-    if (!equals || equals == text || !equals[1] || *end || value < 1)
+    if (!equals || equals == text || !equals[1] || *end || value < 1 || errno)
         return embed_fail(error, "\"%s\": a dimension is NAME=N, a whole number from 1 on", text);
     const char *symbol = arena_copy_text(model->session.arena, text, (size_t)(equals - text));
     bool used = false;

@@ -32,14 +32,14 @@ bool embed_failed(PtmModel *model, PtmError *error)
     return false;
 }
 
-/* The flags as the command line has them: the file first. */
+/* The flags as the command line has them. A file is one whatever its name begins with. */
 static bool read_flags(PtmModel *model, const char *path, const char *const *flags, FILE *messages)
 {
     int count = 0;
     while (flags && flags[count]) count++;
     char **argv = arena_array(model->arena, char *, count + 1);
     for (int k = 0; k < count; k++) argv[k] = arena_print(model->arena, "%s", flags[k]);
-    argv[count] = arena_print(model->arena, "%s", path);
+    argv[count] = arena_print(model->arena, "%s%s", *path == '-' ? "./" : "", path);
     const Command library = { "libptm", NULL, "MODEL.ptm", "data set weights seed threads memory steps", "", "",
                               messages };
     return options_read(&library, count + 1, argv, &model->options);
