@@ -50,6 +50,7 @@ static int read_options(const Options *o, Wanted *out)
     *out = (Wanted){ .options = { .triple = o->target, .cpu = o->cpu, .features = o->features } };
     if (!o->entries) return misuse("which functions? --entry %s is missing", "NAME[,NAME...]");
     if (!o->object) return misuse("where to? -o %s is missing", "FILE");
+    if (is(o->object, "-")) return misuse("-o %s: an object and its header are two files", o->object);
     if (o->cpu && !strcmp(o->cpu, "native") && o->target)
         return misuse("--cpu native is %s", "no processor of another --target");
     if (o->weights && o->embed_weights) return misuse("give --weights or --embed-weights%s", "");

@@ -12,6 +12,7 @@ typedef struct Header {
     Arena *arena;
     FILE  *out;
     const char *prefix, *upper;          /* "gpt", "GPT" */
+    const char **functions;              /* macro names of what is shipped: "LOGITS" */
 } Header;
 
 static void put(const Header *h, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -29,6 +30,34 @@ static const char *upper(Arena *arena, const char *text)
     char *copy = arena_print(arena, "%s", text);
     for (char *c = copy; *c; c++) *c = isalnum((unsigned char)*c) ? (char)toupper((unsigned char)*c) : '_';
     return copy;
+}
+
+/* Names of the preprocessor's for some names. Of those that would be the same, "a.b" and "a_b", later ones end in
+ * "_". */
+static const char **macro_names(Arena *arena, const char *const *names, int count)
+{
+    Map *seen = map_new(arena);
+    const char **macros = arena_array(arena, const char *, count + 1);
+    for (int k = 0; k < count; k++) {
+        macros[k] = upper(arena, names[k]);
+        while (map_get(seen, macros[k])) macros[k] = arena_print(arena, "%s_", macros[k]);
+        map_set(seen, macros[k], seen);
+    }
+    return macros;
+}
+
+static const char **function_macros(Arena *arena, const Shipment *m)
+{
+    const char **names = arena_array(arena, const char *, m->shipped.count + 1);
+    for (int k = 0; k < m->shipped.count; k++) names[k] = m->shipped.at[k]->name;
+    return macro_names(arena, names, m->shipped.count);
+}
+
+static const char *function_macro(const Header *h, const Shipped *f)
+{
+    int k = 0;
+    while (h->m->shipped.at[k] != f) k++;
+    return h->functions[k];
 }
 
 /* ---- types and shapes ---- */
@@ -179,7 +208,7 @@ static const char *argument_note(const Header *h, const Shipped *f, int k)
         return strcmp(a->value, "seed") ? NULL : "seed: of all random numbers; the same seed gives the same numbers";
     case ARG_BLOCK:
         return a->block != BLOCK_work ? NULL
-               : arena_print(h->arena, "work: %s_%s_WORK_BYTES", h->upper, upper(h->arena, f->name));
+               : arena_print(h->arena, "work: %s_%s_WORK_BYTES", h->upper, function_macro(h, f));
     case ARG_DIM:
     case ARG_POOL:
     case ARG_FAULT: return NULL;
@@ -233,7 +262,7 @@ static bool takes_work(const Shipped *f)
 
 static void write_sizes(const Header *h, const Shipped *f)
 {
-    const char *name = upper(h->arena, f->name);
+    const char *name = function_macro(h, f), **arguments = macro_names(h->arena, f->names.at, f->names.count);
     if (takes_work(f))
         put(h, "#define %s_%s_WORK_BYTES %" PRId64 "\n", h->upper, name, export_work_bytes(h->m->export, &f->f));
     for (int k = 0; f->f.cases.count == 1 && k < f->dims.count; k++)
@@ -246,7 +275,7 @@ static void write_sizes(const Header *h, const Shipped *f)
             const RtValue *v = value_of(h->m, &f->f, k, c);
             if (v && elements(v) > most) most = elements(v);
         }
-        const char *argument = upper(h->arena, f->names.at[k]);
+        const char *argument = arguments[k];
         put(h, "#define %s_%s_%s_COUNT %" PRId64 "%s\n", h->upper, name, argument,
             most * (a->kind == ARG_INPUT ? batches(&f->f) : 1),
             is_same(h->m, &f->f, k) ? "" : " /* of the largest case */");
@@ -303,10 +332,13 @@ static void write_list(const Header *h, const ExportList *list)
     put(h, "#define %s_BYTES %" PRId64 "\n#define %s_COUNT %d\n", one, bytes, name, list->count);
     put(h, "extern const %s_value %s[%s_COUNT];\n", h->prefix, list->symbol, name);
     put(h, "/* where each begins */\n");
+    const char **names = arena_array(h->arena, const char *, list->count + 1);
+    for (int k = 0; k < list->count; k++) names[k] = list->values[k].name;
+    const char **macros = macro_names(h->arena, names, list->count);
     for (int k = 0; k < list->count; k++) {
         const RtValue *v = &list->values[k];
-        put(h, "#define %s_AT_%s %" PRId64 " /* %s: %s */\n", one, upper(h->arena, v->name), rt_offset(v->place),
-            v->name, value_text(h->arena, v));
+        put(h, "#define %s_AT_%s %" PRId64 " /* %s: %s */\n", one, macros[k], rt_offset(v->place), v->name,
+            value_text(h->arena, v));
     }
     put(h, "\n");
 }
@@ -372,7 +404,8 @@ static void write_intro(const Header *h, const char *file)
 void header_write(const Shipment *m, const char *file, FILE *out)
 {
     Arena *arena = arena_new();
-    Header h = { .m = m, .arena = arena, .out = out, .prefix = m->prefix, .upper = upper(arena, m->prefix) };
+    Header h = { .m = m, .arena = arena, .out = out, .prefix = m->prefix, .upper = upper(arena, m->prefix),
+                 .functions = function_macros(arena, m) };
     write_intro(&h, file);
     put(&h, "#ifndef %s_H\n#define %s_H\n\n#include <stdint.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n",
         h.upper, h.upper);

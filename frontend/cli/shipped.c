@@ -6,13 +6,18 @@
 
 /* ---- functions ---- */
 
+/* Words of C and C++, names that headers use, and those of our own arguments. */
 static const char *const words_of_c[] = {
-    "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern", "float",
-    "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed", "sizeof",
-    "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "and", "asm", "bool",
-    "catch", "class", "delete", "explicit", "export", "false", "friend", "mutable", "namespace", "new", "not",
-    "operator", "or", "private", "protected", "public", "template", "this", "throw", "true", "try", "typename", "using",
-    "virtual", "xor", "abi", "param", "state", "tables", "work", "pool", "fault", NULL,
+    "alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch",
+    "char", "char16_t", "char32_t", "class", "compl", "const", "const_cast", "constexpr", "continue", "decltype",
+    "default", "delete", "do", "double", "dynamic_cast", "else", "enum", "explicit", "export", "extern", "false",
+    "float", "for", "friend", "goto", "if", "inline", "int", "int16_t", "int32_t", "int64_t", "int8_t", "linux",
+    "long", "mutable", "namespace", "new", "noexcept", "not", "not_eq", "NULL", "nullptr", "operator", "or",
+    "or_eq", "private", "protected", "public", "register", "reinterpret_cast", "restrict", "return", "short",
+    "signed", "sizeof", "static", "static_assert", "static_cast", "struct", "switch", "template", "this",
+    "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "typeof", "uint16_t", "uint32_t",
+    "uint64_t", "uint8_t", "union", "unix", "unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while",
+    "xor", "xor_eq", "abi", "param", "state", "tables", "work", "pool", "fault", NULL,
 };
 
 /* A name that C and C++ accept, and that no other argument has. */

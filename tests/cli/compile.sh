@@ -16,6 +16,29 @@ cp x.c x.cc
 if command -v g++ >/dev/null; then status 0 g++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -I. -c x.cc -o alone.o
 else echo "skipped: the header in C++, without g++"; fi
 
+# So does one of names that differ in case or in a dot alone, or are words of C.
+cat >names.ptm <<'MODEL'
+param a_b: f32[3] = 1
+param A_b_: f32[3] = 1
+module scale(x: f32[B, 3]) { param b: f32[3] = 1
+  return x * b }
+fn f(class: f32[B, 3], work: f32[B, 3], Work_: f32[3], int64_t: f32[B, 3]) -> f32[B, 3] {
+  y = a: scale(class)
+  return y * work * Work_ + int64_t * a_b + A_b_
+}
+fn words(uint8_t: f32[B, 3], int64_t: i32[B], nullptr: i64[B], compl: i64[B]) -> f32[B, 3] {
+  return uint8_t * a_b + f32(reshape(int64_t, [B, 1])) + f32(sum(nullptr) + sum(compl))
+}
+fn F(x: f32[3], X: f32[B, 3]) -> f32[B, 3] { return x + X }
+MODEL
+status 0 "$PTM" compile names.ptm --entry f,F,words --dim B=2 -o x.o
+for macro in 'X_F_WORK_BYTES' 'X_F__WORK_BYTES' 'X_F__X__COUNT 6' 'X_PARAM_AT_A_B_ '; do
+    grep -q "define $macro" x.h || fail "no macro $macro"
+done
+status 0 cc -std=c99 -Wall -Wextra -Wpedantic -Werror -I. -c x.c -o alone.o
+if command -v g++ >/dev/null; then status 0 g++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -I. -c x.cc -o alone.o; fi
+rm names.ptm
+
 # Other forms of the same.
 # shellcheck disable=SC2086
 status 0 "$PTM" compile $gpt --entry logits --dim B=1,T=16 --emit llvm -o x.ll
@@ -46,6 +69,8 @@ status 2 "$PTM" compile $gpt --entry logits
 says "where to? -o FILE is missing"
 status 2 "$PTM" compile $gpt --entry logits -o x.h
 says "-o x.h is where the header goes: name the object"
+status 2 "$PTM" compile $gpt --entry logits -o -
+says "-o -: an object and its header are two files"
 status 2 "$PTM" compile $gpt --entry logits -o x.o --emit exe
 says '--emit wants one of obj|asm|llvm|shared, not "exe"'
 status 2 "$PTM" compile $gpt --entry logits -o x.o --threads 2
