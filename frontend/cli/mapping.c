@@ -233,8 +233,8 @@ static void report_fault(const Mapping *m, const MappedRule *r)
                 mapping_tensor_text(arena, r->tensors[0]), mapping_param_text(arena, p), same ? "" : " for ",
                 same ? "" : p->path);
     } else {
-        fprintf(stderr, "  %s does not come out of %s, which is %s\n", first_target(r->rule), r->tensors[0]->name,
-                mapping_tensor_text(arena, r->tensors[0]));
+        fprintf(messages_of(m->s->options), "  %s does not come out of %s, which is %s\n", first_target(r->rule),
+                r->tensors[0]->name, mapping_tensor_text(arena, r->tensors[0]));
     }
 }
 
