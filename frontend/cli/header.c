@@ -385,8 +385,9 @@ static void write_sets(const Header *h)
 static void write_intro(const Header *h, const char *file)
 {
     const Options *o = h->m->s->options;
+    const char *slash = strrchr(o->argument, '/');           /* the same header, wherever the model lies */
     put(h, "/* What %s holds: made with this header by ptm %s, `ptm compile %s --entry %s`.\n", file, PTM_VERSION,
-        o->argument, o->entries);
+        slash ? slash + 1 : o->argument, o->entries);
     put(h, " *\n"
         " * Every function works on memory that the caller gives it and nothing else: it allocates nothing,\n"
         " * prints nothing, keeps no pointer. Calls may run at the same time when what they write (blocks without\n"

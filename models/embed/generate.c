@@ -51,21 +51,24 @@ static int find_piece(const char *text)
     return best;
 }
 
-/* What comes behind `id`, given all that was read since the states began. */
-static void read_one(int32_t id, float *logits)
+static void check(int code)
 {
-    gpt_fault fault;
-    int code = gpt_next(GPT_ABI, state, work, &id, logits, &fault);
     if (code == GPT_OK) return;
     fprintf(stderr, "%s\n", gpt_error(code));
     exit(1);
+}
+
+/* What comes behind `id`, given all that was read since the states began. */
+static void read_one(int32_t id, float *logits)
+{
+    check(gpt_next(GPT_ABI, state, work, &id, logits, NULL));
 }
 
 /* Reads all tokens. When the states are full, they begin anew with the newest half of what they knew. */
 static void read_all(const int32_t *tokens, int count, int *known, float *logits)
 {
     if (*known == CONTEXT || *known == 0) {
-        if (gpt_begin(GPT_ABI, state) != GPT_OK) exit(1);
+        check(gpt_begin(GPT_ABI, state));
         *known = count < CONTEXT / 2 ? count : CONTEXT / 2;
         for (int k = count - *known; k < count; k++) read_one(tokens[k], logits);
     } else {

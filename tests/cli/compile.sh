@@ -39,6 +39,16 @@ status 0 cc -std=c99 -Wall -Wextra -Wpedantic -Werror -I. -c x.c -o alone.o
 if command -v g++ >/dev/null; then status 0 g++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -I. -c x.cc -o alone.o; fi
 rm names.ptm
 
+# Where a model lies is in no header, nor what its path may do to a comment.
+printf 'fn f(x: f32[3]) -> f32[3] { return x }\n' >here.ptm
+mkdir -p 'a*'
+cp here.ptm 'a*/'
+status 0 "$PTM" compile here.ptm --entry f -o x.o
+cp x.h here.h
+status 0 "$PTM" compile 'a*/here.ptm' --entry f -o x.o
+cmp x.h here.h
+rm -r here.ptm here.h 'a*'
+
 # Other forms of the same.
 # shellcheck disable=SC2086
 status 0 "$PTM" compile $gpt --entry logits --dim B=1,T=16 --emit llvm -o x.ll

@@ -23,5 +23,11 @@ status 0 "$PTM" compile "$root/models/gpt.ptm" --entry next --dim B=1,T=1 --embe
 build_c generate -DCONTEXT=16 "$root/models/embed/generate.c" gpt.o -lm
 status 0 ./generate run/tok.tokenizer "the " 60
 [ "$(wc -c <out)" = 65 ] || fail "$(wc -c <out) bytes of text"
+# A header of another build: the program says so, and does nothing.
+sed -i 's/^#define GPT_ABI .*/#define GPT_ABI UINT64_C(1)/' gpt.h
+# shellcheck disable=SC2086
+build_c other -DCONTEXT=16 "$root/models/embed/generate.c" gpt.o -lm
+status 1 ./other run/tok.tokenizer "the " 60
+says "the header and the object come from different builds"
 status 1 ./generate book.txt "the " 60
 says "book.txt: not the tokenizer of this model"
