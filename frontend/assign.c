@@ -15,7 +15,7 @@ static Node *fitting_value(Elab *e, Node *x, const Type *shape, Value v, Place p
     if (!fits) {
         Type wanted = *shape;
         wanted.dtype = x->type.dtype;
-        elab_error(e, place, "assigned here: expected %s, found %s", type_text(e->arena, &wanted),
+        elab_error(e, place, "the assigned value: expected %s, found %s", type_text(e->arena, &wanted),
                    type_text(e->arena, &n->type));
         return NULL;
     }

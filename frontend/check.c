@@ -11,14 +11,22 @@ static bool is_optimizer(const FnDecl *fn)
     return fn->module && g && !strcmp(w->name, "w") && !strcmp(g->name, "g");
 }
 
+/* A fn after those that it calls: where one of them fails by itself, its callers have nothing to add. `seen` has the
+ * names of the fns on the way and behind. */
+static void check_fn(Model *m, const Callable *c, Diagnostics *d, Map *failed, Map *seen)
+{
+    if (c->file != m->root || map_get(seen, c->fn->name)) return;
+    map_set(seen, c->fn->name, (void *)c->fn);
+    for (int i = 0; i < map_count(m->root->fns); i++)
+        if (fn_mentions(c->fn, map_key(m->root->fns, i))) check_fn(m, map_value(m->root->fns, i), d, failed, seen);
+    if (!entry_is_complete(c->fn) || is_optimizer(c->fn)) return;
+    if (!entry_symbolic(m, c, d)) map_set(failed, c->fn->name, (void *)c->fn);
+}
+
 static void check_fns(Model *m, Diagnostics *d, Map *failed)
 {
-    for (int i = 0; i < map_count(m->root->fns); i++) {
-        const Callable *c = map_value(m->root->fns, i);
-        if (c->file != m->root || !entry_is_complete(c->fn) || is_optimizer(c->fn)) continue;
-        if (entry_symbolic(m, c, d)) continue;
-        map_set(failed, c->fn->name, (void *)c->fn);
-    }
+    Map *seen = map_new(m->arena);
+    for (int i = 0; i < map_count(m->root->fns); i++) check_fn(m, map_value(m->root->fns, i), d, failed, seen);
 }
 
 static bool typed_streams(const StreamUse *streams, int count)

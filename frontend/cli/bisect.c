@@ -71,7 +71,7 @@ static const char *run(void *context, const Plan *plan, Tensor *const *inputs, T
         return "it cannot be compiled";
     }
     for (int k = 0; k < g->inputs.count; k++) trial_set(&t, g->inputs.at[k]->attr.text, inputs[k]);
-    if (!trial_run(&t)) why = arena_print(arena, "id %lld is outside the table's %lld rows", (long long)t.fault.value,
+    if (!trial_run(&t)) why = arena_print(arena, "index %lld is outside its axis of %lld", (long long)t.fault.value,
                                           (long long)t.fault.bound);
     for (int k = 0; k < g->outputs.count && !why; k++) results[k] = trial_get(&t, arena, &g->outputs.at[k]);
     trial_close(&t);

@@ -39,7 +39,7 @@ static bool run(const Program *p, Pool *pool, char *work, Place place, Diagnosti
     RtFault fault = { 0 };
     if (!rt_program_run(p, pool, block, &fault)) return true;
     const char *where = fault.place > 0 && fault.place < p->place_count ? p->places[fault.place] : p->entry;
-    diag_error(d, place, "%s: id %lld is outside the table's %lld rows", where, (long long)fault.value,
+    diag_error(d, place, "%s: index %lld is outside its axis of %lld", where, (long long)fault.value,
                (long long)fault.bound);
     return false;
 }

@@ -146,7 +146,7 @@ uint64_t rt_stage_seed(uint64_t seed, int stage);
 /* All evaluations on the parameters as they are; values: one for each. */
 bool rt_evaluate(const Recipe *recipe, double *values, RtError *error);
 
-/* "gpt.ptm:21:9 h.0: id 70 is outside the table's 65 rows" */
+/* "gpt.ptm:21:9 h.0: index 70 is outside its axis of 65" */
 void rt_fault_text(const Program *program, const RtFault *fault, RtError *error);
 
 #endif

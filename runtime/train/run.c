@@ -173,5 +173,5 @@ void rt_fault_text(const Program *program, const RtFault *fault, RtError *e)
 {
     const char *place =
         fault->place > 0 && fault->place < program->place_count ? program->places[fault->place] : program->entry;
-    rt_fail(e, "%s: id %" PRId64 " is outside the table's %" PRId64 " rows", place, fault->value, fault->bound);
+    rt_fail(e, "%s: index %" PRId64 " is outside its axis of %" PRId64, place, fault->value, fault->bound);
 }

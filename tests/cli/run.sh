@@ -158,7 +158,7 @@ says "x.npy is f32[2, 3], but the input ids of pick is i32[N]"
 status 1 "$PTM" run m.ptm --entry pick --input x=x.npy --input ids=short.npy
 says "m.ptm:4:23: error: argument ids of pick: expected i32[N] with 3"
 status 1 "$PTM" run m.ptm --entry pick --input x=x.npy --input ids=far.npy
-says "m.ptm:7:15: id 3 is outside the table's 3 rows"
+says "m.ptm:7:15: index 3 is outside its axis of 3"
 "$PTM" run m.ptm --entry twice --input x.npy -o all.npz
 head -c 150 all.npz >cut.npz
 wrong cut.npz "cut.npz: not a zip archive, or cut off"

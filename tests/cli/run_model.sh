@@ -68,7 +68,7 @@ status 1 "$PTM" run m.ptm --entry logits --text "the"
 says "which weights?"
 npy '<i4' '(1, 2)' "$(i32 1 1000)" >far.npy
 status 1 "$PTM" run m.ptm --entry logits --weights run --input far.npy
-says "id 1000 is outside the table's"
+says "index 1000 is outside its axis"
 says "m.ptm:9:12 wte"
 
 # words that the vocabulary lacks

@@ -14,4 +14,4 @@ train {
 }
 EOF
 status 1 "$PTM" train short.ptm --out run
-says "short.ptm:6:48: id 5 is outside the table's 3 rows"
+says "short.ptm:6:48: index 5 is outside its axis of 3"

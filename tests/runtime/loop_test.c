@@ -204,7 +204,7 @@ static void a_bad_id_is_named(void **state)
     RtError e;
     event = (Event){BAD_ID, 2};
     assert_int_equal(train_in("a", false, STEPS, 0, 1, &e), RT_FAILED);
-    assert_string_equal(e.text, "line.ptm:3:5 h.0: id 70 is outside the table's 65 rows");
+    assert_string_equal(e.text, "line.ptm:3:5 h.0: index 70 is outside its axis of 65");
 }
 
 /* The root of the first term plus the second, as compiled code around terms is: f64 scalars in the work block. */
