@@ -292,7 +292,6 @@ static bool check_class(Elab *e, Op op, DType dtype, const char *what, Place pla
 {
     const char *types = types_of(op), *wanted = NULL;
     if (!strcmp(types, "FLOAT") && !dtype_is_float(dtype)) wanted = "f32 or another float";
-    if (!strcmp(types, "WHOLE") && !dtype_is_whole(dtype)) wanted = "an integer type";
     if (!strcmp(types, "NUMBER") && dtype == DT_bool) wanted = "a number type";
     if (!strcmp(types, "TRUTH") && dtype != DT_bool) wanted = "bool";
     if (!wanted) return true;

@@ -93,7 +93,7 @@ static bool place_arguments(Elab *e, const Builtin *b, const Argument *args, int
             return false;
         }
         if (given[at]) {
-            elab_error(e, args[i].place, "%s is given twice", args[i].keyword ? args[i].keyword : "this argument");
+            elab_error(e, args[i].place, "%s is given twice", args[i].keyword);
             return false;
         }
         given[at] = true;

@@ -280,7 +280,8 @@ Node *elab_moving_places(Elab *e, const AxisSub *sub)
     start = make_cast(e->graph, start, DT_i64);
     Node *absent = make_binary(e->graph, OP_eq, start, make_whole(e->graph, DT_i64, -1));
     start = make_where(e->graph, absent, make_whole(e->graph, DT_i64, -2), start);
-    return make_binary(e->graph, OP_add, make_broadcast(e->graph, start, type), make_iota(e->graph, type, 0));
+    Node *steps = make_iota(e->graph, type, 0);
+    return make_binary(e->graph, OP_add, make_broadcast(e->graph, start, type), steps);
 }
 
 /* Reads the slices that begin where the run says; of what is left they are whole axes. */

@@ -26,7 +26,7 @@ bool shape_known_negative(const Dim *d)
 
 /* elementwise */
 
-typedef enum Takes { TAKES_FLOAT, TAKES_WHOLE, TAKES_NUMBER, TAKES_TRUTH, TAKES_ANY } Takes;
+typedef enum Takes { TAKES_FLOAT, TAKES_NUMBER, TAKES_TRUTH, TAKES_ANY } Takes;
 typedef enum Gives { GIVES_same, GIVES_truth } Gives;
 
 typedef struct ElementRow {
@@ -46,7 +46,6 @@ static bool takes(Takes takes, DType t)
 {
     switch (takes) {
     case TAKES_FLOAT: return dtype_is_float(t);
-    case TAKES_WHOLE: return dtype_is_whole(t);
     case TAKES_NUMBER: return dtype_is_float(t) || dtype_is_whole(t);
     case TAKES_TRUTH: return t == DT_bool;
     case TAKES_ANY: return true;
@@ -58,7 +57,6 @@ static const char *takes_text(Takes takes)
 {
     switch (takes) {
     case TAKES_FLOAT: return "a float type";
-    case TAKES_WHOLE: return "an integer type";
     case TAKES_NUMBER: return "numbers";
     case TAKES_TRUTH: return "bool";
     case TAKES_ANY: return "any type";

@@ -1,12 +1,14 @@
 /* Shape rules of indexing and of random draws. */
 #include "ir/shape.h"
 
+#include <assert.h>
+
 /* The index tensors args[first ..] stand for as many axes of x, from attr.axis. */
 static bool check_indices(ShapeCase *c, int first)
 {
     const Type *x = &c->args[0]->type;
     int count = c->arg_count - first, axis = c->attr->axis;
-    if (count < 1) return shape_refuse(c, "expected at least one index");
+    assert(count >= 1);
     if (axis < 0 || axis + count > x->rank)
         return shape_refuse(c, "found %d indices at axis %d of %s, expected axes of it", count, axis, shape_text(c, x));
     const Type *index = &c->args[first]->type;

@@ -5,7 +5,7 @@
  *
  * COVERAGE.json is what `llvm-cov export` prints (messages.sh beside this file). A text is a string literal of prose,
  * two words at least, adjacent literals being one; what counts is the region of code that it stands in, so that both
- * arms of `c ? "one text" : "another"` are asked for. EXCEPTIONS holds what cannot be provoked: a line `# reason`,
+ * arms of `c ? "one text" : "another"` are asked for. `assert(!"text")` says what no program reaches. EXCEPTIONS holds what cannot be provoked: a line `# reason`,
  * then lines `FILE: beginning of a text`; a line that excuses nothing is a fault too. Exit status 1 when anything is
  * left. */
 #include <ctype.h>
@@ -17,6 +17,7 @@
 
 typedef struct Literal {
     int  line, column;                 /* where its first quote is, from 1 */
+    bool denied;                       /* !"text" */
     char text[4000];                   /* as written, escapes and all */
 } Literal;
 
@@ -125,7 +126,7 @@ static bool next_literal(Scan *s, Literal *literal)
         else step(s);
         line_begins = s->column == 1 || (line_begins && isspace((unsigned char)s->at[-1]));
     }
-    *literal = (Literal){ .line = s->line, .column = s->column };
+    *literal = (Literal){ .line = s->line, .column = s->column, .denied = s->at[-1] == '!' };
     for (; *s->at == '"'; skip_between(s)) join(s, literal);
     return true;
 }
@@ -180,7 +181,7 @@ static void check_file(Report *r, const char *path, const char *name, const json
     Scan scan = { text, 1, 1 };
     Literal literal;
     while (next_literal(&scan, &literal)) {
-        long long count = is_prose(literal.text) ? times_reached(segments, &literal) : -1;
+        long long count = !literal.denied && is_prose(literal.text) ? times_reached(segments, &literal) : -1;
         r->text_count += count >= 0;
         if (count != 0 || excused(r, name, literal.text)) continue;
         printf("%s:%d:%d: no test provokes \"%s\"\n", name, literal.line, literal.column, literal.text);

@@ -119,6 +119,6 @@ train {
 }
 MODEL
 status 1 "$PTM" train fault.ptm --quiet --out faulty --save-every 1
-says "fault.ptm:10:17 s: id "
+says "fault.ptm:10:17 s: index "
 status 0 "$PTM" train fault.ptm --quiet --out sound --steps 1
 cmp faulty/last.safetensors sound/last.safetensors

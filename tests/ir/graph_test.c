@@ -280,6 +280,21 @@ static void makers_and_draws(void **state)
     REFUSED(OP_integers, key, &whole, "integers: found i32 as index, expected i64", seed, step, low, low, low);
     REFUSED(OP_uniform, key, &shape, "uniform: found 1 arguments, expected 2, or 3 with an index", seed);
     REFUSED(OP_integers, key, &whole, "integers: found 2 arguments, expected 4, or 5 with an index", seed, step);
+    REFUSED(OP_cast, NONE, NULL, "cast: expected the type to cast to", low);
+    REFUSED(OP_expand, NONE, NULL, "expand: expected the shape to give", low);
+    REFUSED(OP_slice, NONE, NULL, "slice: found no type for i32, expected a shape of equal rank", low);
+    REFUSED(OP_window, NONE, NULL, "window: found axis 0 of i32 and no type, expected one of its axes and one axis more",
+            low);
+    REFUSED(OP_uniform, key, NULL, "uniform: expected a type", seed, step);
+    refused(OP_iota, NULL, 0, NONE, NULL, "iota: expected a type");
+    refused(OP_input, NULL, 0, (Attr){.text = "new"}, NULL, "input: expected a type");
+    refused(OP_input, NULL, 0, (Attr){.text = "new", .storage = STORE_outer + 1}, &shape,
+            "input: found storage 9, expected one of those that there are");
+    Type deep = shape;
+    deep.rank = MAX_RANK + 1;
+    Type large = type_of(DT_i32, 1, (const Dim *[]){dim_mul(g->dims, dim_int(g->dims, INT64_MAX), dim_int(g->dims, 2))});
+    refused(OP_iota, NULL, 0, NONE, &large, "iota: axis 0 of the result is too large");
+    refused(OP_iota, NULL, 0, NONE, &deep, "iota: found a type of 9 axes, expected at most 8");
     refused(OP_iota, NULL, 0, NONE, &truth, "iota: found bool[B], expected numbers");
     refused(OP_iota, NULL, 0, (Attr){.axis = 1}, &whole, "iota: found axis 1, expected an axis of i32[B]");
     refused(OP_const, NULL, 0, (Attr){.i = 256}, &byte, "const: found 256, expected a value of u8");
@@ -385,6 +400,8 @@ static void wrong_scans_are_refused(void **state)
     refused_scan(flat, 4, attr, body, "scan: found f32[B] for each \"x_t\", expected f32[T, B]");
     refused_scan(good, 4, other, body, "scan: found f32[T, B] for each \"x_t\", expected f32[7, B]");
     refused_scan(good, 4, NONE, body, "scan: expected how many iterations");
+    Attr endless = {.count = dim_mul(g->dims, dim_int(g->dims, INT64_MAX), dim_int(g->dims, 2))};
+    refused_scan(good, 4, endless, body, "scan: there are too many iterations");
     refused_scan(good, 4, less, body, "scan: found a negative number of iterations");
     refused_scan(good, 4, sideways, body, "scan: found direction 2, expected 0 or 1 for backwards");
     refused_scan(good, 4, until, body, "scan: found carry \"h\" : f32[B] as what ends it, expected bool");

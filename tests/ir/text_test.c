@@ -260,6 +260,29 @@ static void errors_have_places(void **state)
          "t.graph:4:10: error: update of \"w\", which is no parameter, state, sum or carry"},
         {"graph g\n%0 = scan axis=0 i=0 count=3 : i64 {\n}\nresult \"a\" %0\n",
          "t.graph:4:8: error: output \"a\" is a scan, expected one of its picks"},
+        {"graph g\n%0 = const \x01 : f32\n", "t.graph:2:12: error: found an unprintable character, expected a number"},
+        {"graph g\ndim B = 9223372036854775808\n", "t.graph:2:9: error: the integer does not fit in 64 bits"},
+        {"graph g\n%0 = \n", "t.graph:2:6: error: found the end of the line, expected an operator"},
+        {"graph g\ndim B C\n", "t.graph:2:7: error: found C, expected the end of the line"},
+        {"graph g\n%0 = const 1.0 : f32 f32\n", "t.graph:2:22: error: found f32, expected the end of the line"},
+        {"graph g\n%0 = const 1.0 : f32\nresult \"a\" %0 %0\n",
+         "t.graph:3:15: error: found %0, expected the end of the line"},
+        {"graph g\n%0 = input \"x\" data : f32[1]\n%1 = permute %0 map=[0, 0, 0, 0, 0, 0, 0, 0, 0] : f32[1]\n",
+         "error: found more than 8 entries"},
+        {"graph g\n%0 = scan axis=4294967296 i=0 count=3 : i64 {\n}\n",
+         "t.graph:2:16: error: found axis 4294967296, expected a carry"},
+        {"graph g\n%0 = input \"x\" data : i8[9223372036854775807]\n%1 = concat %0 %0 axis=0 : i8[1]\n",
+         "concat: axis 0 of the result is too large"},
+        {"graph g\n%0 = input \"a\" data : f32[2]\n%1 = einsum %0 %0 \"i\" : f32\n",
+         "einsum: found \"i\", expected an equation such as \"ij,jk->ik\""},
+        {"graph g\n%0 = input \"a\" data : f32[1, 1, 1, 1, 1]\n%1 = einsum %0 %0 \"abcde,fghij->abcdefghij\" : f32\n",
+         "einsum: found a result of more than 8 axes"},
+        {"graph g\n%0 = input \"a\" data : f32[2]\n%1 = gather %0 axis=0 : f32[2]\n",
+         "gather: expected a table and at least one index"},
+        {"graph g\n%0 = input \"a\" data : bool[2]\n%1 = const 0 : i32\n%2 = const 0 : bool\n"
+         "%3 = scatter %0 %2 %1 axis=0 i=1 : bool[2]\n", "scatter: found bool[2], expected numbers to add to"},
+        {"graph g\n%0 = const 0 : i64\n%1 = integers %0 %0 %0 %0 \"k\" : f32[2]\n",
+         "integers: found f32[2], expected an integer type"},
         {"graph g\n}\n", "t.graph:2:1: error: expected a node (%0 = ...), dim, result or update"},
     };
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) expect_errors(BAD[i][0], BAD[i][1]);
@@ -314,6 +337,24 @@ static void depth_is_limited(void **state)
     assert_non_null(strstr(capture(print_messages, d), "t.graph:66:37: error: found more than 64 scans within each"));
 }
 
+/* Faults that no shape rule sees. */
+static void broken_graphs_are_noticed(void **state)
+{
+    (void)state;
+    Graph *g = read_good(EVERY);
+    g->nodes.at[16]->id = 17;
+    assert_string_equal(graph_verify(g, arena), "node %17 (add): stands at position 16");
+    g = read_good(EVERY);
+    g->nodes.at[16]->args[0] = read_good(EVERY)->nodes.at[0];
+    assert_string_equal(graph_verify(g, arena), "node %16 (add): an argument belongs to another graph");
+    g = read_good(EVERY);
+    g->inputs.at[g->inputs.count++] = g->nodes.at[6];
+    assert_string_equal(graph_verify(g, arena), "the list of inputs names one that is no node");
+    g = read_good(EVERY);
+    vec_push(arena, &g->outputs, g->outputs.at[0]);
+    assert_string_equal(graph_verify(g, arena), "two outputs are called \"loss\"");
+}
+
 static void edited_graphs_are_noticed(void **state)
 {
     (void)state;
@@ -357,6 +398,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_form_reads_back), TEST(built_graphs_read_back), TEST(dot_escapes), TEST(errors_have_places),
         TEST(one_error_does_not_cause_others), TEST(a_late_carry_ends_a_loop), TEST(depth_is_limited),
+        TEST(broken_graphs_are_noticed),
         TEST(edited_graphs_are_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

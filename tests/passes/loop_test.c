@@ -372,6 +372,30 @@ static void take_another_place(Kernel *loop, Plan *around)
 }
 static void drop_the_scan(Kernel *loop, Plan *around) { (void)around, loop->outputs.count--; }
 
+static Output *body_outputs(Kernel *loop) { return ((Graph *)loop->body->graph)->outputs.at; }
+static void copy_in_a_body(Kernel *loop, Plan *around) { (void)around, loop->body->kernels.at[0]->kind = KERNEL_copy; }
+static void compute_an_input(Kernel *loop, Plan *around) { vec_push(around->arena, &loop->nodes, loop->inputs.at[0]); }
+static void give_an_input(Kernel *loop, Plan *around)
+{
+    (void)around;
+    body_outputs(loop)[2].node = (Node *)scan_carry(scan_of(loop), 1);
+}
+static void give_a_value_twice(Kernel *loop, Plan *around)
+{
+    (void)around;
+    body_outputs(loop)[2].node = body_outputs(loop)[1].node;
+}
+static void end_an_output(Kernel *loop, Plan *around)
+{
+    (void)around;
+    body_buffer(loop, scan_output(scan_of(loop), 2)->node)->last = 0;
+}
+static void move_an_output(Kernel *loop, Plan *around)
+{
+    (void)around;
+    body_buffer(loop, scan_output(scan_of(loop), 2)->node)->offset = 64;
+}
+
 static void tampered_loops_do_not_verify(void **state)
 {
     (void)state;
@@ -385,6 +409,12 @@ static void tampered_loops_do_not_verify(void **state)
         {forget_a_kernel, "in the body of kernel"},
         {take_another_place, "takes another value's place"},
         {drop_the_scan, "no scan"},
+        {copy_in_a_body, "the body of a scan has no copies"},
+        {compute_an_input, "is no part of the loop"},
+        {give_an_input, "an output of a body shares its place"},
+        {give_a_value_twice, "an output of a body shares its place"},
+        {end_an_output, "an output does not live to the end"},
+        {move_an_output, "does not begin where the loop says"},
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         Lab l = lab_new(), b = body_new(&l);

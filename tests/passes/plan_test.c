@@ -219,10 +219,124 @@ static Kernel *split_product(Lab *l)
 
 static void forget_parts(Lab *l) { split_product(l)->parts = -1; }
 static void shrink_parts(Lab *l) { l->p->buffers.at[split_product(l)->parts]->bytes -= 64; }
+static void call_an_operand_parts(Lab *l)
+{
+    Kernel *k = split_product(l);
+    k->parts = l->p->buffer_of[k->inputs.at[0]->id]->id;
+}
 static void put_parts_on_an_operand(Lab *l)
 {
     const Kernel *k = split_product(l);
     l->p->buffers.at[k->parts]->offset = l->p->buffer_of[k->inputs.at[0]->id]->offset;
+}
+
+static Buffer *home_of(Lab *l, const char *name) { return l->p->buffer_of[graph_find_input(l->p->graph, name)->id]; }
+static Kernel *kernel_of(Lab *l, KernelKind kind)
+{
+    for (int k = 0; k < l->p->kernels.count; k++)
+        if (l->p->kernels.at[k]->kind == kind) return l->p->kernels.at[k];
+    fail();
+    return NULL;
+}
+static Output *output_of(Lab *l, OutputKind kind)
+{
+    Graph *g = (Graph *)l->p->graph;
+    for (int k = 0; k < g->outputs.count; k++)
+        if (g->outputs.at[k].kind == kind) return &g->outputs.at[k];
+    fail();
+    return NULL;
+}
+static Buffer *result_of(Lab *l) { return l->p->buffer_of[output_of(l, OUTPUT_result)->node->id]; }
+
+static void number_astray(Lab *l) { l->p->buffers.at[0]->id = 1; }
+static void read_what_is_not_stored(Lab *l) { l->p->buffer_of[l->p->kernels.at[0]->inputs.at[0]->id] = NULL; }
+static void compute_less(Lab *l) { l->p->kernels.at[0]->nodes.count--; }
+static void write_over_an_input(Lab *l)
+{
+    Kernel *k = l->p->kernels.at[0];
+    l->p->buffer_of[k->outputs.at[0]->id] = l->p->buffer_of[k->inputs.at[0]->id];
+}
+static void write_nothing(Lab *l) { l->p->kernels.at[0]->outputs.count = 0; }
+static void shorten_a_map(Lab *l) { kernel_of(l, KERNEL_loop)->space[0] = dim_int(l->g->dims, 7); }
+static void call_it_a_product(Lab *l) { kernel_of(l, KERNEL_loop)->kind = KERNEL_contract; }
+static void copy_nothing(Lab *l) { kernel_of(l, KERNEL_copy)->inputs.count = 0; }
+static void copy_to_itself(Lab *l)
+{
+    Kernel *copy = kernel_of(l, KERNEL_copy);
+    copy->outputs.at[0] = copy->inputs.at[0];
+}
+static void copy_something_else(Lab *l)
+{
+    kernel_of(l, KERNEL_copy)->inputs.at[0] = graph_find_input(l->p->graph, "x");
+}
+static void copy_twice(Lab *l) { vec_push(l->arena, &l->p->kernels, kernel_of(l, KERNEL_copy)); }
+static void copy_too_early(Lab *l)
+{
+    Kernel *reader = kernel_of(l, KERNEL_contract);
+    int at = 0;
+    while (l->p->kernels.at[at] != reader) at++;
+    for (; at < l->p->kernels.count - 1; at++) l->p->kernels.at[at] = l->p->kernels.at[at + 1];
+    l->p->kernels.at[at] = reader;
+}
+static void update_nothing(Lab *l) { output_of(l, OUTPUT_update)->name = "nothing"; }
+static void give_what_is_copied_over(Lab *l)
+{
+    output_of(l, OUTPUT_result)->node = graph_find_input(l->p->graph, "a");
+}
+static void end_a_result(Lab *l) { result_of(l)->last = 0; }
+static void take_over_unwritten(Lab *l) { home_of(l, "x")->takes_over = home_of(l, "a"); }
+static void take_over_what_is_copied_to(Lab *l)
+{
+    l->p->buffer_of[kernel_of(l, KERNEL_copy)->inputs.at[0]->id]->takes_over = home_of(l, "a");
+}
+static void shrink_a_value(Lab *l) { result_of(l)->bytes -= 64; }
+static void take_one_place_twice(Lab *l)
+{
+    Buffer *first = NULL;
+    for (int k = 0; k < l->p->buffers.count; k++) {
+        Buffer *b = l->p->buffers.at[k];
+        if (first) b->takes_over = first->takes_over;
+        else if (b->takes_over) first = b;
+    }
+    assert_non_null(first);
+}
+
+/* A state whose new value is copied, one in place, and a product. */
+static void tampered_copies_do_not_verify(void **state)
+{
+    (void)state;
+    static const struct { const char *name; Tamper *tamper; const char *reason; } cases[] = {
+        {"number", number_astray, "not numbered in order"},
+        {"not stored", read_what_is_not_stored, "is read but not stored"},
+        {"compute less", compute_less, "is written but not computed"},
+        {"over an input", write_over_an_input, "without a buffer of its own"},
+        {"nothing", write_nothing, "writes nothing"},
+        {"shorter", shorten_a_map, "another number of elements than its kernel"},
+        {"no product", call_it_a_product, "is no product of what its kernel reads"},
+        {"copy nothing", copy_nothing, "a copy has one input, one output and no nodes"},
+        {"copy to itself", copy_to_itself, "is copied to but is no input"},
+        {"copy other", copy_something_else, "gets a copy of another size"},
+        {"copy twice", copy_twice, "is copied to twice"},
+        {"copy early", copy_too_early, "is read after it was copied over"},
+        {"forget copy", forget_kernel, "the new value never reaches its place"},
+        {"update nothing", update_nothing, "there is no such input"},
+        {"copied over", give_what_is_copied_over, "a result is copied over"},
+        {"end early", end_a_result, "a result does not live to the end"},
+        {"unwritten", take_over_unwritten, "takes over but is not written"},
+        {"copied to", take_over_what_is_copied_to, "takes over a value that is"},
+        {"shrink", shrink_a_value, "has not the size of its value"},
+        {"one place", take_one_place_twice, "takes a place that another one took"},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        Lab l = lab_new();
+        Node *a = make_input(l.g, STORE_state, "a", lab_type(&l, DT_f32, SHAPE("D", "D")));
+        Node *b = STATE(&l, "b", "D"), *x = DATA(&l, "x", "B", "D");
+        static const int8_t turn[] = {1, 0};
+        update(&l, "b", mul(&l, b, num(&l, b, 0.5)));
+        update(&l, "a", make_permute(l.g, a, turn));
+        result(&l, "z", make_einsum(l.g, "bd,de->be", x, a));
+        expect_refusal(&l, cases[k].name, cases[k].tamper, cases[k].reason);
+    }
 }
 
 static void tampered_plans_do_not_verify(void **state)
@@ -259,6 +373,7 @@ static void tampered_parts_do_not_verify(void **state)
     static const struct { const char *name; Tamper *tamper; const char *reason; } cases[] = {
         {"forget", forget_parts, "no room for its parts"},
         {"shrink", shrink_parts, "room for other parts"},
+        {"operand", call_an_operand_parts, "has its parts where another value lies"},
         {"astray", put_parts_on_an_operand, "overlap"},
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
@@ -329,6 +444,7 @@ int main(void)
         cmocka_unit_test(parts_of_products_share_memory),
         cmocka_unit_test(tampered_plans_do_not_verify),
         cmocka_unit_test(tampered_parts_do_not_verify),
+        cmocka_unit_test(tampered_copies_do_not_verify),
         cmocka_unit_test(values_have_categories),
         cmocka_unit_test(attention_saves_one_matrix),
     };
