@@ -5,9 +5,9 @@
  *
  * COVERAGE.json is what `llvm-cov export` prints (messages.sh beside this file). A text is a string literal of prose,
  * two words at least, adjacent literals being one; what counts is the region of code that it stands in, so that both
- * arms of `c ? "one text" : "another"` are asked for. `assert(!"text")` says what no program reaches. EXCEPTIONS holds what cannot be provoked: a line `# reason`,
- * then lines `FILE: beginning of a text`; a line that excuses nothing is a fault too. Exit status 1 when anything is
- * left. */
+ * arms of `c ? "one text" : "another"` are asked for. `assert(!"text")` says what no program reaches. EXCEPTIONS holds
+ * what cannot be provoked: a line `# reason`, then lines `FILE: beginning of a text`; a line that excuses nothing is a
+ * fault too. Exit status 1 when anything is left. */
 #include <ctype.h>
 #include <jansson.h>
 #include <stdbool.h>

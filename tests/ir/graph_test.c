@@ -283,8 +283,8 @@ static void makers_and_draws(void **state)
     REFUSED(OP_cast, NONE, NULL, "cast: expected the type to cast to", low);
     REFUSED(OP_expand, NONE, NULL, "expand: expected the shape to give", low);
     REFUSED(OP_slice, NONE, NULL, "slice: found no type for i32, expected a shape of equal rank", low);
-    REFUSED(OP_window, NONE, NULL, "window: found axis 0 of i32 and no type, expected one of its axes and one axis more",
-            low);
+    REFUSED(OP_window, NONE, NULL,
+            "window: found axis 0 of i32 and no type, expected one of its axes and one axis more", low);
     REFUSED(OP_uniform, key, NULL, "uniform: expected a type", seed, step);
     refused(OP_iota, NULL, 0, NONE, NULL, "iota: expected a type");
     refused(OP_input, NULL, 0, (Attr){.text = "new"}, NULL, "input: expected a type");
@@ -292,7 +292,8 @@ static void makers_and_draws(void **state)
             "input: found storage 9, expected one of those that there are");
     Type deep = shape;
     deep.rank = MAX_RANK + 1;
-    Type large = type_of(DT_i32, 1, (const Dim *[]){dim_mul(g->dims, dim_int(g->dims, INT64_MAX), dim_int(g->dims, 2))});
+    const Dim *overflow = dim_mul(g->dims, dim_int(g->dims, INT64_MAX), dim_int(g->dims, 2));
+    Type large = type_of(DT_i32, 1, &overflow);
     refused(OP_iota, NULL, 0, NONE, &large, "iota: axis 0 of the result is too large");
     refused(OP_iota, NULL, 0, NONE, &deep, "iota: found a type of 9 axes, expected at most 8");
     refused(OP_iota, NULL, 0, NONE, &truth, "iota: found bool[B], expected numbers");
