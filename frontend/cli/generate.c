@@ -278,6 +278,8 @@ static int generate(Generator *g)
     return EXIT_GOOD;
 }
 
+static bool is_input(const char *file) { return file && !strcmp(file, "-"); }
+
 static bool misused(const char *what)
 {
     fprintf(stderr, "ptm generate: %s\n", what);
@@ -288,6 +290,9 @@ static bool is_misuse(const Options *o)
 {
     if (o->top_p > 1 || o->top_p == 0) return misused("--top-p is a share above 0, at most 1");
     if (o->penalty == 0) return misused("--repetition-penalty divides: it is above 0");
+    int inputs = is_input(o->prompts);
+    for (int i = 0; i < o->prompt.count; i++) inputs += is_input(o->prompt.at[i]);
+    if (inputs > 1) return misused("standard input (-) is wanted twice, but can be read once");
     if (o->count == 0) return misused("--count wants at least 1");
     for (int i = 0; i < o->stop.count; i++)
         if (!*o->stop.at[i]) return misused("--stop wants a text that is not empty");

@@ -309,7 +309,8 @@ static void write_codes(const Header *h)
 #include "codegen/export.def"
 #undef CODE
     put(h, "};\nconst char *%s_error(int code);\n\n", h->prefix);
-    put(h, "/* With %s_BAD_INDEX: where in the model an id is used, the id, and how many rows its table has. */\n"
+    put(h, "/* With %s_BAD_INDEX: where in the model an id is used, the id, and how many rows its table has. What the\n"
+        " * function writes, the parameters of a training step too, is then not to be used. */\n"
         "typedef struct %s_fault {\n    const char *place;\n    int64_t index, rows;\n} %s_fault;\n\n", h->upper,
         h->prefix, h->prefix);
 }

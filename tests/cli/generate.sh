@@ -54,6 +54,8 @@ misused "--top-p 1.5" "--top-p is a share above 0, at most 1"
 misused "--top-p 0" "--top-p is a share"
 misused "--repetition-penalty 0" "it is above 0"
 misused "--count 0" "--count wants at least 1"
+misused "--prompt - --prompts -" "standard input (-) is wanted twice, but can be read once"
+misused "--prompt - --prompt -" "standard input (-) is wanted twice"
 misused "--stop=" "--stop wants a text that is not empty"
 asked() {
     message=$1
