@@ -124,6 +124,13 @@ bool elab_positive(Elab *e, const TypeExpr *type, const Type *found, const char 
     return true;
 }
 
+/* Returns false. */
+static bool too_large(Elab *e, const TypeExpr *type, const Type *found)
+{
+    elab_error(e, type->place, "%s has more elements than can be counted", type_text(e->arena, found));
+    return false;
+}
+
 bool elab_type(Elab *e, const TypeExpr *type, Type *out)
 {
     *out = (Type){0};
@@ -149,7 +156,7 @@ bool elab_type(Elab *e, const TypeExpr *type, Type *out)
         if (out->rank == MAX_RANK) return too_long(e, type);
         out->dim[out->rank++] = dim;
     }
-    return true;
+    return !dim_is_overflow(type_elements(e->dims, out)) || too_large(e, type, out);
 }
 
 /* unification */

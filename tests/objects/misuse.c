@@ -39,7 +39,7 @@ static void asking(PtmModel *model)
 static void running(PtmModel *model, PtmEntry *next)
 {
     *(int32_t *)ptm_entry_input(next, "ids")->data = 12345;
-    said(!ptm_entry_run(next, &error), "id 12345 is outside");
+    said(!ptm_entry_run(next, &error), "index 12345 is outside");
     said(!ptm_build(model, &error), "built already");
     said(!ptm_training(model, &error), "ask for training before");
     said(!ptm_entry_input(next, "nothing") && !ptm_entry_output(next, 1) && !ptm_param(model, -1), "");
