@@ -63,3 +63,38 @@ MODEL
 status 1 "$PTM" gradcheck jump.ptm
 says "a direction"
 says "jump.ptm:7:11: error: the gradient of floor is off"
+
+# In the body of a scan the iteration is named, and the label path of what is called there.
+cat >loop.ptm <<'MODEL'
+data {
+  const tok = chars(read("text")), V = size(tok)
+  batch = streams(tok(read("text")), batch = 4, length = 9, overlap = 1)
+}
+param table: f32[V, V] = normal(0, 1)
+module step_of(x: f32[V]) -> f32[V] {
+  param shift: f32[V] = normal(0, 1)
+  return floor((x + shift) * 1e9) * 1e-9
+}
+fn loss(ids: i32[B, T+1]) -> f32 {
+  s = table[0] * 0.5
+  scan i in iota(3) carrying s { s = inner: step_of(s) }
+  return mean(cross_entropy(table[ids[:, :-1]] + s, ids[:, 1:]))
+}
+train {
+  minimize loss(batch)
+  using sgd(lr = 0.1)
+  steps 20
+}
+MODEL
+status 1 "$PTM" gradcheck loop.ptm
+says "the gradient of floor is off"
+says ", iteration t = "
+says "under the label path inner"
+
+# Nothing to compare: no parameter is trained, or the loss is no number.
+sed 's/scan i.*//;s/+ s,/,/;s/  using/  freeze "**"\n  using/' loop.ptm >frozen.ptm
+status 1 "$PTM" gradcheck frozen.ptm
+says "trains nothing"
+sed 's/scan i.*//;s/return mean(/return 1e308 * 1e308 * mean(/' loop.ptm >endless.ptm
+status 1 "$PTM" gradcheck endless.ptm
+says "the loss of this batch is inf"

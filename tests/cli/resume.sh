@@ -112,3 +112,27 @@ echo 'fn two(x: f32) -> f32 { return x }' >deep/shared/two.ptm
 status 0 "$PTM" train deep/a/b/root.ptm --out above --quiet
 cmp deep/shared/two.ptm above/model/shared/two.ptm
 (cd above/model/a/b && mkdir -p ../../shared/more && "$PTM" check root.ptm) || fail "the copy does not find its imports"
+
+# What the record says of the program, its model and its data, against what is there now.
+rm -r run && cp -r begun run
+again() {
+    status "$1" "$PTM" train "$model" --out run --resume --quiet
+}
+status 1 "$PTM" train "$model" --out run --resume --quiet --blas none
+says "--blas none, but this run was begun without --blas none"
+sed 's/"files": \[/"files": [], "unread": [/' begun/run.json >run/run.json
+again 1
+says "the model has 2 files, it had 0 when this run was begun"
+sed 's/"sources": \[/"sources": [], "unread": [/' begun/run.json >run/run.json
+again 1
+says "the model reads 1 sources of data, this run was begun with 0"
+sed '/"sources"/,$s/"hash": "[0-9a-f]*"/"hash": "0"/;/"sources"/,$s/"t.txt"/null/' begun/run.json >run/run.json
+again 1
+says 'this run was begun with "text" from the built-in corpus (hash 0)'
+sed 's/"ptm": "[^"]*"/"ptm": "0.0"/' begun/run.json >run/run.json
+again 0
+says "warning: this run was begun with ptm 0.0"
+odd=$(printf 'home/\377.ptm')
+cp "$model" "$odd"
+status 0 "$PTM" train "$odd" $small --data text=t.txt --steps 1 --out odd --quiet
+grep -qF '"model": "(not UTF-8)"' odd/run.json || fail "not JSON: $(cat odd/run.json)"

@@ -50,3 +50,75 @@ status 1 "$PTM" check "$model" --dim N=99999999999999999999
 for topic in ops passes settings sources stages check train; do
     status 0 "$PTM" help "$topic"
 done
+
+# What completes command lines, and the manual page.
+for page in man bash fish zsh; do
+    status 0 "$PTM" help "$page"
+    says gradcheck
+done
+
+# Flags of `ptm compile` that are missing or contradict each other.
+status 2 "$PTM" compile "$model"
+says "which functions? --entry NAME[,NAME...] is missing"
+status 2 "$PTM" compile "$model" --entry loss
+says "where to? -o FILE is missing"
+status 2 "$PTM" compile "$model" --entry loss -o -
+says "an object and its header are two files"
+status 2 "$PTM" compile "$model" --entry loss -o model.h
+says "is where the header goes: name the object"
+status 2 "$PTM" compile "$model" --entry loss -o model.o --cpu native --target aarch64-linux-gnu
+says "--cpu native is no processor of another --target"
+status 2 "$PTM" compile "$model" --entry loss -o model.o --weights a --embed-weights b
+says "give --weights or --embed-weights"
+status 1 "$PTM" compile "$model" --entry loss,,loss -o model.o
+says "--entry loss,,loss: a name is missing"
+status 1 "$PTM" compile "$model" --entry train.trian -o model.o
+says "--entry train.trian: no such stage"
+echo 'fn double(x: f32[B]) -> f32[B] { return 2 * x }' >plain.ptm
+status 1 "$PTM" compile plain.ptm --entry train -o model.o
+says "plain.ptm has no \`train\` block"
+status 1 "$PTM" compile plain.ptm --entry double --dim Bb=3 -o model.o
+says "no entry that is compiled has an open dimension Bb"
+
+# Constants that no flag sets, and dimensions that nothing has.
+cat >constants.ptm <<'END'
+const a, b = [1, 2]
+data { const c = size(lines(read("text"))) }
+fn f(x: f32[B]; n) -> f32[B] { return x * (a + b + c) * n }
+END
+status 1 "$PTM" check constants.ptm --set c=3
+says "--set c: this constant comes from data"
+status 1 "$PTM" check constants.ptm --set a=3
+says "--set a: this constant is one of several of a list"
+status 1 "$PTM" dump constants.ptm --entry f
+says "f cannot be an entry: a parameter lacks its type or its default"
+
+# Files that no model can be.
+truncate -s 1G large.ptm
+status 1 "$PTM" check large.ptm
+says "large.ptm is too large for a model"
+status 1 "$PTM" fmt no/such/file.ptm
+i=0
+while [ $i -lt 300 ]; do
+    echo "import \"deep$((i + 1)).ptm\"" >deep$i.ptm
+    i=$((i + 1))
+done
+status 1 "$PTM" check deep0.ptm
+says "imports nest more than"
+awk 'BEGIN { for (i = 0; i < 3000; i++) print "const c" i " = c" (i + 1); print "const c3000 = 1"
+             print "fn f(x: f32[B]) -> f32[B] { return x * c0 }" }' >constants.ptm
+status 1 "$PTM" check constants.ptm
+says "constants and lines of data wait for each other here"
+awk 'BEGIN { for (i = 0; i < 3000; i++) print "fn f" i "(x) { return f" (i + 1) "(x) }"
+             print "fn f3000(x) { return x }"
+             print "fn f(x: f32[B]) -> f32[B] { return f0(x) }" }' >calls.ptm
+status 1 "$PTM" check calls.ptm
+says "calls are nested more than"
+awk 'BEGIN { for (k = 0; k < 4; k++) { printf "fn f" k "(x: f32[B]) -> f32[B] { return f" (k + 1) "(x)"
+                                        for (i = 0; i < 900; i++) printf " + x"; print " }" }
+             print "fn f4(x: f32[B]) -> f32[B] { return x }" }' >sum.ptm
+status 1 "$PTM" check sum.ptm
+says "expressions and calls are nested more than"
+
+# No room for the files of a command.
+(TMPDIR=/no/such/folder status 1 "$PTM" bisect "$model" --command 'test -s {}'; says "no file can be made there")
