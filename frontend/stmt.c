@@ -1,6 +1,7 @@
 /* Statements: assignments rebind names, `for` and `if` are static and splice into their surroundings. */
 #include "frontend/elab.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* assignment */
@@ -95,10 +96,7 @@ static void typed_local(Elab *e, const Stmt *s)
 {
     Value v = elab_expr(e, s->values);
     const Expr *target = s->targets;
-    if (target->kind != EXPR_name) {
-        elab_error(e, target->place, "a typed local is one name");
-        return;
-    }
+    assert(target->kind == EXPR_name);
     if (e->graph && elab_is_host_type(s->type)) {
         elab_error(e, s->type->place, "texts and ragged rows are values of data only");
         return;
@@ -227,7 +225,7 @@ static void run(Elab *e, const Stmt *s)
     case STMT_const:
     case STMT_setting:
     case STMT_block:
-    case STMT_map: elab_error(e, s->place, "this stands at file level or in a block, not in a fn"); break;
+    case STMT_map: assert(!"the grammar has these at file level and in blocks only"); break;
     }
 }
 

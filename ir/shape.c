@@ -59,7 +59,7 @@ static const char *takes_text(Takes takes)
     case TAKES_FLOAT: return "a float type";
     case TAKES_NUMBER: return "numbers";
     case TAKES_TRUTH: return "bool";
-    case TAKES_ANY: return "any type";
+    case TAKES_ANY: break;
     }
     return "";
 }

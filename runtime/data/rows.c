@@ -1,4 +1,5 @@
 /* Readers that reshape what is already ids: sizes, marks around rows, padding, flat rows, the part held out. */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -150,7 +151,7 @@ bool hold_out(RtData *d, const DataValue *args, DataResults *results, RtError *e
 {
     const DataValue *values = args[0].list.items;
     double fraction = args[1].number;
-    if (args[0].kind == DATA_none || args[0].list.count == 0) return rt_fail(e, "there is nothing to split");
+    assert(args[0].list.count > 0);
     if (args[0].list.count * 2 > DATA_MAX_RESULTS) {
         return rt_fail(e, "%d values are too many: at most %d", args[0].list.count, DATA_MAX_RESULTS / 2);
     }

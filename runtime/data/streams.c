@@ -1,4 +1,5 @@
 /* Readers that make streams: windows, parallel streams, batches of rows. */
+#include <assert.h>
 #include <string.h>
 
 #include "runtime/data/groups.h"
@@ -41,7 +42,7 @@ bool cut_windows(RtData *d, const DataValue *args, DataResults *results, RtError
 /* The arguments of `..columns`, all with equally many rows. */
 static bool take_columns(const DataValue *arg, DataValue const **columns, int *count, RtError *e)
 {
-    if (arg->kind == DATA_none || arg->list.count == 0) return rt_fail(e, "there is nothing to make batches of");
+    assert(arg->list.count > 0);
     *columns = arg->list.items;
     *count = arg->list.count;
     if (*count > DATA_MAX_RESULTS) return rt_fail(e, "%d arrays are too many: at most %d", *count, DATA_MAX_RESULTS);

@@ -71,6 +71,19 @@ status 1 "$PTM" run m.ptm --entry logits --weights run --input far.npy
 says "index 1000 is outside its axis"
 says "m.ptm:9:12 wte"
 
+# names that are none, and inputs that are given twice
+status 1 "$PTM" run m.ptm --entry logits --weights run --text the --output nothing=y.npy
+says "logits has no result nothing; its results are: logits"
+npy '<i4' '(1, 2)' "$(i32 1 2)" >near.npy
+status 1 "$PTM" run m.ptm --entry logits --weights run --input ids=near.npy --input near.npy
+says "the input ids is given twice"
+status 1 "$PTM" eval m.ptm --weights run --stage none
+says "m.ptm has no stage none; its stages: none"
+echo 'fn both(a: i32[T], b: i32[T]) -> i32[T] { return a + b }' >>two.ptm
+cat m.ptm >>two.ptm
+status 1 "$PTM" run two.ptm --entry both --weights run --text the
+says "--text is for one input, and 2 of both have no array; its inputs are: "
+
 # words that the vocabulary lacks
 cat >words.ptm <<'MODEL'
 data { const tok = words(read("text"), at_most = 20, unknown = "<unk>"), V = size(tok) }

@@ -122,3 +122,12 @@ says "expressions and calls are nested more than"
 
 # No room for the files of a command.
 (TMPDIR=/no/such/folder status 1 "$PTM" bisect "$model" --command 'test -s {}'; says "no file can be made there")
+
+# Run directories that cannot be, stages that are none, and models with errors.
+status 1 "$PTM" train "$model" --quiet --out "$(head -c 5000 /dev/zero | tr '\0' a)"
+says "aaa...: the path is too long"
+: >file
+status 1 "$PTM" train "$model" --quiet --out file
+says "file: not a directory"
+status 1 "$PTM" weights constants.ptm
+says "the model has errors"
