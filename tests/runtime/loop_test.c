@@ -183,6 +183,23 @@ static void resume_refuses_what_differs(void **state)
     bench_free(b);
 }
 
+static void a_recipe_wants_stages_and_batches(void **state)
+{
+    (void)state;
+    char path[200];
+    path_of(path, sizeof path, "a", "");
+    RtError e;
+    Bench *b = bench_new(1, path);
+    b->recipe.stage_count = 0;
+    assert_int_equal(rt_train(&b->recipe, &e), RT_FAILED);
+    assert_string_equal(e.text, "there is nothing to train");
+    b->recipe.stage_count = 1;
+    b->stage.train.count = 0;
+    assert_int_equal(rt_train(&b->recipe, &e), RT_FAILED);
+    assert_string_equal(e.text, "there are fewer rows than one batch needs");
+    bench_free(b);
+}
+
 static void a_loss_that_is_no_number_stops(void **state)
 {
     (void)state;
@@ -282,6 +299,7 @@ int main(void)
         TEST(trains_and_writes),      TEST(same_for_any_threads),        TEST(killed_and_resumed_is_the_same),
         TEST(older_checkpoints_go_on),
         TEST(runs_are_not_overwritten), TEST(interrupted_and_resumed_is_the_same), TEST(resume_refuses_what_differs),
+        TEST(a_recipe_wants_stages_and_batches), TEST(a_bad_id_is_named),   TEST(evaluations_reduce),
         TEST(a_loss_that_is_no_number_stops), TEST(a_bad_id_is_named),   TEST(evaluations_reduce),
         TEST(plain_progress),
     };
