@@ -22,6 +22,14 @@ static inline Blas jit_blas(void)
     return blas && !strcmp(blas, "none") ? BLAS_none : BLAS_openblas;
 }
 
+/* The functions that serve products are many: compiled once for a test program, not for every graph. */
+static inline CodeTable *jit_table(void)
+{
+    static CodeTable *table;
+    if (!table) table = code_table_new();
+    return table;
+}
+
 /* Runs fuse, schedule and plan, then compiles. */
 static inline Jit jit_new_with(Lab *l, int threads, CodeOptions options)
 {
@@ -29,12 +37,18 @@ static inline Jit jit_new_with(Lab *l, int threads, CodeOptions options)
     lower(l);
     Diagnostics *d = diag_new(l->arena);
     options.threads = 1;
-    if (jit_blas() == BLAS_none) options.blas = BLAS_none;
+    if (jit_blas() == BLAS_none) {
+        options.blas = BLAS_none;
+        if (!options.llvm && !options.assembly && !options.table) options.table = jit_table();
+    }
     bool open = trial_open(&j.trial, l->p, threads, &options, d);
     if (!open) diag_print(d, stderr);
     assert_true(open);
     return j;
 }
+
+/* Nothing of it was compiled before, for counting. */
+static inline Jit jit_new_afresh(Lab *l, CodeTable *table) { return jit_new_with(l, 1, (CodeOptions){.table = table}); }
 
 static inline Jit jit_new(Lab *l, int threads)
 {

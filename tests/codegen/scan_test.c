@@ -366,9 +366,11 @@ static CodeStatistics statistics_of(Build *build, int64_t time)
 {
     Lab l = lab_new();
     build(&l, (Sizes){time, 4, 24, false});
-    Jit j = jit_new(&l, 1);
+    CodeTable *table = code_table_new();
+    Jit j = jit_new_afresh(&l, table);
     CodeStatistics statistics = code_statistics(j.trial.code);
     jit_free(&j);
+    code_table_free(table);
     arena_free(l.arena);
     return statistics;
 }
@@ -404,9 +406,11 @@ static void equal_bodies_are_one_code(void **state)
             x = make_pick(l.g, loop_over(&l, &b, number(&l, 6), k == 1, args, 3), 1);
         }
         result(&l, "y", x);
-        Jit j = jit_new(&l, 1);
+        CodeTable *table = code_table_new();
+        Jit j = jit_new_afresh(&l, table);
         functions[layers] = code_statistics(j.trial.code).functions;
         jit_free(&j);
+        code_table_free(table);
         jit_check_some(&l, 2, 2e-5);
         arena_free(l.arena);
     }
