@@ -131,3 +131,27 @@ status 1 "$PTM" train "$model" --quiet --out file
 says "file: not a directory"
 status 1 "$PTM" weights constants.ptm
 says "the model has errors"
+cat >stages.ptm <<'END'
+data {
+  const tok = bytes(), V = size(tok)
+  batch = windows(tok(read("text")), length = 9, batch = 4)
+}
+param table: f32[V, V] = 0
+fn loss(ids: i32[B, T+1]) -> f32 { return mean(cross_entropy(table[ids[:, :-1]], ids[:, 1:])) }
+train {
+  minimize loss(batch)
+  using sgd(lr = 1.0)
+  stage first { steps 2 }
+  stage second { steps 2 }
+}
+END
+status 1 "$PTM" compile stages.ptm --entry train.frist -o model.o
+says "no such stage; did you mean train.first?"
+status 0 "$PTM" train stages.ptm --quiet --out stages
+status 1 "$PTM" eval stages.ptm --weights stages --stage first
+says "has no \`evaluate\` line in this stage"
+status 1 "$PTM" compile stages.ptm --entry train.first -o model.o --embed-weights stages
+says "writes parameters, and --embed-weights makes them constants"
+echo 'fn wide(x: f32[Rows]) -> f32[Rows] { return 2 * x }' >wide.ptm
+status 1 "$PTM" compile wide.ptm --entry wide --dim Row=3 -o model.o
+says "has an open dimension Row; did you mean Rows?"
