@@ -138,14 +138,6 @@ static ProductCalls find_product(Arena *arena, Functions *functions, const Kerne
     return p;
 }
 
-static bool is_own_product(const Kernel *kernel, Blas blas)
-{
-    View a, b;
-    Contraction c;
-    if (kernel->kind != KERNEL_contract) return false;
-    return kernel_product(kernel, &a, &b, &c) && product_server(&c, blas) == BLAS_none;
-}
-
 Calls *calls_find(Arena *arena, Functions *functions, const Plan *plan, Blas blas)
 {
     int count = plan->kernels.count;
@@ -159,11 +151,12 @@ Calls *calls_find(Arena *arena, Functions *functions, const Plan *plan, Blas bla
     for (int k = 0; k < count; k++) {
         const Kernel *kernel = plan->kernels.at[k];
         if (kernel->kind == KERNEL_scan) calls->body[k] = calls_find(arena, functions, kernel->body, blas);
-        if (is_own_product(kernel, blas)) calls->product[k] = find_product(arena, functions, kernel);
+        if (kernel->kind == KERNEL_contract && blas == BLAS_none)
+            calls->product[k] = find_product(arena, functions, kernel);
         if (!has_function(kernel)) continue;
         calls->signature[k] = find_signature(arena, plan, k, blas, &calls->tiles[k]);
         calls->function[k] = function_find(arena, functions, calls->signature[k]);
-        if (calls->tiles[k].columns && calls->product[k - 1].run)
+        if (calls->tiles[k].columns && blas == BLAS_none)
             calls->product[k - 1].tiled = function_of_product(arena, functions, ROLE_product_tiled, DT_f32);
     }
     return calls;

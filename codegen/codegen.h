@@ -11,8 +11,8 @@ typedef struct CodeTable CodeTable;
 CodeTable *code_table_new(void);
 void       code_table_free(CodeTable *table);    /* after all programs that were compiled with it; may be NULL */
 
-/* Who serves products: OpenBLAS, kernels of our own (product.h), or OpenBLAS even where it is slow, to measure that. */
-typedef enum Blas { BLAS_openblas, BLAS_none, BLAS_always } Blas;
+/* Who serves products: OpenBLAS, or kernels of our own (product.h). */
+typedef enum Blas { BLAS_openblas, BLAS_none } Blas;
 
 typedef struct CodeOptions {
     int   threads;                       /* compiler threads, one LLVM context each; 0: one per processor */

@@ -78,8 +78,7 @@ Tiles tiles_before(const Plan *plan, int position, Blas blas);
  * takes. */
 Tiling  product_tiling(const Contraction *c);
 int64_t product_scratch(const Tiling *t, DType dtype);
-Tiling  tiling_of(const Contraction *c, Blas blas);          /* whoever serves it: */
-Blas    product_server(const Contraction *c, Blas blas);     /* few rows of a large operand are always our own */
+Tiling  tiling_of(const Contraction *c, Blas blas);          /* whoever serves it */
 
 /* The functions that serve a product; all NULL: the runtime does. */
 typedef struct ProductCalls {

@@ -74,21 +74,9 @@ Tiling product_tiling(const Contraction *c)
     return best;
 }
 
-/* As many elements of B as no core keeps beside other things. */
-enum { LARGE_OPERAND = 1 << 18 };
-
-/* OpenBLAS copies what it multiplies. With few rows B is used once, and what counts is that it is read once. */
-Blas product_server(const Contraction *c, Blas blas)
-{
-    if (blas == BLAS_always) return BLAS_openblas;
-    bool reads = c->m <= PRODUCT_FEW && c->a_column == 1 && c->k > 0 && c->n >= LARGE_OPERAND / c->k;
-    return reads ? BLAS_none : blas;
-}
-
 Tiling tiling_of(const Contraction *c, Blas blas)
 {
-    switch (product_server(c, blas)) {
-    case BLAS_always:
+    switch (blas) {
     case BLAS_openblas: return contraction_tiling(c);
     case BLAS_none: return product_tiling(c);
     }

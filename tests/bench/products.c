@@ -106,7 +106,7 @@ static void measure(const Shape *s, int threads, double peak, int rounds)
     Trial t[SERVERS];
     static double seconds[SERVERS][MAX_ROUNDS];
     for (int k = 0; k < SERVERS; k++) {
-        CodeOptions code = {.threads = 1, .blas = k == 0 ? BLAS_none : BLAS_always};
+        CodeOptions code = {.threads = 1, .blas = k == 0 ? BLAS_none : BLAS_openblas};
         if (!plan || !trial_open(&t[k], plan, threads, &code, d)) {
             diag_print(d, stderr);
             exit(1);

@@ -51,35 +51,3 @@ status 0 "$PTM" compile "$models/gpt.ptm" --entry logits,train --dim B=1,T=16 --
 status 0 nm -u gpt.o
 [ -s out ] && fail "an object that stands alone wants: $(cat out)"
 true
-
-# Few rows of a large operand are our own products, whoever serves the others: with 6 rows the same bits, with 7 not.
-cat >few.ptm <<'MODEL'
-const width = 700, wide = 600
-data {
-  const tok = chars(read("text"))
-  batch = windows(tok(read("text")), length = 4, batch = 8)
-}
-param rows: f32[size(tok), width] = normal(0, 1)
-param w: f32[width, wide] = normal(0, 1)
-param v: f32[wide, width] = normal(0, 1)
-fn f(ids: i32[T]) -> (f32[T, wide], f32[T, wide]) { return rows[ids] @ w, relu(rows[ids] @ v.T) }
-fn loss(ids: i32[B, T]) -> f32 { return mean(rows[ids] @ w) + mean(rows[ids] @ v.T) }
-train {
-  minimize loss(batch)
-  using    sgd(lr = 0.1)
-  steps    2
-}
-MODEL
-status 0 "$PTM" train few.ptm --quiet --out few
-products() { # TEXT
-    for blas in openblas none; do
-        status 0 "$PTM" run few.ptm --weights few --entry f --text "$1" --blas $blas --threads 3 -o $blas.npz
-    done
-}
-for text in a "the of"; do
-    products "$text"
-    cmp openblas.npz none.npz || fail "\"$text\" is multiplied by the library"
-done
-products "the off"
-cmp -s openblas.npz none.npz && fail "many rows are not multiplied by the library"
-:
