@@ -165,7 +165,7 @@ static void compare_files(void)
 static void write_many(void)
 {
     RtTensor *many = calloc(MANY, sizeof *many);
-    char    (*names)[8] = calloc(MANY, sizeof *names);
+    char    (*names)[16] = calloc(MANY, sizeof *names);
     uint8_t  *bytes = calloc(MANY, 1);
     char      file[160];
     RtError   e = {{0}};

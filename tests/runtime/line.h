@@ -196,8 +196,8 @@ static void make_streams(Bench *b)
 
 static RtTerm make_term(Bench *b, RtRun *runs, const Program *full, const Program *rest, int reduce)
 {
-    runs[0] = (RtRun){full, &b->full_feed, 1};
-    runs[1] = (RtRun){rest, &b->rest_feed, 1};
+    runs[0] = (RtRun){full, &b->full_feed, 1, false};
+    runs[1] = (RtRun){rest, &b->rest_feed, 1, false};
     return (RtTerm){.runs = {runs, 2}, .reduce = reduce,
                     .states = {.bytes = sizeof(JudgeState), .initial = (const char *)&b->judge_state}};
 }
@@ -223,7 +223,7 @@ static Bench *bench_new(int threads, const char *out)
     b->tables[0] = (RtValue){
         .name = "tree", .dtype = RT_i32, .rank = 1, .shape = {3}, .place = RT_PLACE(BLOCK_const, 0), .bytes = 12};
     b->files[0] = (RtFile){"model.ptm", "a model", 7, true};
-    b->train[0] = (RtRun){&train_program, &b->train_feed, 1};
+    b->train[0] = (RtRun){&train_program, &b->train_feed, 1, false};
     b->loss[0] = &train_outputs[0];
     b->lr[0] = &train_outputs[1];
     b->stage = (RtStage){

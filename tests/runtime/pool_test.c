@@ -73,7 +73,7 @@ static void check_group(Pool *pool, const int64_t *extents, const int64_t *tiles
     enum { MOST = 8 };
     static Log logs[MOST];
     int64_t args[MOST][3];
-    RtStep steps[MOST];
+    RtStep steps[MOST] = {0};
     memset(logs, 0, sizeof logs);
     char *block[BLOCK_COUNT] = {[BLOCK_work] = (char *)logs};
     for (int32_t k = 0; k < count; k++) {

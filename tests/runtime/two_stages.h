@@ -148,7 +148,7 @@ static void make_entry(Entry *e, RtKernel *kernel, const RtStream *s, int64_t st
     for (int32_t v = 0; v < s->variant_count; v++) {
         if (!(kernel == step_kernel ? s->variants[v].trains : s->variants[v].passes)) continue;
         make_program(&e->made[v], kernel, s, v, stage, history);
-        e->runs[v] = (RtRun){&e->made[v].program, &e->made[v].feed, 1};
+        e->runs[v] = (RtRun){&e->made[v].program, &e->made[v].feed, 1, false};
         e->loss[v] = &e->made[v].outputs[0];
         e->lr[v] = &e->made[v].outputs[1];
     }
