@@ -34,7 +34,7 @@ const char *table_place(Arena *arena, const Node *node)
                        *path ? " " : "", path);
 }
 
-static bool mentions(Op *ops, int count, Op op)
+static bool mentions(const Op *ops, int count, Op op)
 {
     for (int k = 0; k < count; k++)
         if (ops[k] == op) return true;

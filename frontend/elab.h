@@ -312,7 +312,7 @@ bool    elab_same_place(const Place *a, const Place *b);
 Value elab_expr(Elab *e, const Expr *x);
 bool  elab_truth(Elab *e, const Expr *x, bool *out);         /* a static condition; reports others */
 bool  elab_whole(Elab *e, const Value *v, Place place, const char *what, int64_t *out);
-const Dim *elab_dim(Elab *e, const Value *v, Place place);   /* a number as a dimension, or NULL after reporting */
+const Dim *elab_dim(Elab *e, const Value *given, Place place);   /* a number as a dimension, or NULL after reporting */
 bool  elab_values(Elab *e, const Expr *list, Value **out, int *count);   /* elements, spreads spliced */
 
 /* Counts work; false, after one report, when a program does more than any model needs. */
@@ -342,7 +342,7 @@ Node *elab_renamed(Elab *e, Node *n, const Type *shape, Place place);
 Value elab_call(Elab *e, const Expr *call, const Expr *label, bool share);
 const char *elab_own_keyword(const char *word);              /* what other languages call so, or NULL */
 /* Calls a function value; label: NULL, or the path of the instance for a module. */
-Value elab_apply(Elab *e, const Function *f, const Argument *args, int count, const char *path, Place place);
+Value elab_apply(Elab *e, const Function *f, const Argument *given, int count, const char *path, Place place);
 
 /* bind.c: types and dimensions */
 bool elab_type(Elab *e, const TypeExpr *type, Type *out);    /* false after reporting */

@@ -36,7 +36,7 @@ bool weights_ignores(const Model *m, int block, const char *name);
 
 /* The rule as a graph that only moves elements (reshape, permute, slice, concat): inputs by the names of the sources,
  * which have these types; results "0", "1" … of the targets' shapes. NULL after reporting. */
-Graph *weights_graph(Model *m, const WeightRule *rule, const Type *sources, Diagnostics *d);
+Graph *weights_graph(Model *m, const WeightRule *r, const Type *types, Diagnostics *d);
 
 /* The shapes of sources that follow from those of the targets. `shapes` has one for each source: what is known already
  * grows by what this rule needs. False when some stay unknown (rank -1). */

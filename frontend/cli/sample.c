@@ -136,11 +136,11 @@ static bool are_numbers(const float *logits, int64_t count)
     return !nan && isfinite(logits[likeliest(logits, count)]);
 }
 
-int32_t sampler_choose(Sampler *s, const float *said, const int32_t *tokens, int64_t count, int64_t sample,
+int32_t sampler_choose(Sampler *s, const float *logits, const int32_t *tokens, int64_t count, int64_t sample,
                        int64_t position)
 {
-    if (!are_numbers(said, s->vocabulary)) return -1;
-    const float *logits = penalised(s, said, tokens, count);
+    if (!are_numbers(logits, s->vocabulary)) return -1;
+    logits = penalised(s, logits, tokens, count);
     int32_t best = likeliest(logits, s->vocabulary);
     if (s->temperature <= 0) return best;
     double unit = draw_unit(s, sample, position);

@@ -17,7 +17,8 @@ static const char *plain_path(Arena *arena, const char *path)
         size_t size = strcspn(at, "/");
         bool up = size == 2 && !strncmp(at, "..", 2);
         if (up && length > climbed) {
-            while (--length > climbed && out[length - 1] != '/') continue;
+            length--;
+            while (length > climbed && out[length - 1] != '/') length--;
         } else if (up || (size > 0 && !(size == 1 && *at == '.'))) {
             memcpy(out + length, at, size);
             length += size;

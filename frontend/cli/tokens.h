@@ -9,6 +9,6 @@
 const RtTokenizer *tokens_tokenizer(Session *s);
 
 /* Warns of the words of a text that the vocabulary lacks. from: where the text is, for the message. */
-void tokens_name_unknown(Session *s, const RtTokenizer *tokenizer, RtText text, const char *from);
+void tokens_name_unknown(Session *s, const RtTokenizer *tokenizer, RtText all, const char *from);
 
 #endif

@@ -27,7 +27,7 @@ bool embed_failed(PtmModel *model, PtmError *error)
     size_t size = model->said_bytes;
     while (size > 0 && model->said[size - 1] == '\n') size--;
     embed_fail(error, "%.*s", (int)size, size ? model->said : "");
-    rewind(model->options.messages);
+    (void)fseek(model->options.messages, 0, SEEK_SET);
     if (model->session.arena) model->session.diagnostics = diag_new(model->session.arena);  /* said once */
     return false;
 }
@@ -60,7 +60,7 @@ PtmModel *ptm_open(const char *path, const char *const *flags, PtmError *error)
     if (model->opened && session_open(&model->session, &model->options)) {
         uint64_t seed = model->options.seed > 0 ? (uint64_t)model->options.seed : 0;
         model->run = (Run){ .s = &model->session, .seed = seed };
-        rewind(messages);
+        (void)fseek(messages, 0, SEEK_SET);
         return model;
     }
     embed_failed(model, error);

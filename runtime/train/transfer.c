@@ -203,8 +203,9 @@ static void move_axis(const RtMove *m, int axis, int64_t size, const char *from,
         move_axis(m, axis + 1, size, from + size * i * m->from_stride[axis], to + size * i * m->to_stride[axis]);
 }
 
-void rt_move(const RtMove *move, int64_t size, const void *from, void *to)
+void rt_move(const RtMove *move, int64_t element_bytes, const void *from, void *to)
 {
     RtMove m = ordered(move);
-    move_axis(&m, 0, size, (const char *)from + size * m.from_start, (char *)to + size * m.to_start);
+    move_axis(&m, 0, element_bytes, (const char *)from + element_bytes * m.from_start,
+              (char *)to + element_bytes * m.to_start);
 }

@@ -18,7 +18,7 @@ typedef struct RtMove {
     int64_t to_start, to_stride[RT_MAX_RANK];
 } RtMove;
 
-void    rt_move(const RtMove *m, int64_t element_bytes, const void *from, void *to);
+void    rt_move(const RtMove *move, int64_t element_bytes, const void *from, void *to);
 RtMove  rt_move_back(const RtMove *m);   /* the way back */
 int64_t rt_move_count(const RtMove *m);  /* elements */
 
