@@ -12,7 +12,7 @@ enum {
     SUMS = 12,                           /* of multiply-adds at work: more than latency times units, fewer than
                                             registers */
     TURNS = 20000,                       /* of their loop, in a unit */
-    UNITS_EACH = 4,                      /* such units for each thread */
+    UNITS_EACH = 64,                     /* such units for each thread: some milliseconds, so that all have begun */
     PIECE = 1 << 20,                     /* bytes of memory in a unit */
     PIECES = 256,                        /* more than caches hold */
     REPEATS = 25, SWEEPS = 5,
