@@ -1,5 +1,5 @@
 /* Opening, building, saving and closing models. */
-#include "frontend/embed/embed.h"
+#include "frontend/cli/embed/embed.h"
 #include "frontend/cli/recipe.h"
 #include "runtime/core/memory.h"
 #include "runtime/train/tensors.h"

@@ -1,5 +1,5 @@
 /* Entries: an fn for one set of dimensions, called on arrays. */
-#include "frontend/embed/embed.h"
+#include "frontend/cli/embed/embed.h"
 #include "runtime/core/memory.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* Training, one step at a time: what rt_train does between two lines of metrics, without a directory. */
-#include "frontend/embed/embed.h"
+#include "frontend/cli/embed/embed.h"
 #include "frontend/cli/recipe.h"
 #include "runtime/train/due.h"
 #include "runtime/train/step.h"

@@ -4,7 +4,7 @@
 
 #include "frontend/cli/run.h"
 #include "frontend/cli/sample.h"
-#include "frontend/embed/ptm.h"
+#include "frontend/cli/embed/ptm.h"
 #include "runtime/train/history.h"
 #include "runtime/train/run.h"
 

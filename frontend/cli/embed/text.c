@@ -1,6 +1,6 @@
 /* Text: the model's tokenizer, and the choice of a token. */
 #include "frontend/cli/tokens.h"
-#include "frontend/embed/embed.h"
+#include "frontend/cli/embed/embed.h"
 
 #include <stdlib.h>
 #include <string.h>
