@@ -57,7 +57,8 @@ find_package(ptm REQUIRED)
 add_executable(inside inside.c)
 target_link_libraries(inside PRIVATE ptm::ptm)
 END
-cmake -G Ninja -S "$work/b" -B "$work/b/out" -DCMAKE_PREFIX_PATH="$prefix" "-DCMAKE_C_FLAGS=${INSTALL_TEST_FLAGS-}" >"$work/log" 2>&1 &&
+cmake -G Ninja -S "$work/b" -B "$work/b/out" -DCMAKE_PREFIX_PATH="$prefix" \
+    "-DCMAKE_C_FLAGS=${INSTALL_TEST_FLAGS-}" >"$work/log" 2>&1 &&
     cmake --build "$work/b/out" >>"$work/log" 2>&1 || { cat "$work/log"; fail "it does not build with CMake"; }
 
 # Both are `ptm train` and `ptm run` in a program: the same bits.
