@@ -1,6 +1,9 @@
-/* The thread pool. Steps that do not depend on each other are published together; each thread, the caller included,
- * runs its static chunk of the tiles of each and reports; the caller returns when all have. Waiting is spinning for
- * about as long as a neighbouring kernel takes, then sleeping.
+/* The thread pool. Steps that do not depend on each other are published together, as a region. Each thread, the caller
+ * included, has its own chunk of the tiles of each step, the same one whenever the step runs, and takes them one by
+ * one; then it takes what others have left. Workers join a region while it is open, and the caller waits for those who
+ * did and not for the others: one that is asleep, or that the system runs somebody else in place of, costs no more than
+ * the tile that it holds. Waiting is spinning for about as long as a neighbouring kernel takes, then sleeping; no more
+ * workers are kept awake than there are processors.
  *
  * A kernel is called once per tile, never over a run of tiles, so what it computes cannot depend on how tiles are
  * shared out. */
@@ -21,7 +24,6 @@
 
 enum {
     SPIN_NS = 40000,                     /* before a waiting thread sleeps; waking it costs about as much */
-    SPIN_CROWDED_NS = 1000,              /* with more threads than processors spinning takes time from those who work */
     SPIN_ROUNDS = 32,                    /* pauses between two looks at the clock */
     CACHE_LINE = 64,
     BUFFER_ROOM = 129 << 20,             /* of a packing buffer of OpenBLAS, and what allocating it takes */
@@ -35,22 +37,33 @@ typedef struct Worker {
     int       index;                     /* 1 .. threads - 1; the caller is 0 */
 } Worker;
 
+/* Tiles of a thread's own that have been asked for, by whomever; in a line of its own. */
+typedef struct Queue {
+    _Alignas(CACHE_LINE) atomic_llong taken;
+} Queue;
+
+/* The words of Pool.state: workers inside the region, whether it is open, whether workers are to leave for good, and a
+ * count of regions in what is left. */
+enum { INSIDE = 0xff, OPEN = 0x100, LEAVE = 0x200, REGION = 0x400 };
+
 struct Pool {
-    int     threads, spin_ns;
+    int     threads, started;            /* with the caller; started: those that run, who are to be waited for */
+    int     most_awake;                  /* workers that have a processor beside the caller's */
     int64_t scratch_stride;              /* bytes from one thread's scratch to the next one's */
     int64_t scratch_bytes;               /* of all threads */
     char   *scratch;
+    char   *warm;                        /* of all threads, while the pool is being made */
     Worker  worker[RT_MAX_THREADS];
 
-    /* The published work, in the one line that waiting workers look at; written by the caller only while no worker is
-     * busy. steps NULL: leave. */
-    _Alignas(CACHE_LINE) atomic_uint generation;     /* counts published steps */
-    const RtStep *steps;
+    /* The region, in the one line that waiting workers look at; written by the caller only while nobody is inside. */
+    _Alignas(CACHE_LINE) atomic_uint state;
     int32_t       count;
+    const RtStep *steps;
     char *const  *block;
     RtFault      *fault;
-    _Alignas(CACHE_LINE) atomic_int busy;            /* workers that have not reported */
-    _Alignas(CACHE_LINE) atomic_int sleepers;        /* workers asleep on `work`, or about to be */
+    Queue queue[RT_MAX_THREADS];
+    _Alignas(CACHE_LINE) atomic_int sleepers;        /* workers asleep on `work` or about to be, not yet told to wake */
+    int             woken;               /* workers told to wake that still sleep; under the lock */
     atomic_bool     caller_sleeps;
     pthread_mutex_t lock;
     pthread_cond_t  work, done;
@@ -74,102 +87,193 @@ static int64_t now_ns(void)
 
 static char *scratch_of(const Pool *pool, int thread) { return pool->scratch + thread * pool->scratch_stride; }
 
-/* Thread t of n runs tiles [(t * tiles + before) / n, ((t + 1) * tiles + before) / n) of a step, where `before` counts
- * the tiles of the steps before it: those that do not share out fall to the threads in turn. */
-static void run_chunks(const Pool *pool, const RtStep *steps, int32_t count, char *const *block, RtFault *fault,
-                       int64_t thread, int64_t threads)
+static int64_t tile_count(const RtStep *step) { return (step->extent + step->tile - 1) / step->tile; }
+static const RtStep *next_step(const RtStep *step) { return step + (step->tiled ? 2 : 1); }
+
+/* A way through the tiles of one thread, which are numbered through all steps. Thread t of n has tiles [(t * tiles +
+ * before) / n, ((t + 1) * tiles + before) / n) of a step, where `before` counts the tiles of the steps before it: those
+ * that do not share out fall to the threads in turn. */
+typedef struct Walk {
+    const RtStep *step, *end;
+    int64_t thread, threads, before;
+    int64_t first, last;                 /* tiles of the step */
+    int64_t from;                        /* number of the first one */
+} Walk;
+
+static void find_chunk(Walk *w)
 {
-    char *scratch = scratch_of(pool, (int)thread);
-    int64_t before = 0;
-    for (const RtStep *step = steps; step < steps + count; step += step->tiled ? 2 : 1) {
-        RtKernel *run = step->tiled ? step->tiled : step->run;
-        int64_t tiles = (step->extent + step->tile - 1) / step->tile;
-        int64_t last = ((thread + 1) * tiles + before) / threads;
-        for (int64_t tile = (thread * tiles + before) / threads; tile < last; tile++) {
-            int64_t begin = tile * step->tile, end = begin + step->tile;
-            run(block, step->args, begin, end < step->extent ? end : step->extent, scratch, fault);
-        }
-        before = (before + tiles) % threads;
+    int64_t tiles = w->step < w->end ? tile_count(w->step) : 0;
+    w->first = (w->thread * tiles + w->before) / w->threads;
+    w->last = ((w->thread + 1) * tiles + w->before) / w->threads;
+}
+
+static Walk walk_of(const RtStep *steps, int32_t count, int64_t thread, int64_t threads)
+{
+    Walk w = {.step = steps, .end = steps + count, .thread = thread, .threads = threads};
+    find_chunk(&w);
+    return w;
+}
+
+/* Goes on to the step with the tile of this number; false: there is none. Numbers asked for never fall. */
+static bool walk_to(Walk *w, int64_t number)
+{
+    for (; w->step < w->end; find_chunk(w)) {
+        if (number - w->from < w->last - w->first) return true;
+        w->from += w->last - w->first;
+        w->before = (w->before + tile_count(w->step)) % w->threads;
+        w->step = next_step(w->step);
+    }
+    return false;
+}
+
+static void run_tile(const RtStep *step, int64_t tile, char *const *block, RtFault *fault, char *scratch)
+{
+    RtKernel *run = step->tiled ? step->tiled : step->run;
+    int64_t begin = tile * step->tile, end = begin + step->tile;
+    run(block, step->args, begin, end < step->extent ? end : step->extent, scratch, fault);
+}
+
+static void run_alone(const Pool *pool, const RtStep *steps, int32_t count, char *const *block, RtFault *fault)
+{
+    for (const RtStep *step = steps; step < steps + count; step = next_step(step))
+        for (int64_t tile = 0; tile * step->tile < step->extent; tile++)
+            run_tile(step, tile, block, fault, scratch_of(pool, 0));
+}
+
+/* What thread `owner` has left, on thread `thread`. */
+static void run_queue(Pool *pool, int owner, int thread)
+{
+    Walk w = walk_of(pool->steps, pool->count, owner, pool->threads);
+    atomic_llong *taken = &pool->queue[owner].taken;
+    char *scratch = scratch_of(pool, thread);
+    while (walk_to(&w, atomic_load_explicit(taken, memory_order_relaxed))) {
+        int64_t number = atomic_fetch_add_explicit(taken, 1, memory_order_relaxed);
+        if (!walk_to(&w, number)) return;
+        run_tile(w.step, w.first + number - w.from, pool->block, pool->fault, scratch);
     }
 }
 
-/* Whether there is more to do than one thread does while it would tell the others. */
-static bool shares_out(const RtStep *steps, int32_t count)
+static void run_region(Pool *pool, int thread)
 {
-    double tiles = 0;
-    for (const RtStep *step = steps; step < steps + count; step += step->tiled ? 2 : 1) {
-        if (step->extent > step->tile) return true;
-        tiles += (double)step->extent / (double)step->tile;
-    }
-    return tiles > 1;
+    for (int k = 0; k < pool->threads; k++) run_queue(pool, (thread + k) % pool->threads, thread);
 }
 
-/* Spins until *word differs from `old` or the time is over; true when it differs. */
-static bool spin_for_generation(Pool *pool, unsigned old)
+/* Tiles that are worth a thread: as many as there are, none if all of it is less than one full tile. */
+static int64_t tiles_to_share(const RtStep *steps, int32_t count)
+{
+    int64_t tiles = 0;
+    double full = 0;
+    for (const RtStep *step = steps; step < steps + count; step = next_step(step)) {
+        tiles += tile_count(step);
+        full += (double)step->extent / (double)step->tile;
+    }
+    return full > 1 ? tiles : 0;
+}
+
+/* ---- workers ---- */
+
+/* Whether a worker that has seen `last` has something to do. */
+static bool is_news(unsigned state, unsigned last)
+{
+    return (state & LEAVE) || ((state & OPEN) && (state ^ last) >= REGION);
+}
+
+static bool spin_for_work(Pool *pool, unsigned last)
 {
     for (int64_t start = now_ns(); ; ) {
         for (int i = 0; i < SPIN_ROUNDS; i++) {
-            if (atomic_load_explicit(&pool->generation, memory_order_acquire) != old) return true;
+            if (is_news(atomic_load_explicit(&pool->state, memory_order_relaxed), last)) return true;
             relax();
         }
-        if (now_ns() - start > pool->spin_ns) return false;
+        if (now_ns() - start > SPIN_NS) return false;
     }
 }
 
-static bool spin_for_workers(Pool *pool)
-{
-    for (int64_t start = now_ns(); ; ) {
-        for (int i = 0; i < SPIN_ROUNDS; i++) {
-            if (atomic_load_explicit(&pool->busy, memory_order_acquire) == 0) return true;
-            relax();
-        }
-        if (now_ns() - start > pool->spin_ns) return false;
-    }
-}
+static int64_t awake(Pool *pool) { return pool->threads - 1 - atomic_load(&pool->sleepers); }
 
-/* Sleeping never misses a wake-up: the sleeper announces itself and then looks at the word once more, the waker
- * changes the word and then looks for sleepers, all in one sequentially consistent order. */
-static void wait_for_work(Pool *pool, unsigned old)
+/* Sleeping never misses a wake-up: the sleeper announces itself and then looks at the state once more, the caller
+ * changes the state and then looks for sleepers, all in one sequentially consistent order. */
+static void wait_for_work(Pool *pool, unsigned last)
 {
-    if (spin_for_generation(pool, old)) return;
+    if (awake(pool) <= pool->most_awake && spin_for_work(pool, last)) return;
     pthread_mutex_lock(&pool->lock);
     atomic_fetch_add(&pool->sleepers, 1);
-    while (atomic_load(&pool->generation) == old) pthread_cond_wait(&pool->work, &pool->lock);
-    atomic_fetch_sub(&pool->sleepers, 1);
+    for (;;) {
+        unsigned state = atomic_load(&pool->state);
+        bool wanted = awake(pool) < pool->most_awake && is_news(state, last);
+        if (pool->woken > 0 || wanted || (state & LEAVE)) break;
+        pthread_cond_wait(&pool->work, &pool->lock);
+    }
+    if (pool->woken > 0) pool->woken--;
+    else atomic_fetch_sub(&pool->sleepers, 1);
     pthread_mutex_unlock(&pool->lock);
 }
 
-static void publish(Pool *pool, const RtStep *steps, int32_t count, char *const *block, RtFault *fault)
+/* Until so many workers are awake. */
+static void wake(Pool *pool, int64_t wanted)
 {
-    atomic_store_explicit(&pool->busy, pool->threads - 1, memory_order_relaxed);
-    pool->steps = steps;
-    pool->count = count;
-    pool->block = block;
-    pool->fault = fault;
-    atomic_fetch_add(&pool->generation, 1);
-    if (atomic_load(&pool->sleepers) == 0) return;
+    if (awake(pool) >= wanted) return;
     pthread_mutex_lock(&pool->lock);
-    pthread_cond_broadcast(&pool->work);
+    for (; awake(pool) < wanted; pool->woken++) {
+        atomic_fetch_sub(&pool->sleepers, 1);
+        pthread_cond_signal(&pool->work);
+    }
     pthread_mutex_unlock(&pool->lock);
 }
 
-static void report(Pool *pool)
+/* Inside, what the region is made of stands still. Whoever comes too late has only counted itself in and out. */
+static unsigned enter(Pool *pool)
 {
-    if (atomic_fetch_sub(&pool->busy, 1) != 1 || !atomic_load(&pool->caller_sleeps)) return;
+    return atomic_fetch_add_explicit(&pool->state, 1, memory_order_acquire);
+}
+
+static void leave(Pool *pool)
+{
+    unsigned before = atomic_fetch_sub(&pool->state, 1);
+    if ((before & OPEN) || (before & INSIDE) != 1 || !atomic_load(&pool->caller_sleeps)) return;
     pthread_mutex_lock(&pool->lock);
     pthread_cond_signal(&pool->done);
     pthread_mutex_unlock(&pool->lock);
 }
 
-static void wait_for_workers(Pool *pool)
+/* ---- the caller ---- */
+
+static void publish(Pool *pool, const RtStep *steps, int32_t count, char *const *block, RtFault *fault)
 {
-    if (spin_for_workers(pool)) return;
+    pool->steps = steps;
+    pool->count = count;
+    pool->block = block;
+    pool->fault = fault;
+    for (int t = 0; t < pool->threads; t++) atomic_store_explicit(&pool->queue[t].taken, 0, memory_order_relaxed);
+    atomic_fetch_add(&pool->state, REGION | OPEN);
+}
+
+static bool nobody_inside(Pool *pool) { return (atomic_load(&pool->state) & INSIDE) == 0; }
+
+static bool spin_for_workers(Pool *pool)
+{
+    for (int64_t start = now_ns(); ; ) {
+        for (int i = 0; i < SPIN_ROUNDS; i++) {
+            if (nobody_inside(pool)) return true;
+            relax();
+        }
+        if (now_ns() - start > SPIN_NS) return false;
+    }
+}
+
+/* Behind this every tile is finished, and nobody looks at the region any more. */
+static void close_region(Pool *pool)
+{
+    unsigned before = atomic_fetch_and(&pool->state, ~(unsigned)OPEN);
+    if ((before & INSIDE) == 0 || spin_for_workers(pool)) return;
     pthread_mutex_lock(&pool->lock);
     atomic_store(&pool->caller_sleeps, true);
-    while (atomic_load(&pool->busy) != 0) pthread_cond_wait(&pool->done, &pool->lock);
+    while (!nobody_inside(pool)) pthread_cond_wait(&pool->done, &pool->lock);
     atomic_store(&pool->caller_sleeps, false);
     pthread_mutex_unlock(&pool->lock);
 }
+
+/* ---- OpenBLAS ---- */
 
 /* OpenBLAS must not start threads inside ours. Its OpenMP build ignores openblas_set_num_threads in a foreign
  * thread and asks OpenMP, whose setting is per thread; the function is looked up because other builds do not bring
@@ -184,26 +288,12 @@ static void pin_openblas(void)
     set_threads(1);
 }
 
-static void *worker_main(void *argument)
+/* Products large enough to use a packing buffer. */
+static void warm_up(const Pool *pool, int thread)
 {
-    Worker *worker = argument;
-    Pool *pool = worker->pool;
-    pin_openblas();
-    for (unsigned seen = 0; ; ) {
-        wait_for_work(pool, seen);
-        seen = atomic_load_explicit(&pool->generation, memory_order_acquire);
-        if (!pool->steps) return NULL;
-        run_chunks(pool, pool->steps, pool->count, pool->block, pool->fault, worker->index, pool->threads);
-        report(pool);
-    }
-}
-
-/* A product large enough to use a packing buffer. scratch holds three matrices. */
-static void warm_up(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch, RtFault *fault)
-{
-    (void)args, (void)end, (void)scratch, (void)fault;
     enum { SIDE = WARM_UP_SIDE, AREA = SIDE * SIDE };
-    float *a = (float *)block[BLOCK_work] + begin * 3 * AREA;
+    float *a = (float *)pool->warm + (int64_t)thread * 3 * AREA;
+    pin_openblas();
     for (int i = 0; i < 4; i++) {
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, SIDE, SIDE, SIDE, 1.0f, a, SIDE, a + AREA, SIDE, 0.0f,
                     a + 2 * AREA, SIDE);
@@ -237,20 +327,6 @@ static bool reserve_buffers(int threads)
     return taken == threads;
 }
 
-static bool warm_up_openblas(Pool *pool)
-{
-    if (!reserve_buffers(pool->threads)) return false;
-    int64_t bytes = (int64_t)pool->threads * 3 * WARM_UP_SIDE * WARM_UP_SIDE * (int64_t)sizeof(float);
-    char *block[BLOCK_COUNT] = {0};
-    block[BLOCK_work] = rt_memory_new(bytes);
-    if (!block[BLOCK_work]) return false;
-    RtFault fault = {0};
-    RtStep step = {.run = warm_up, .extent = pool->threads, .tile = 1};
-    rt_pool_run(pool, &step, 1, block, &fault);
-    rt_memory_free(block[BLOCK_work], bytes);
-    return true;
-}
-
 static int processors(void)
 {
     cpu_set_t set;
@@ -259,22 +335,45 @@ static int processors(void)
     return count < 1 ? 1 : count;
 }
 
-static void stop_workers(Pool *pool)
+static void *worker_main(void *argument)
 {
-    if (pool->threads < 2) return;
-    publish(pool, NULL, 0, NULL, NULL);
-    for (int i = 1; i < pool->threads; i++) pthread_join(pool->worker[i].thread, NULL);
+    Worker *worker = argument;
+    Pool *pool = worker->pool;
+    warm_up(pool, worker->index);
+    leave(pool);
+    for (unsigned state = 0; ; ) {
+        wait_for_work(pool, state);
+        state = enter(pool);
+        if (state & OPEN) run_region(pool, worker->index);
+        leave(pool);
+        if (state & LEAVE) return NULL;
+    }
 }
 
-/* pool->threads counts those that run, so that a pool can be freed at any point. */
-static bool start_workers(Pool *pool, int wanted)
+static void stop_workers(Pool *pool)
 {
-    for (; pool->threads < wanted; pool->threads++) {
-        Worker *worker = &pool->worker[pool->threads];
-        *worker = (Worker){.pool = pool, .index = pool->threads};
-        if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) return false;
+    atomic_fetch_or(&pool->state, LEAVE);
+    pthread_mutex_lock(&pool->lock);
+    pthread_cond_broadcast(&pool->work);
+    pthread_mutex_unlock(&pool->lock);
+    for (int i = 1; i < pool->started; i++) pthread_join(pool->worker[i].thread, NULL);
+}
+
+/* Those that run warm up inside a region that is closed. */
+static bool start_workers(Pool *pool)
+{
+    bool going = true;
+    while (going && pool->started < pool->threads) {
+        Worker *worker = &pool->worker[pool->started];
+        *worker = (Worker){.pool = pool, .index = pool->started};
+        enter(pool);
+        going = pthread_create(&worker->thread, NULL, worker_main, worker) == 0;
+        if (going) pool->started++;
+        else leave(pool);
     }
-    return true;
+    warm_up(pool, 0);
+    close_region(pool);
+    return going;
 }
 
 static int thread_count(int wanted)
@@ -291,25 +390,31 @@ int64_t rt_pool_room(int threads, int64_t scratch_bytes)
     return thread_count(threads) * scratch_stride(scratch_bytes);
 }
 
+static bool start(Pool *pool)
+{
+    int64_t bytes = (int64_t)pool->threads * 3 * WARM_UP_SIDE * WARM_UP_SIDE * (int64_t)sizeof(float);
+    pool->warm = rt_memory_new(bytes);
+    bool started = pool->scratch && pool->warm && reserve_buffers(pool->threads) && start_workers(pool);
+    rt_memory_free(pool->warm, bytes);
+    return started;
+}
+
 Pool *rt_pool_new(int threads, int64_t scratch_bytes)
 {
     int available = processors();
     threads = thread_count(threads);
     Pool *pool = aligned_alloc(CACHE_LINE, (sizeof *pool + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
     if (!pool) return NULL;
-    *pool = (Pool){.threads = 1, .spin_ns = threads > available ? SPIN_CROWDED_NS : SPIN_NS};
+    *pool = (Pool){.threads = threads, .started = 1, .most_awake = (threads < available ? threads : available) - 1};
     pool->scratch_stride = scratch_stride(scratch_bytes);
     pool->scratch_bytes = pool->scratch_stride * threads;
     pool->scratch = rt_memory_new(pool->scratch_bytes);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->work, NULL);
     pthread_cond_init(&pool->done, NULL);
-    pin_openblas();
-    if (!pool->scratch || !start_workers(pool, threads) || !warm_up_openblas(pool)) {
-        rt_pool_free(pool);
-        return NULL;
-    }
-    return pool;
+    if (start(pool)) return pool;
+    rt_pool_free(pool);
+    return NULL;
 }
 
 int64_t rt_pool_scratch(const Pool *pool) { return pool->scratch_bytes; }
@@ -329,11 +434,13 @@ int rt_pool_threads(const Pool *pool) { return pool->threads; }
 
 void rt_pool_run(Pool *pool, const RtStep *steps, int32_t count, char *const *block, RtFault *fault)
 {
-    if (pool->threads == 1 || !shares_out(steps, count)) {
-        run_chunks(pool, steps, count, block, fault, 0, 1);
+    int64_t tiles = pool->most_awake > 0 ? tiles_to_share(steps, count) : 0;
+    if (tiles < 2) {
+        run_alone(pool, steps, count, block, fault);
         return;
     }
     publish(pool, steps, count, block, fault);
-    run_chunks(pool, steps, count, block, fault, 0, pool->threads);
-    wait_for_workers(pool);
+    wake(pool, tiles - 1 < pool->most_awake ? tiles - 1 : pool->most_awake);
+    run_region(pool, 0);
+    close_region(pool);
 }

@@ -1,5 +1,5 @@
-/* The thread pool: workers spin a little and then sleep; work is given out in whole tiles by static chunks, so which
- * thread computes what never changes a result. */
+/* The thread pool: workers spin a little and then sleep; work is given out in whole tiles, so which thread computes
+ * what never changes a result. Each thread begins with a chunk of its own and goes on with what others have left. */
 #ifndef PTM_RUNTIME_POOL_H
 #define PTM_RUNTIME_POOL_H
 

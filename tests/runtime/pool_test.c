@@ -1,10 +1,14 @@
-/* The pool gives out every tile exactly once, whole, to any number of threads, and threads that sleep wake up. */
+/* The pool gives out every tile exactly once, whole, to any number of threads, of which none waits for one that does
+ * not come; and threads that sleep wake up. */
+#define _GNU_SOURCE                      /* sched_getaffinity */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -109,23 +113,81 @@ static void note_thread(char *const *block, const int64_t *args, int64_t begin, 
     ((char **)block[BLOCK_work])[args[0]] = scratch;
 }
 
-static void single_tiles_fall_to_the_threads_in_turn(void **state)
+static bool has_two_processors(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 1;
+}
+
+typedef struct Meeting {
+    atomic_int begun, ended;
+    atomic_bool late;                    /* somebody waited for too long */
+} Meeting;
+
+static void wait_until(Meeting *m, atomic_int *count, int wanted)
+{
+    enum { SECONDS = 20 };
+    time_t start = time(NULL);
+    while (atomic_load(count) < wanted && !m->late) m->late = time(NULL) > start + SECONDS;
+}
+
+/* args[0]: tiles that begin before one of them ends. */
+static void meet(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch, RtFault *fault)
+{
+    (void)begin, (void)end, (void)scratch, (void)fault;
+    Meeting *m = (Meeting *)block[BLOCK_work];
+    atomic_fetch_add(&m->begun, 1);
+    wait_until(m, &m->begun, (int)args[0]);
+}
+
+static void single_tiles_run_side_by_side(void **state)
 {
     (void)state;
-    char *ran[4] = {0}, *block[BLOCK_COUNT] = {[BLOCK_work] = (char *)ran};
-    int64_t args[] = {0, 1, 2, 3};
+    if (!has_two_processors()) skip();
+    Meeting m = {0};
+    char *ran[4] = {0}, *block[BLOCK_COUNT] = {[BLOCK_work] = (char *)&m};
+    int64_t two = 2, args[] = {0, 1, 2, 3};
     RtStep steps[4];
-    for (int k = 0; k < 4; k++) steps[k] = (RtStep){.run = note_thread, .args = args + k, .extent = 1, .tile = 1};
+    for (int k = 0; k < 2; k++) steps[k] = (RtStep){.run = meet, .args = &two, .extent = 1, .tile = 1};
     Pool *pool = rt_pool_new(2, 256);
     RtFault fault = {0};
+    rt_pool_run(pool, steps, 2, block, &fault);
+    assert_false(m.late);
+    block[BLOCK_work] = (char *)ran;                             /* too little to tell another thread about */
+    for (int k = 0; k < 4; k++) steps[k] = (RtStep){.run = note_thread, .args = args + k, .extent = 1, .tile = 8};
     rt_pool_run(pool, steps, 4, block, &fault);
-    assert_ptr_equal(ran[0], ran[2]);
-    assert_ptr_equal(ran[1], ran[3]);
-    assert_ptr_not_equal(ran[0], ran[1]);
-    for (int k = 0; k < 4; k++) steps[k].tile = 8;               /* too little to tell another thread about */
-    rt_pool_run(pool, steps, 4, block, &fault);
+    assert_non_null(ran[0]);
     for (int k = 1; k < 4; k++) assert_ptr_equal(ran[k], ran[0]);
     rt_pool_free(pool);
+}
+
+/* args[0]: the tile that ends after all others; args[1]: how many those are. */
+static void hold_up(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch, RtFault *fault)
+{
+    (void)end, (void)scratch, (void)fault;
+    Meeting *m = (Meeting *)block[BLOCK_work];
+    if (begin == args[0]) wait_until(m, &m->ended, (int)args[1]);
+    atomic_fetch_add(&m->ended, 1);
+}
+
+static void tiles_behind_a_slow_one_are_taken(void **state)
+{
+    (void)state;
+    enum { TILES = 12 };
+    if (!has_two_processors()) skip();
+    for (int threads = 2; threads <= 8; threads += 3) {
+        Pool *pool = rt_pool_new(threads, 256);
+        for (int64_t slow = 0; slow < TILES; slow++) {
+            Meeting m = {0};
+            char *block[BLOCK_COUNT] = {[BLOCK_work] = (char *)&m};
+            int64_t args[] = {slow, TILES - 1};
+            RtStep step = {.run = hold_up, .args = args, .extent = TILES, .tile = 1};
+            RtFault fault = {0};
+            rt_pool_run(pool, &step, 1, block, &fault);
+            assert_false(m.late);
+        }
+        rt_pool_free(pool);
+    }
 }
 
 static void sleepers_wake(void **state)
@@ -240,7 +302,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_tile_once),     cmocka_unit_test(sleepers_wake),
         cmocka_unit_test(every_tile_of_a_group_once),
-        cmocka_unit_test(single_tiles_fall_to_the_threads_in_turn),
+        cmocka_unit_test(single_tiles_run_side_by_side),
+        cmocka_unit_test(tiles_behind_a_slow_one_are_taken),
         cmocka_unit_test(many_steps_in_order), cmocka_unit_test(fault_ends_the_run),
         cmocka_unit_test(memory_is_guarded),   cmocka_unit_test(a_pool_without_memory_is_none),
     };
