@@ -142,7 +142,16 @@ typedef struct Plan {
 typedef struct Layout {
     Map     *offset;                     /* name -> int64_t * */
     int64_t  bytes[MEMORY_COUNT];        /* of each block; 0 for work */
+    Map     *narrow;                     /* name of an f32 parameter that lies there in a narrower type -> Narrow *;
+                                            NULL: none does (passes/narrow.c) */
 } Layout;
+
+/* A parameter w in a narrower type. bf16: each element the nearest, ties to even. i8: q of w = q * scale, where a scale
+ * goes with all elements that have the same indices along `axes`; it lies as f32 with 1 in place of the other axes. */
+typedef struct Narrow {
+    DType    dtype;
+    uint32_t axes;                       /* i8: bit k: axis k has scales of its own */
+} Narrow;
 
 /* Places every param, state, sum and const input of the graphs, in order of first mention, 64-byte aligned. Needs
  * values. */

@@ -47,6 +47,14 @@ extern const char SHARD_LOSS[];          /* the sum of the losses, an update of 
 Graph *shard_merge(Arena *arena, Dims *dims, const PassOptions *options, Type loss);
 Graph *shard_update(Arena *arena, Dims *dims, const PassOptions *options, Type loss, int64_t shards);
 
+/* Narrow weights (narrow.c), the choice for all graphs that share a layout: name -> Narrow. Those are chosen that some
+ * graph multiplies by or reads by rows, and that none uses otherwise. */
+Map        *narrow_choose(Arena *arena, const Graph *const *graphs, int count, DType dtype);
+Type        narrow_scale_type(Dims *dims, const Narrow *n, Type type);       /* of the parameter's type */
+const char *narrow_scale_name(Arena *arena, const char *name);
+/* In place of the update of a parameter's initial value: that of what lies there. */
+void        narrow_update(Graph *g, const char *name, Node *value, const Narrow *n);
+
 int         pass_count(void);
 const char *pass_name(int i);
 const char *pass_doc(int i);
@@ -58,6 +66,7 @@ Graph *shard_sums(Arena *arena, const Graph *graph, const PassOptions *options);
 Graph *pass_grad(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 Graph *pass_update(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 Graph *pass_simplify(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
+Graph *pass_narrow(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 Graph *pass_sparse(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 Plan  *pass_fuse(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 Plan  *pass_schedule(Arena *arena, Plan *plan, const PassOptions *options, Diagnostics *d);

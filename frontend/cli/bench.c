@@ -28,6 +28,7 @@ int command_bench(const Options *options)
 {
     Limits limits;
     Session s = { .arena = options->arena, .options = options };
+    if (!options_weights_are_read(options, !options->entry)) return EXIT_MISUSE;
     if (options->argument && !session_open(&s, options)) {
         session_close(&s);
         return EXIT_BAD_INPUT;

@@ -59,25 +59,53 @@ const Graph *build_tables(Session *s)
     return graph;
 }
 
-Layout *build_layout(Session *s, const Graphs *graphs)
+static void place_param(Graph *shared, const Node *input, const Map *narrow)
+{
+    const char *name = input->attr.text;
+    const Narrow *n = narrow ? map_get(narrow, name) : NULL;
+    Type type = input->type;
+    if (n) type.dtype = n->dtype;
+    make_input(shared, STORE_param, name, type);
+    if (n && n->dtype == DT_i8)
+        make_input(shared, STORE_param, narrow_scale_name(shared->arena, name),
+                   narrow_scale_type(shared->dims, n, type));
+}
+
+const Graph *build_params(Session *s, const Graphs *graphs, Map **narrow)
 {
     Graph *shared = graph_new(s->arena, model_dims(s->model), "shared");
-    const Graph *all[2] = { build_tables(s), shared };
+    const char *word = s->options->weight_type;
+    DType dtype = DT_f32;
+    if (word) dtype_find(word, &dtype);
+    *narrow = dtype == DT_f32 ? NULL : narrow_choose(s->arena, graphs->at, graphs->count, dtype);
     for (int g = 0; g < graphs->count; g++) {
         for (int i = 0; i < graphs->at[g]->inputs.count; i++) {
             const Node *input = graphs->at[g]->inputs.at[i];
             bool seen = graph_find_input(shared, input->attr.text) != NULL;
-            if (input->attr.storage == STORE_param && !seen)
-                make_input(shared, STORE_param, input->attr.text, input->type);
+            if (input->attr.storage == STORE_param && !seen) place_param(shared, input, *narrow);
         }
     }
-    return layout_new(s->arena, all, 2);
+    return shared;
+}
+
+Layout *build_layout(Session *s, const Graphs *graphs)
+{
+    Map *narrow;
+    const Graph *all[2] = { build_tables(s), build_params(s, graphs, &narrow) };
+    Layout *layout = layout_new(s->arena, all, 2);
+    layout->narrow = narrow;
+    return layout;
+}
+
+static Node *initial_value(Graph *into, const Graph *code)
+{
+    return graph_copy_nodes(into, code)[code->outputs.at[0].node->id];
 }
 
 void build_initial_value(Graph *into, Storage storage, const char *name, Type type, const Graph *code)
 {
     make_input(into, storage, name, type);
-    graph_output(into, OUTPUT_update, name, graph_copy_nodes(into, code)[code->outputs.at[0].node->id]);
+    graph_output(into, OUTPUT_update, name, initial_value(into, code));
 }
 
 Graph *build_initial_graph(Session *s, const Layout *layout)
@@ -86,8 +114,10 @@ Graph *build_initial_graph(Session *s, const Layout *layout)
     for (int i = 0; i < model_param_count(s->model); i++) {
         const Param *param = model_param(s->model, i);
         if (!map_get(layout->offset, param->path)) continue;
+        const Narrow *n = layout->narrow ? map_get(layout->narrow, param->path) : NULL;
         graph->origin = param->origin;
-        build_initial_value(graph, STORE_param, param->path, param->type, param->initial);
+        if (n) narrow_update(graph, param->path, initial_value(graph, param->initial), n);
+        else build_initial_value(graph, STORE_param, param->path, param->type, param->initial);
     }
     return graph;
 }

@@ -29,6 +29,9 @@ void build_free(Build *b);
 /* A graph of all tables: they have their place whether or not another one reads them, since a checkpoint holds them. */
 const Graph *build_tables(Session *s);
 
+/* The graphs' parameters as they lie in memory: some of them narrower, as --weight-type says. */
+const Graph *build_params(Session *s, const Graphs *graphs, Map **narrow);
+
 /* Places of the parameters of these graphs and of all tables: one layout for everything that a command runs. States
  * have places of their own (job.h). */
 Layout *build_layout(Session *s, const Graphs *graphs);

@@ -53,6 +53,7 @@ static int read_options(const Options *o, Wanted *out)
     if (is(o->object, "-")) return misuse("-o %s: an object and its header are two files", o->object);
     if (o->cpu && !strcmp(o->cpu, "native") && o->target)
         return misuse("--cpu native is %s", "no processor of another --target");
+    if (!options_weights_are_read(o, o->entries && shipment_trains(o->entries))) return EXIT_MISUSE;
     if (o->weights && o->embed_weights) return misuse("give --weights or --embed-weights%s", "");
     out->form = is(o->form, "asm") ? FORM_asm : is(o->form, "llvm") ? FORM_llvm : FORM_obj;
     out->shared = is(o->form, "shared");

@@ -101,7 +101,9 @@ static int dump_source(Session *s, Subject *source, const char *stage, bool afte
     if (!session_report(s)) return EXIT_BAD_INPUT;
     if (!wanted.shown)
         return session_fail(s, "this entry does not go through %s (%s)", stage,
-                            strcmp(stage, "recompute") ? "it belongs to the training step" : "it wants --memory SIZE");
+                            !strcmp(stage, "recompute") ? "it wants --memory SIZE"
+                            : !strcmp(stage, "narrow")  ? "it wants --weight-type bf16 or i8"
+                                                        : "it belongs to the training step");
     return EXIT_GOOD;
 }
 
@@ -133,6 +135,7 @@ int command_dump(const Options *options)
         fputs("ptm dump: give one of --stage, --before and --after\n", stderr);
         return EXIT_MISUSE;
     }
+    if (!options_weights_are_read(options, !options->entry)) return EXIT_MISUSE;
     const char *flag = options->before ? "before" : options->after ? "after" : "stage";
     const char *stage = options->before ? options->before : options->after ? options->after : options->stage;
     if (!stage) stage = options->explain ? "fuse" : "graph";

@@ -344,6 +344,13 @@ static void write_list(const Header *h, const ExportList *list)
     put(h, "\n");
 }
 
+static bool is_quantized(const Layout *layout)
+{
+    for (int k = 0; layout->narrow && k < map_count(layout->narrow); k++)
+        if (((const Narrow *)map_value(layout->narrow, k))->dtype == DT_i8) return true;
+    return false;
+}
+
 static void write_memory(const Header *h)
 {
     const Shipment *m = h->m;
@@ -364,6 +371,9 @@ static void write_memory(const Header *h)
         "typedef struct %s_value {\n    const char *name, *dtype;\n    int64_t     rank, shape[8], offset, bytes;\n"
         "} %s_value;\n\n", h->prefix, h->prefix);
     if (embedded) put(h, "/* The parameters are part of the object. */\n");
+    if (is_quantized(m->run.layout))
+        put(h, "/* A parameter w of I8 holds whole numbers: each stands for itself times the element of w.scale at\n"
+            " * the same indices, 0 along axes of which w.scale has one. */\n");
     for (int k = 0; k < m->contents.lists.count; k++) write_list(h, &m->contents.lists.at[k]);
 }
 

@@ -91,6 +91,7 @@ static bool place(Session *s, Job *job, const Graph *all, const Layout *shared)
     }
     for (int i = 0; i < map_count(shared->offset); i++)
         map_set(own->offset, map_key(shared->offset, i), map_value(shared->offset, i));
+    own->narrow = shared->narrow;
     own->bytes[MEMORY_param] = shared->bytes[MEMORY_param];
     own->bytes[MEMORY_const] = shared->bytes[MEMORY_const];
     job->layout = own;

@@ -1,7 +1,9 @@
 /* Finding, and reading, the tensors of which parameters are made. */
 #include "frontend/cli/mapping.h"
 #include "frontend/cli/moves.h"
+#include "passes/passes.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -287,12 +289,45 @@ typedef struct Loading {
     RtError       *e;
 } Loading;
 
-/* Where the parameter lies; NULL: it is not among the values. */
-static char *place_of(const Loading *l, const Param *p)
+/* A parameter on its way into memory. */
+typedef struct Arrival {
+    const RtValue *value;                /* NULL: it is not among the values */
+    char    *to;
+    int32_t  dtype;                      /* of what goes there */
+    bool     staged;                     /* `to` holds it as f32 until all of it is there, to be quantized then */
+} Arrival;
+
+static const RtValue *find_value(const Loading *l, const char *name)
 {
-    for (int i = 0; p && i < l->count; i++)
-        if (!strcmp(l->values[i].name, p->path)) return l->block + rt_offset(l->values[i].place);
+    for (int i = 0; i < l->count; i++)
+        if (!strcmp(l->values[i].name, name)) return &l->values[i];
     return NULL;
+}
+
+static char *place_of(const Loading *l, const RtValue *v) { return l->block + rt_offset(v->place); }
+
+static bool arrive(const Loading *l, const Param *p, Arrival *out)
+{
+    *out = (Arrival){ .value = p ? find_value(l, p->path) : NULL };
+    if (!out->value) return true;
+    out->dtype = out->value->dtype;
+    out->staged = out->dtype == RT_i8 && p->type.dtype == DT_f32;
+    if (!out->staged) {
+        out->to = place_of(l, out->value);
+        return true;
+    }
+    int64_t bytes = out->value->bytes * rt_dtype_bytes(RT_f32);
+    out->dtype = RT_f32;
+    out->to = malloc((size_t)bytes);
+    return out->to || rt_fail(l->e, "%s: out of memory for a tensor of %" PRId64 " bytes", l->m->path, bytes);
+}
+
+static void quantize(const Loading *l, const Arrival *a)
+{
+    const RtValue *v = a->value, *scale = find_value(l, narrow_scale_name(l->m->s->arena, v->name));
+    assert(scale && "the scales of a parameter lie beside it");
+    rt_quantize((const float *)a->to, v->rank, v->shape, scale->shape, (int8_t *)place_of(l, v),
+                (float *)place_of(l, scale));
 }
 
 static bool reserve(Loading *l, int64_t bytes)
@@ -321,35 +356,47 @@ static bool move_source(Loading *l, const Node *result, const RtTensor *t, int32
     return good || cut_too_small(l, t->name);
 }
 
-static bool load_source(Loading *l, const MappedRule *r, int source)
+static bool load_source(Loading *l, const MappedRule *r, int source, const Arrival *arrivals)
 {
     const RtTensor *t = r->tensors[source];
-    bool read = false;
+    int32_t read = -1;                   /* the type in which the room has it */
     for (int i = 0; i < r->graph->outputs.count; i++) {
         const Output *out = &r->graph->outputs.at[i];
-        const Param *p = r->rule->targets[atoi(out->name)];
-        int32_t dtype = (int32_t)p->type.dtype;
-        char *to = place_of(l, p);
+        const Arrival *a = &arrivals[atoi(out->name)];
         bool whole = out->node->op == OP_input;
-        if (!to || (whole && strcmp(out->node->attr.text, t->name))) continue;
+        if (!a->to || (whole && strcmp(out->node->attr.text, t->name))) continue;
         if (whole) {
-            if (!rt_weights_read(l->m->file, t, dtype, to, l->e)) return false;
+            if (!rt_weights_read(l->m->file, t, a->dtype, a->to, l->e)) return false;
             continue;
         }
-        int64_t bytes = t->bytes / rt_dtype_bytes(t->dtype) * rt_dtype_bytes(dtype);
-        if (!read && !(reserve(l, bytes) && rt_weights_read(l->m->file, t, dtype, l->room, l->e))) return false;
-        read = true;
-        if (!move_source(l, out->node, t, dtype, to)) return false;
+        int64_t bytes = t->bytes / rt_dtype_bytes(t->dtype) * rt_dtype_bytes(a->dtype);
+        bool there = read == a->dtype;
+        if (!there && !(reserve(l, bytes) && rt_weights_read(l->m->file, t, a->dtype, l->room, l->e))) return false;
+        read = a->dtype;
+        if (!move_source(l, out->node, t, a->dtype, a->to)) return false;
     }
     return true;
+}
+
+static bool load_rule(Loading *l, const MappedRule *r)
+{
+    int count = r->rule->target_count;
+    Arrival *arrivals = arena_array(l->m->s->arena, Arrival, count);
+    bool good = true;
+    for (int i = 0; good && i < count; i++) good = arrive(l, r->rule->targets[i], &arrivals[i]);
+    for (int k = 0; good && k < r->rule->source_count; k++) good = load_source(l, r, k, arrivals);
+    for (int i = 0; i < count; i++) {
+        if (good && arrivals[i].staged) quantize(l, &arrivals[i]);
+        if (arrivals[i].staged) free(arrivals[i].to);
+    }
+    return good;
 }
 
 bool mapping_load(const Mapping *m, const RtValue *values, int count, char *block, RtError *e)
 {
     Loading l = { .m = m, .values = values, .count = count, .block = block, .e = e };
     bool good = true;
-    for (int i = 0; good && i < m->rule_count; i++)
-        for (int k = 0; good && k < m->rules[i].rule->source_count; k++) good = load_source(&l, &m->rules[i], k);
+    for (int i = 0; good && i < m->rule_count; i++) good = load_rule(&l, &m->rules[i]);
     free(l.room);
     return good;
 }

@@ -37,7 +37,8 @@ const char *mapping_title(const Mapping *m);
 /* Says what does not fit, if anything; and, of files that ptm did not write, which tensors nothing reads. */
 bool mapping_report(const Mapping *m);
 
-/* Reads the tensors into the places of these values in `block`; values that no rule gives stay as they are. */
+/* Reads the tensors into the places of these values in `block`, as the types that they have there: of an i8 value of an
+ * f32 parameter the scales are a value too. Values that no rule gives stay as they are. */
 bool mapping_load(const Mapping *m, const RtValue *values, int count, char *block, RtError *e);
 
 /* The one table of what matches and what does not, both ways. True when all parameters have what they need. */

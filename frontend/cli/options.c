@@ -120,6 +120,16 @@ static const char *nearest_flag(const Command *command, const char *spelling)
     return suggest(spelling, names, count);
 }
 
+/* With what it may have been meant for: another flag of this command, or the commands that have it. */
+static bool unknown_flag(const Command *command, const char *spelling, Arena *arena)
+{
+    const char *near = nearest_flag(command, spelling), *owners = "";
+    for (const Command *c = commands; c->name && !near; c++)
+        if (find_flag(c, spelling))
+            owners = arena_print(arena, "%s%s%s", owners, *owners ? ", " : "; it belongs to ", c->name);
+    return misuse(command, "there is no flag --%s", arena_print(arena, "%s here%s", spelling, owners), near);
+}
+
 /* One of the words that help shows with bars between them. */
 static bool read_choice(const Command *command, const Flag *flag, const char *text, const char **out)
 {
@@ -249,6 +259,14 @@ static bool read_value(const Command *command, const Flag *flag, const char *val
     return false;
 }
 
+bool options_weights_are_read(const Options *options, bool trains)
+{
+    if (!options->weight_type || !trains) return true;
+    fprintf(messages_of(options), "ptm %s: --weight-type is for weights that are only read, and a training step writes "
+            "them: name another function with --entry\n", options->command);
+    return false;
+}
+
 static void set_absent(Options *out)
 {
     for (int i = 0; i < FLAG_COUNT; i++) {
@@ -265,7 +283,7 @@ static bool read_flag(const Command *command, int argc, char **argv, int *at, Op
     size_t length = strcspn(text, "=");
     const char *spelling = arena_copy_text(out->arena, text, length);
     const Flag *flag = find_flag(command, spelling);
-    if (!flag) return misuse(command, "there is no flag --%s here", spelling, nearest_flag(command, spelling));
+    if (!flag) return unknown_flag(command, spelling, out->arena);
     if (flag->kind == FLAG_YES) {
         if (text[length]) return misuse(command, "--%s takes no value", spelling, NULL);
         *(bool *)((char *)out + flag->offset) = true;

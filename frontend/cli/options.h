@@ -60,6 +60,9 @@ bool command_flag(const Command *command, int k, FlagText *out);
 /* Reads argv after the command's name. False after saying on standard error what is wrong: misuse, exit status 2. */
 bool options_read(const Command *command, int argc, char **argv, Options *out);
 
+/* False after saying that a step, which writes weights, has them as f32: misuse too. */
+bool options_weights_are_read(const Options *options, bool trains);
+
 FILE *messages_of(const Options *options);
 
 /* The exit statuses of every command. */

@@ -195,6 +195,7 @@ int command_profile(const Options *options)
 {
     Session s;
     Profile p = { .s = &s };
+    if (!options_weights_are_read(options, !options->entry)) return EXIT_MISUSE;
     bool good = session_open(&s, options) && profile(&p);
     workload_close(&p.work);
     session_close(&s);

@@ -31,6 +31,13 @@ static int find_stage(Shipment *m, const char *entry)
 
 static bool is_stage(const char *entry) { return !strncmp(entry, "train", 5) && (!entry[5] || entry[5] == '.'); }
 
+bool shipment_trains(const char *entries)
+{
+    for (const char *at = entries; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+        if (!strncmp(at, "train", 5) && strchr(",.", at[5])) return true;
+    return false;
+}
+
 typedef struct Names {
     const char **fns, **stages;
     int fn_count, stage_count;
@@ -166,6 +173,16 @@ static bool add_init(Shipment *m)
 
 /* ---- lists and blocks ---- */
 
+static void list_param(Shipment *m, RtValue *values, const char *name, Type type)
+{
+    const Layout *layout = m->run.layout;
+    RtValue *v = &values[m->param_count++];
+    *v = (RtValue){ .name = name, .dtype = (int32_t)type.dtype, .rank = type.rank,
+                    .place = RT_PLACE(BLOCK_param, *(int64_t *)map_get(layout->offset, name)),
+                    .bytes = type_value_bytes(&type) };
+    for (int k = 0; k < type.rank; k++) v->shape[k] = dim_value(type.dim[k]);
+}
+
 static void list_params(Shipment *m)
 {
     Session *s = m->s;
@@ -174,11 +191,13 @@ static void list_params(Shipment *m)
     for (int i = 0; i < map_count(layout->offset); i++) {
         const Param *param = model_find_param(s->model, map_key(layout->offset, i));
         if (!param) continue;
-        RtValue *v = &values[m->param_count++];
-        *v = (RtValue){ .name = param->path, .dtype = (int32_t)param->type.dtype, .rank = param->type.rank,
-                        .place = RT_PLACE(BLOCK_param, *(int64_t *)map_value(layout->offset, i)),
-                        .bytes = type_value_bytes(&param->type) };
-        for (int k = 0; k < param->type.rank; k++) v->shape[k] = dim_value(param->type.dim[k]);
+        const Narrow *n = layout->narrow ? map_get(layout->narrow, param->path) : NULL;
+        Type type = param->type;
+        if (n) type.dtype = n->dtype;
+        list_param(m, values, param->path, type);
+        if (n && n->dtype == DT_i8)
+            list_param(m, values, narrow_scale_name(s->arena, param->path),
+                       narrow_scale_type(model_dims(s->model), n, type));
     }
     m->params = values;
 }

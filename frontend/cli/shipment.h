@@ -33,6 +33,9 @@ typedef struct Shipment {
     uint64_t    abi;
 } Shipment;
 
+/* Whether a list of entries names a step of training. */
+bool shipment_trains(const char *entries);
+
 /* Elaborates, plans and makes the tables of what --entry names. False after printing what is wrong; close it all the
  * same. prefix: of every symbol. */
 bool shipment_open(Shipment *m, Session *s, const char *prefix, const ExportOptions *options);

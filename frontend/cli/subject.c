@@ -46,12 +46,18 @@ Layout *subject_layout(Session *s, const Subject *subject)
 {
     const ParamUpdate *updates = subject->passes.updates;
     int count = updates ? subject->passes.trained_count : 0, n = 0;
-    const Graph **graphs = arena_array(s->arena, const Graph *, count + 3);
+    const Graph **graphs = arena_array(s->arena, const Graph *, count + 4);
+    Graphs own = { 0 };
+    Map *narrow = NULL;
     if (s->model) graphs[n++] = build_tables(s);
+    vec_push(s->arena, &own, subject->graph);
+    if (s->options->weight_type) graphs[n++] = build_params(s, &own, &narrow);
     graphs[n++] = subject->graph;
     if (subject->passes.sums)
         graphs[n++] = shard_merge(s->arena, subject->graph->dims, &subject->passes,
                                   subject->graph->outputs.at[0].node->type);
     for (int i = 0; i < count; i++) graphs[n++] = updates[i].code;
-    return layout_new(s->arena, graphs, n);
+    Layout *layout = layout_new(s->arena, graphs, n);
+    layout->narrow = narrow;
+    return layout;
 }

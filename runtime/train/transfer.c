@@ -121,6 +121,70 @@ void rt_convert(int32_t from_dtype, const void *from, int32_t to_dtype, void *to
     else between_halves(from_dtype, from, to, count);
 }
 
+/* ---- whole numbers with scales ---- */
+
+/* The larger size of the two. As bits sizes are ordered as the numbers are, a NaN above all others. */
+static float larger(float size, float x)
+{
+    uint32_t a = bits_of(size), b = bits_of(x) & 0x7fffffff;
+    return float_of(a > b ? a : b);
+}
+
+static int8_t quantized(float w, float scale)
+{
+    float x = w / scale + 0.5f;
+    x = x > 127 ? 127 : x >= -127 ? x : x < -127 ? -127 : 0;
+    int32_t whole = (int32_t)x;
+    return (int8_t)(whole - ((float)whole > x));
+}
+
+/* The rows of w, one after the other, and the scales that go with each: a row of them, or one. */
+typedef struct Rows {
+    int32_t rank;
+    int64_t length, count;
+    const int64_t *shape, *scales;
+} Rows;
+
+static int64_t first_scale(const Rows *r, int64_t row)
+{
+    int64_t at = 0, stride = r->scales[r->rank - 1];
+    for (int k = r->rank - 2; k >= 0; k--) {
+        if (r->scales[k] != 1) at += row % r->shape[k] * stride;
+        row /= r->shape[k];
+        stride *= r->scales[k];
+    }
+    return at;
+}
+
+static void raise_sizes(const float *w, int64_t length, bool one, float *most)
+{
+    float all = *most;
+    for (int64_t j = 0; one && j < length; j++) all = larger(all, w[j]);
+    if (one) *most = all;
+    for (int64_t j = 0; !one && j < length; j++) most[j] = larger(most[j], w[j]);
+}
+
+static void quantize_row(const float *w, int64_t length, bool one, const float *scale, int8_t *q)
+{
+    float all = *scale;
+    for (int64_t j = 0; one && j < length; j++) q[j] = quantized(w[j], all);
+    for (int64_t j = 0; !one && j < length; j++) q[j] = quantized(w[j], scale[j]);
+}
+
+void rt_quantize(const float *w, int32_t rank, const int64_t *shape, const int64_t *scales, int8_t *q, float *scale)
+{
+    Rows r = { rank, shape[rank - 1], 1, shape, scales };
+    bool one = scales[rank - 1] == 1;
+    int64_t scale_count = 1;
+    for (int k = 0; k < rank - 1; k++) r.count *= shape[k];
+    for (int k = 0; k < rank; k++) scale_count *= scales[k];
+    memset(scale, 0, (size_t)scale_count * sizeof *scale);
+    for (int64_t i = 0; i < r.count; i++) raise_sizes(w + i * r.length, r.length, one, scale + first_scale(&r, i));
+    for (int64_t i = 0; i < scale_count; i++) scale[i] /= 127;
+    for (int64_t i = 0; i < r.count; i++)
+        quantize_row(w + i * r.length, r.length, one, scale + first_scale(&r, i), q + i * r.length);
+}
+
 /* ---- places ---- */
 
 int64_t rt_move_count(const RtMove *m)

@@ -9,6 +9,11 @@
 bool rt_converts(int32_t from, int32_t to);
 void rt_convert(int32_t from_dtype, const void *from, int32_t to_dtype, void *to, int64_t count);
 
+/* Row-major w as q * scale: a scale is max |w| / 127 of the elements that have it, q = floor(w / scale + 1/2), 0 for a
+ * NaN. scales: the shape of `scale`, 1 in place of the axes along which one serves all. Where w is not finite the
+ * scale is not either. */
+void rt_quantize(const float *w, int32_t rank, const int64_t *shape, const int64_t *scales, int8_t *q, float *scale);
+
 /* A block of elements that goes from one row-major tensor to another: element (i0, i1, ...), i_k < extent[k], is at
  * start + sum of i_k * stride[k] in each, counted in elements. */
 typedef struct RtMove {

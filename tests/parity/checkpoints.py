@@ -103,6 +103,12 @@ def stories(where):
     report("stories", "first logits, largest difference", np.abs(first[0, 0, :6] - FIRST).max(), 1e-5)
     report("stories", "tokens that differ", np.sum(first[0].argmax(-1) != STORY[1:]), 0)
 
+    # With smaller weights: on logits whose standard deviation is 7.
+    for kind, bound in (("bf16", 0.3), ("i8", 1.0)):
+        out = run("stories.ptm", llama, "logits", where, "--weight-type", kind, ids=ids)["logits"]
+        report("stories", f"weights in {kind}, largest difference", np.abs(out - first).max(), bound)
+        report("stories", f"weights in {kind}, tokens that differ", np.sum(out[0].argmax(-1) != STORY[1:]), 0)
+
     # Five tokens, then one at a time, with what was kept of those before.
     last = []
     for k in [slice(0, 5), *(slice(i, i + 1) for i in range(5, 13))]:

@@ -136,8 +136,49 @@ static void test_moves(void **state)
     assert_memory_equal(there, two, sizeof two);
 }
 
+/* The scale of element (i, j, k) of a tensor (2, 3, 5) whose scales have this shape. */
+static int64_t scale_at(const int64_t *scales, int64_t i, int64_t j, int64_t k)
+{
+    return ((scales[0] == 1 ? 0 : i) * scales[1] + (scales[1] == 1 ? 0 : j)) * scales[2] + (scales[2] == 1 ? 0 : k);
+}
+
+static void check_quantized(const int64_t *scales)
+{
+    const int64_t shape[] = { 2, 3, 5 };
+    float w[30], scale[30] = { 0 }, most[30] = { 0 };
+    int8_t q[30];
+    for (int i = 0; i < 30; i++) w[i] = (float)((i * 7 + 3) % 23 - 11) * 0.37f;
+    rt_quantize(w, 3, shape, scales, q, scale);
+    for (int n = 0; n < 30; n++) {
+        int64_t s = scale_at(scales, n / 15, n / 5 % 3, n % 5);
+        most[s] = fmaxf(most[s], fabsf(w[n]));
+    }
+    for (int n = 0; n < 30; n++) {
+        int64_t s = scale_at(scales, n / 15, n / 5 % 3, n % 5);
+        assert_true(scale[s] == most[s] / 127);
+        assert_int_equal(q[n], scale[s] > 0 ? (int)floorf(w[n] / scale[s] + 0.5f) : 0);
+        assert_true(fabsf(w[n] - (float)q[n] * scale[s]) <= 0.501f * scale[s]);
+    }
+}
+
+static void test_quantization(void **state)
+{
+    (void)state;
+    static const int64_t scales[][3] = { { 2, 3, 5 }, { 1, 3, 5 }, { 2, 1, 5 }, { 2, 3, 1 }, { 1, 1, 5 }, { 1, 3, 1 },
+                                         { 2, 1, 1 }, { 1, 1, 1 } };
+    for (int i = 0; i < 8; i++) check_quantized(scales[i]);
+    const int64_t shape[] = { 4, 2 }, rows[] = { 4, 1 };
+    float w[] = { 0, -0.0f, 127, -127, INFINITY, 1, NAN, 2 }, scale[4];
+    int8_t q[8];
+    rt_quantize(w, 2, shape, rows, q, scale);
+    assert_true(scale[0] == 0 && scale[1] == 1 && isinf(scale[2]) && isnan(scale[3]));
+    const int8_t wanted[] = { 0, 0, 127, -127, 0, 0, 0, 0 };
+    assert_memory_equal(q, wanted, sizeof q);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_conversions), cmocka_unit_test(test_moves) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_conversions), cmocka_unit_test(test_quantization),
+                                        cmocka_unit_test(test_moves) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
