@@ -4,6 +4,7 @@
 
 #include <llvm-c/Core.h>
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,11 +131,15 @@ bool code_on_tiles(const Plan *plan, int position, Blas blas)
     return on;
 }
 
-static ProductCalls find_product(Arena *arena, Functions *functions, const Kernel *kernel)
+static ProductCalls find_product(Arena *arena, Functions *functions, const Kernel *kernel, Blas blas)
 {
-    DType dtype = kernel->outputs.at[0]->type.dtype;
-    ProductCalls p = {.run = function_of_product(arena, functions, ROLE_product, dtype)};
-    if (kernel->parts >= 0) p.sum = function_of_product(arena, functions, ROLE_product_sum, dtype);
+    View a, b;
+    Contraction c;
+    bool fits = kernel_product(kernel, &a, &b, &c);
+    assert(fits);
+    if (product_server(&c.types, blas) != BLAS_none) return (ProductCalls){0};
+    ProductCalls p = {.run = function_of_product(arena, functions, ROLE_product, c.types)};
+    if (kernel->parts >= 0) p.sum = function_of_product(arena, functions, ROLE_product_sum, c.types);
     return p;
 }
 
@@ -151,13 +156,12 @@ Calls *calls_find(Arena *arena, Functions *functions, const Plan *plan, Blas bla
     for (int k = 0; k < count; k++) {
         const Kernel *kernel = plan->kernels.at[k];
         if (kernel->kind == KERNEL_scan) calls->body[k] = calls_find(arena, functions, kernel->body, blas);
-        if (kernel->kind == KERNEL_contract && blas == BLAS_none)
-            calls->product[k] = find_product(arena, functions, kernel);
+        if (kernel->kind == KERNEL_contract) calls->product[k] = find_product(arena, functions, kernel, blas);
         if (!has_function(kernel)) continue;
         calls->signature[k] = find_signature(arena, plan, k, blas, &calls->tiles[k]);
         calls->function[k] = function_find(arena, functions, calls->signature[k]);
-        if (calls->tiles[k].columns && blas == BLAS_none)
-            calls->product[k - 1].tiled = function_of_product(arena, functions, ROLE_product_tiled, DT_f32);
+        if (calls->tiles[k].columns && calls->product[k - 1].run)
+            calls->product[k - 1].tiled = function_of_product(arena, functions, ROLE_product_tiled, (ProductTypes){0});
     }
     return calls;
 }

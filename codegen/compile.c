@@ -58,16 +58,17 @@ Function *function_find(Arena *arena, Functions *functions, const Signature *s)
     return f;
 }
 
-Function *function_of_product(Arena *arena, Functions *functions, Role role, DType dtype)
+Function *function_of_product(Arena *arena, Functions *functions, Role role, ProductTypes types)
 {
     static const char *const roles[] = {"", "tiles", "tiles and then", "sum of parts"};
-    const char *of = role == ROLE_product_tiled ? "any" : dtype_name(dtype);
+    const char *of = role == ROLE_product_tiled ? "any" : dtype_name(types.out);
+    if (role == ROLE_product) of = product_name(arena, &types);
     const char *text = arena_print(arena, "product %s: %s", of, roles[role]);
     Function *f = find(arena, functions, text);
     if (f) return f;
     f = add(arena, functions, text);
     f->role = role;
-    f->dtype = dtype;
+    f->types = types;
     f->cost = role == ROLE_product ? PRODUCT_COST : PRODUCT_COST / 20;
     return f;
 }

@@ -10,15 +10,15 @@
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Types.h>
 
-/* What a function does: a kernel of a plan's, or one of those that serve products of a type (product.h): the tiles, the
- * tiles with what follows on each, the sum of parts. */
+/* What a function does: a kernel of a plan's, or one of those that serve products of some types (product.h): the
+ * tiles, the tiles with what follows on each, the sum of parts. */
 typedef enum Role { ROLE_kernel, ROLE_product, ROLE_product_tiled, ROLE_product_sum } Role;
 
 /* One distinct function. */
 typedef struct Function {
     const char *text;                    /* what makes it distinct */
     Role     role;
-    DType    dtype;                      /* of a product */
+    ProductTypes types;                  /* of a product */
     const Signature *signature;          /* of the first kernel with this text; NULL for products */
     Nest     nest;
     Grid     grid;
@@ -36,7 +36,7 @@ typedef struct Functions {
 /* The function of a kernel, made on its first use. Not for contractions. */
 Function *function_find(Arena *arena, Functions *functions, const Signature *s);
 /* One of those that serve products. */
-Function *function_of_product(Arena *arena, Functions *functions, Role role, DType dtype);
+Function *function_of_product(Arena *arena, Functions *functions, Role role, ProductTypes types);
 
 /* Its code for a target, in the unit's module. */
 struct Unit;
@@ -77,7 +77,9 @@ Tiles tiles_before(const Plan *plan, int position, Blas blas);
 /* product_grid.c: the tiles of an own product, of the same parts as contraction_tiling's; the bytes of scratch that it
  * takes. */
 Tiling  product_tiling(const Contraction *c);
-int64_t product_scratch(const Tiling *t, DType dtype);
+int64_t product_scratch(const Tiling *t, const ProductTypes *types);
+/* Who serves: a library has no products of several types, nor of bf16. */
+Blas    product_server(const ProductTypes *t, Blas blas);
 Tiling  tiling_of(const Contraction *c, Blas blas);          /* whoever serves it */
 
 /* The functions that serve a product; all NULL: the runtime does. */

@@ -47,7 +47,7 @@ Product product_of(const Frame *f, const Kernel *kernel, Blas blas, const Produc
     Product p = {.args = arguments(&c, view_word(f, &a), view_word(f, &b), frame_word(f, einsum)),
                  .run = narrow ? rt_product_f32 : rt_product_f64, .units = t.units, .sum_units = t.sum_units};
     if (own->run) p.run = own->run->address;
-    if (own->run) p.scratch = product_scratch(&t, einsum->type.dtype);
+    if (own->run) p.scratch = product_scratch(&t, &c.types);
     p.args.tile_m = t.tile_m, p.args.tile_n = t.tile_n;
     p.args.parts = t.parts;
     if (t.parts == 1) return p;

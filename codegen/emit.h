@@ -129,6 +129,9 @@ Value  word_pointer(Emit *e, int word);
 Value  word_value(Emit *e, int word);                        /* i64 */
 Value  load(Emit *e, DType dtype, LLVMValueRef base, const Affine *offset, Mask mask);
 void   store(Emit *e, DType dtype, LLVMValueRef base, const Affine *offset, Mask mask, Value value);
+/* Lanes, or one element, as memory holds them and as they are computed with. */
+LLVMValueRef from_memory(const Unit *u, DType dtype, LLVMValueRef v);
+LLVMValueRef to_memory(const Unit *u, DType dtype, LLVMValueRef lanes);
 LLVMValueRef mask_value(Emit *e, Mask mask, int depth);      /* <16 x i1>, or NULL for all; at the builder of `depth` */
 int    mask_depth(Mask mask);
 /* The mask with a condition added; *holds: the lanes where the condition holds, whatever the mask was. */

@@ -232,7 +232,7 @@ static Value element_pointer(Emit *e, LLVMTypeRef type, LLVMValueRef base, const
     return pointer;
 }
 
-static LLVMValueRef from_memory(const Unit *u, DType dtype, LLVMValueRef v)
+LLVMValueRef from_memory(const Unit *u, DType dtype, LLVMValueRef v)
 {
     bool lanes = LLVMGetTypeKind(LLVMTypeOf(v)) == LLVMVectorTypeKind;
     LLVMTypeRef f32 = lanes ? lanes_of(u->f32) : u->f32, i32 = lanes ? lanes_of(u->i32) : u->i32;
@@ -244,7 +244,7 @@ static LLVMValueRef from_memory(const Unit *u, DType dtype, LLVMValueRef v)
     return LLVMBuildBitCast(u->builder, LLVMBuildShl(u->builder, wide, sixteen, ""), f32, "");
 }
 
-static LLVMValueRef to_memory(const Unit *u, DType dtype, LLVMValueRef v)
+LLVMValueRef to_memory(const Unit *u, DType dtype, LLVMValueRef v)
 {
     if (dtype == DT_f16) return LLVMBuildFPTrunc(u->builder, v, lanes_of(u->half), "");
     if (dtype == DT_bool) return LLVMBuildZExt(u->builder, v, lanes_of(u->i8), "");

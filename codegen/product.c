@@ -88,8 +88,9 @@ static void emit_run(Emit *e, const ProductCode *p)
     Loop units;
     loop_open(e, &units, e->begin, e->end, 1, true, NULL, 0);
     TilePlace t = find_tile(e, units.index);
-    LLVMValueRef args[] = {e->args, element_at(e, p->real, a, t.a), element_at(e, p->real, b, t.b),
-                           element_at(e, p->real, c, t.c), t.m, t.n, t.k, t.c_row, e->scratch};
+    LLVMValueRef args[] = {e->args, element_at(e, memory_type(u, p->types.a), a, t.a),
+                           element_at(e, memory_type(u, p->types.b), b, t.b), element_at(e, p->real, c, t.c),
+                           t.m, t.n, t.k, t.c_row, e->scratch};
     call_inner(e, p->block, args, 9);
     loop_close(e, &units, NULL);
 }
@@ -143,8 +144,9 @@ static void make_parts(ProductCode *p)
     for (int rows = 1; rows <= p->tile.rows; rows++) p->rows[rows] = product_rows(p, rows);
     p->copy = product_copy(p);
     p->panel = product_panel(p);
-    p->transpose = product_transpose(p);
-    for (int rows = 1; rows <= PRODUCT_FEW; rows++) {
+    p->transpose_a = product_transpose_a(p);
+    p->transpose_b = product_transpose_b(p);
+    for (int rows = 1; product_has_few(p) && rows <= PRODUCT_FEW; rows++) {
         p->few_rows[rows] = product_few_rows(p, rows);
         p->few_columns[rows] = product_few_columns(p, rows);
     }
@@ -153,9 +155,14 @@ static void make_parts(ProductCode *p)
 
 LLVMValueRef product_emit(Unit *u, Arena *arena, const Function *f, const char *name, const Target *target)
 {
-    ProductCode p = {.unit = u, .arena = arena, .dtype = f->dtype, .real = register_type(u, f->dtype)};
+    ProductCode p = {.unit = u, .arena = arena, .types = f->types, .name = product_name(arena, &f->types)};
+    bool pairs = f->types.in == DT_bf16;
+    p.real = register_type(u, f->types.out);
+    p.word = pairs ? u->i32 : p.real;
+    p.pair = pairs ? 2 : 1;
+    p.dots = pairs && target->dots;
     if (f->role == ROLE_product) {
-        p.tile = target_register_tile(target, dtype_bytes(f->dtype));
+        p.tile = target_register_tile(target, dtype_bytes(f->types.out));
         make_parts(&p);
     }
     Emit *e = kernel_function(u, arena, name);
@@ -163,7 +170,7 @@ LLVMValueRef product_emit(Unit *u, Arena *arena, const Function *f, const char *
     case ROLE_kernel: break;
     case ROLE_product: emit_run(e, &p); break;
     case ROLE_product_tiled: emit_tiled(e); break;
-    case ROLE_product_sum: product_sum(e, f->dtype); break;
+    case ROLE_product_sum: product_sum(e, f->types.out); break;
     }
     LLVMBuildRetVoid(at(e, 0));
     return e->function;

@@ -5,7 +5,8 @@
 
 enum {
     WIDEST = 8,                          /* vectors of a panel */
-    AHEAD = 12                           /* rows of B that are on their way when one is used */
+    AHEAD = 12,                          /* rows of B that are on their way when one is used */
+    CACHE_LINE = 64
 };
 
 typedef struct Few {
@@ -15,11 +16,13 @@ typedef struct Few {
     LLVMValueRef a, a_row, b, b_line, c, c_row, n, k, spare;
 } Few;
 
+bool product_has_few(const ProductCode *p) { return p->pair == 1 && p->types.a == p->types.in; }
+
 static Few open_few(const ProductCode *p, int rows, const char *lies)
 {
     Unit *u = p->unit;
     LLVMTypeRef types[] = {u->pointer, u->i64, u->pointer, u->i64, u->pointer, u->i64, u->i64, u->i64, u->pointer};
-    const char *name = arena_print(p->arena, "product_%s_%s_%d", dtype_name(p->dtype), lies, rows);
+    const char *name = arena_print(p->arena, "product_%s_%s_%d", p->name, lies, rows);
     Few f = {.p = p, .e = inner_function(u, p->arena, name, types, 9), .rows = rows};
     int sums = p->tile.rows * p->tile.vectors / rows;
     f.vectors = sums > WIDEST ? WIDEST : sums > 1 ? sums : 1;
@@ -65,20 +68,21 @@ static void pass_panel(const Few *f, LLVMValueRef column, int vectors, LLVMValue
 {
     Emit *e = f->e;
     const Unit *u = e->unit;
-    LLVMTypeRef real = f->p->real;
+    LLVMTypeRef type = memory_type(u, f->p->types.b);
+    int each_line = CACHE_LINE / dtype_bytes(f->p->types.b) / LANES;
     LLVMValueRef carried[PRODUCT_MAX_ROWS * WIDEST + 1], line[WIDEST];
     int count = f->rows * vectors;
     start(f, vectors, carried);
-    carried[count] = element_at(e, real, f->b, column);
+    carried[count] = element_at(e, type, f->b, column);
     Loop loop;
     loop_open(e, &loop, whole(u, 0), f->k, 1, true, carried, count + 1);
-    LLVMValueRef b = carried[count], later = element_at(e, real, b, times(e, f->b_line, whole(u, AHEAD)));
+    LLVMValueRef b = carried[count], later = element_at(e, type, b, times(e, f->b_line, whole(u, AHEAD)));
     for (int v = 0; v < vectors; v++) {
-        line[v] = lanes_load(e, real, element_after(e, real, b, v * LANES), on);
-        fetch_early(e, element_after(e, real, later, v * LANES));
+        line[v] = product_load(f->p, e, f->p->types.b, element_after(e, type, b, v * LANES), on);
+        if (!each_line || v % each_line == 0) fetch_early(e, element_after(e, type, later, v * LANES));
     }
     add_line(f, loop.index, line, vectors, carried);
-    carried[count] = element_at(e, real, b, f->b_line);
+    carried[count] = element_at(e, type, b, f->b_line);
     loop_close(e, &loop, carried);
     finish(f, column, vectors, on, carried);
 }
@@ -112,11 +116,11 @@ static void add_rest(const Few *f, LLVMValueRef column, LLVMValueRef from, LLVMV
 {
     Emit *e = f->e;
     const Unit *u = e->unit;
-    LLVMTypeRef real = f->p->real;
+    LLVMTypeRef real = f->p->real, type = memory_type(u, f->p->types.b);
     LLVMValueRef left = minus(e, f->k, from), width = whole(u, LANES);
-    LLVMValueRef b = element_at(e, real, element_at(e, real, f->b, times(e, column, f->b_line)), from);
+    LLVMValueRef b = element_at(e, type, element_at(e, type, f->b, times(e, column, f->b_line)), from);
     LLVMValueRef columns = least(e, width, minus(e, f->n, column));
-    call_inner(e, f->p->transpose, (LLVMValueRef[]){f->spare, width, b, f->b_line, columns, left}, 6);
+    call_inner(e, f->p->transpose_b, (LLVMValueRef[]){f->spare, width, b, f->b_line, columns, left}, 6);
     Loop loop;
     loop_open(e, &loop, whole(u, 0), left, 1, true, sum, f->rows);
     LLVMValueRef one = lanes_load(e, real, element_at(e, real, f->spare, times(e, loop.index, whole(u, LANES))), NULL);
@@ -130,15 +134,16 @@ LLVMValueRef product_few_columns(const ProductCode *p, int rows)
     Emit *e = f.e;
     const Unit *u = e->unit;
     LLVMValueRef even = minus(e, f.k, rest_of(e, f.k, whole(u, LANES)));
+    LLVMTypeRef type = memory_type(u, p->types.b);
     LLVMValueRef line[LANES], x[LANES], sum[PRODUCT_MAX_ROWS], next = times(e, f.b_line, whole(u, LANES));
     Loop columns, squares;
     loop_open(e, &columns, whole(u, 0), f.n, LANES, true, NULL, 0);
-    product_square_lines(p, e, f.b, f.b_line, columns.index, f.n, line);
+    product_square_lines(p, e, p->types.b, f.b, f.b_line, columns.index, f.n, line, LANES);
     start(&f, 1, sum);
     loop_open(e, &squares, whole(u, 0), even, LANES, true, sum, rows);
-    product_square_load(p, e, line, squares.index, NULL, x);
     for (int i = 0; i < LANES; i++)
-        fetch_early(e, element_at(e, p->real, line[i], plus(e, squares.index, next)));
+        x[i] = product_load(p, e, p->types.b, element_at(e, type, line[i], squares.index), NULL);
+    for (int i = 0; i < LANES; i++) fetch_early(e, element_at(e, type, line[i], plus(e, squares.index, next)));
     product_square_turn(u, x);
     for (int i = 0; i < LANES; i++) add_line(&f, plus(e, squares.index, whole(u, i)), &x[i], 1, sum);
     loop_close(e, &squares, sum);

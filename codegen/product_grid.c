@@ -26,9 +26,13 @@ static int64_t unit_count(const Contraction *c, const Tiling *t)
     return count;
 }
 
+/* As ProductCode.pair. */
+static int64_t pair_of(const ProductTypes *t) { return t->in == DT_bf16 ? 2 : 1; }
+
 static double tile_cost(const Contraction *c, const Tiling *t)
 {
-    double k = (double)divide_up(c->k, t->parts), blocks = (double)divide_up((int64_t)k, PRODUCT_DEPTH);
+    double k = (double)divide_up(divide_up(c->k, t->parts), pair_of(&c->types));
+    double blocks = (double)divide_up((int64_t)k, PRODUCT_DEPTH);
     int64_t row_panels = divide_up(t->tile_m, PRODUCT_MAX_ROWS), panels = divide_up(t->tile_n, PANEL);
     double rows = (double)(t->tile_m > FEW * row_panels ? t->tile_m : FEW * row_panels);
     double a = (c->a_column == 1 ? COPY : TRANSPOSE) * (double)t->tile_m;
@@ -74,17 +78,19 @@ Tiling product_tiling(const Contraction *c)
     return best;
 }
 
+Blas product_server(const ProductTypes *t, Blas blas) { return product_is_plain(t) ? blas : BLAS_none; }
+
 Tiling tiling_of(const Contraction *c, Blas blas)
 {
-    switch (blas) {
+    switch (product_server(&c->types, blas)) {
     case BLAS_openblas: return contraction_tiling(c);
     case BLAS_none: return product_tiling(c);
     }
     abort();
 }
 
-int64_t product_scratch(const Tiling *t, DType dtype)
+int64_t product_scratch(const Tiling *t, const ProductTypes *types)
 {
     int64_t rows = divide_up(t->tile_m, LANES) * LANES;
-    return (PRODUCT_DEPTH * PANEL + rows * PRODUCT_ROW) * dtype_bytes(dtype);
+    return (PRODUCT_DEPTH * PANEL + rows * PRODUCT_ROW) * dtype_bytes(types->out);
 }

@@ -63,23 +63,23 @@ static void start_sums(const Rows *r, LLVMValueRef *sum)
     choose_sums(r, &more, sum, other);
 }
 
-/* One k: a row of B, and an element of every row of A. */
+/* One word along k: a row of B, and a word of every row of A. */
 static void step_sums(const Rows *r, LLVMValueRef k, LLVMValueRef b, LLVMValueRef *sum)
 {
     const Unit *u = r->e->unit;
-    LLVMTypeRef real = r->p->real;
-    LLVMValueRef line[PRODUCT_MAX_VECTORS], a = element_at(r->e, real, r->a, k);
-    LLVMValueRef later = element_at(r->e, real, b, times(r->e, r->b_step, whole(u, AHEAD)));
+    LLVMTypeRef word = r->p->word;
+    LLVMValueRef line[PRODUCT_MAX_VECTORS], a = element_at(r->e, word, r->a, k);
+    LLVMValueRef later = element_at(r->e, word, b, times(r->e, r->b_step, whole(u, AHEAD)));
     for (int v = 0; v < r->vectors; v++) {
-        line[v] = lanes_load(r->e, real, element_after(r->e, real, b, v * LANES), NULL);
-        fetch_early(r->e, element_after(r->e, real, later, v * LANES));
+        line[v] = lanes_load(r->e, word, element_after(r->e, word, b, v * LANES), NULL);
+        fetch_early(r->e, element_after(r->e, word, later, v * LANES));
     }
     for (int i = 0; i < r->rows; i++) {
-        LLVMValueRef one = LLVMBuildLoad2(u->builder, real, element_after(r->e, real, a, i * PRODUCT_ROW), "");
+        LLVMValueRef one = LLVMBuildLoad2(u->builder, word, element_after(r->e, word, a, i * PRODUCT_ROW), "");
         LLVMValueRef all = splat(u, one);
         for (int v = 0; v < r->vectors; v++) {
             LLVMValueRef *s = &sum[i * r->vectors + v];
-            *s = element_multiply_add(u, all, line[v], *s);
+            *s = product_multiply_add(r->p, all, line[v], *s);
         }
     }
 }
@@ -88,7 +88,7 @@ LLVMValueRef product_rows(const ProductCode *p, int rows)
 {
     Unit *u = p->unit;
     LLVMTypeRef types[] = {u->pointer, u->pointer, u->i64, u->pointer, u->i64, u->i64, u->i64, u->i1};
-    const char *name = arena_print(p->arena, "product_%s_%d", dtype_name(p->dtype), rows);
+    const char *name = arena_print(p->arena, "product_%s_%d", p->name, rows);
     Emit *e = inner_function(u, p->arena, name, types, 8);
     Rows r = {.p = p, .e = e, .rows = rows, .vectors = p->tile.vectors};
     r.a = parameter(e, 0), r.b = parameter(e, 1), r.b_step = parameter(e, 2);
@@ -103,7 +103,7 @@ LLVMValueRef product_rows(const ProductCode *p, int rows)
     loop_open(e, &loop, whole(u, 0), r.k, 1, true, carried, count + 1);
     LLVMValueRef b = carried[count];
     step_sums(&r, loop.index, b, carried);
-    carried[count] = element_at(e, p->real, b, r.b_step);
+    carried[count] = element_at(e, p->word, b, r.b_step);
     loop_close(e, &loop, carried);
     Choice all = choice_open(e, is_whole(&r));
     store_sums(&r, true, carried);

@@ -66,7 +66,12 @@ LLVMValueRef decoded_place(const Emit *e, LLVMValueRef blocks, LLVMValueRef word
     return element_at(e, u->i8, block, offset);
 }
 
-static int bytes_of(const Unit *u, LLVMTypeRef real) { return real == u->f64 ? 8 : 4; }
+static int bytes_of(const Unit *u, LLVMTypeRef type)
+{
+    if (type == u->i8) return 1;
+    if (type == u->i16 || type == u->half) return 2;
+    return type == u->f64 ? 8 : 4;
+}
 
 LLVMValueRef lanes_load(const Emit *e, LLVMTypeRef real, LLVMValueRef pointer, LLVMValueRef on)
 {

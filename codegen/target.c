@@ -19,15 +19,22 @@ static bool begins(const char *text, const char *with) { return !strncmp(text, w
 static void read_features(Target *t)
 {
     t->wide = strstr(t->features, "+avx512f") != NULL;
+    t->dots = t->wide && strstr(t->features, "+avx512bf16") != NULL;
     t->fused = strstr(t->features, "+fma") != NULL || begins(t->triple, "aarch64");
 }
 
-/* A multiply-add of 16 lanes: what becomes of it says what a processor has, whatever its name implies. */
+/* A multiply-add of 16 lanes, and rounding to bf16: what becomes of them says what a processor has, whatever its name
+ * implies. */
 static const char PROBE[] =
     "define <16 x float> @probe(<16 x float> %a, <16 x float> %b, <16 x float> %c) \"prefer-vector-width\"=\"512\"\n"
     "    \"min-legal-vector-width\"=\"512\" {\n"
     "  %r = call <16 x float> @llvm.fma.v16f32(<16 x float> %a, <16 x float> %b, <16 x float> %c)\n"
     "  ret <16 x float> %r\n"
+    "}\n"
+    "define <16 x bfloat> @round(<16 x float> %a) \"prefer-vector-width\"=\"512\"\n"
+    "    \"min-legal-vector-width\"=\"512\" {\n"
+    "  %r = fptrunc <16 x float> %a to <16 x bfloat>\n"
+    "  ret <16 x bfloat> %r\n"
     "}\n"
     "declare <16 x float> @llvm.fma.v16f32(<16 x float>, <16 x float>, <16 x float>)\n";
 
@@ -44,6 +51,7 @@ static void probe(Target *t)
         const char *code = LLVMGetBufferStart(assembly);
         t->wide = strstr(code, "zmm") != NULL;
         t->fused = strstr(code, "fmaf") == NULL;
+        t->dots = t->wide && strstr(code, "vcvtneps2bf16") != NULL;
         LLVMDisposeMemoryBuffer(assembly);
     }
     if (why) LLVMDisposeMessage(why);

@@ -10,6 +10,7 @@ typedef struct Target {
     char *triple, *cpu, *features;       /* owned by LLVM; target_free */
     bool  wide;                          /* 512-bit registers */
     bool  fused;                         /* multiplies and adds in one step */
+    bool  dots;                          /* 512-bit dot products of bf16 */
     LLVMTargetRef handle;
 } Target;
 

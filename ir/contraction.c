@@ -45,6 +45,24 @@ static bool reshape_strides(const Type *from, const int64_t *from_stride, const 
     return run == 1;
 }
 
+bool product_reads(DType stored, DType in)
+{
+    if (in == DT_f64) return stored == DT_f64;
+    return stored == DT_f32 || stored == DT_bf16 || stored == DT_i8;
+}
+
+bool product_is_plain(const ProductTypes *t)
+{
+    return t->a == t->in && t->b == t->in && t->in == t->out && (t->in == DT_f32 || t->in == DT_f64);
+}
+
+/* Between base and node stands no other cast. */
+static bool is_cast_of(const Node *node, const View *under)
+{
+    DType from = node->args[0]->type.dtype;
+    return from == under->base->type.dtype && product_reads(from, node->type.dtype);
+}
+
 static bool view_through(const Node *node, const View *under, View *view)
 {
     const Node *arg = node->args[0];
@@ -69,6 +87,10 @@ static bool view_through(const Node *node, const View *under, View *view)
     case OP_reshape:
         if (!reshape_strides(&arg->type, under->stride, &node->type, v.stride)) return false;
         break;
+    case OP_cast:
+        if (!is_cast_of(node, under)) return false;
+        memcpy(v.stride, under->stride, sizeof v.stride);
+        break;
     default: return false;
     }
     *view = v;
@@ -82,7 +104,8 @@ bool view_find(const Node *node, bool (*stored)(void *context, const Node *node)
         dense_strides(&node->type, view->stride);
         return true;
     }
-    if (node->op != OP_permute && node->op != OP_slice && node->op != OP_expand && node->op != OP_reshape) return false;
+    bool moves = node->op == OP_permute || node->op == OP_slice || node->op == OP_expand || node->op == OP_reshape;
+    if (!moves && node->op != OP_cast) return false;
     View under;
     return view_find(node->args[0], stored, context, &under) && view_through(node, &under, view);
 }
@@ -266,14 +289,19 @@ static bool add_batch(Contraction *o, const Axis *x)
 bool contraction_find(const Node *einsum, const View *a, const View *b, Contraction *out)
 {
     Letters l;
+    DType in = einsum->args[0]->type.dtype;
+    if (in != DT_f32 && in != DT_f64 && in != DT_bf16) return false;
     if (!letters_find(einsum, a, b, &l)) return false;
-    Contraction o = {0};
+    Contraction o = {.types = {a->base->type.dtype, b->base->type.dtype, in, einsum->type.dtype}};
     const Axis *last = l.out_count ? &l.axis[l.out_count - 1] : NULL;
     bool has_m = largest(&l, GROUP_m) != NULL, has_n = largest(&l, GROUP_n) != NULL;
     bool ends_in_batch = last && last->group == GROUP_batch;    /* right only where columns of C are single elements */
     if (ends_in_batch && has_m && has_n) return false;
     o.swapped = ends_in_batch ? has_n : last && last->group == GROUP_m;
-    if (o.swapped) swap_operands(&l);
+    if (o.swapped) {
+        swap_operands(&l);
+        o.types.a = b->base->type.dtype, o.types.b = a->base->type.dtype;
+    }
     Axis k;
     if (!merge_inner(&l, &k)) return false;
     merge_neighbours(&l);

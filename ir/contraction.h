@@ -7,7 +7,7 @@
 #include "ir/graph.h"
 
 /* A value read through movement: element (i0, i1, ..) of the node is element offset + sum of i_k * stride[k] of
- * `base`. */
+ * `base`, in the type that its reader multiplies. */
 typedef struct View {
     const Node *base;
     int64_t     offset;
@@ -15,14 +15,27 @@ typedef struct View {
     int64_t     stride[MAX_RANK];
 } View;
 
-/* Follows permute, slice, expand and reshape from `node` to the first node for which stored() holds. False when a
- * reshape cannot be written as strides or another operator stands between. Needs valued dimensions. */
+/* Whether a product whose operands are of type `in` can read them from memory that holds `stored`, and cast on the
+ * way. */
+bool product_reads(DType stored, DType in);
+
+/* Follows permute, slice, expand, reshape and one cast that a product can make from `node` to the first node for which
+ * stored() holds. False when a reshape cannot be written as strides or another operator stands between. Needs valued
+ * dimensions. */
 bool view_find(const Node *node, bool (*stored)(void *context, const Node *node), void *context, View *view);
+
+/* What a product reads from memory, and what it multiplies; sums and the result are of type `out`. */
+typedef struct ProductTypes {
+    DType a, b, in, out;
+} ProductTypes;
+
+bool product_is_plain(const ProductTypes *t);                /* all the same, f32 or f64: what libraries have */
 
 /* C[batch](m, n) = sum over k of A[batch](m, k) B[batch](k, n). When `swapped`, A is the einsum's second argument.
  * Letters of a group merge into one stride where their strides allow; further m or n letters become batch axes. */
 typedef struct Contraction {
     bool    swapped;
+    ProductTypes types;
     int64_t m, n, k;
     int64_t a_row, a_column, b_row, b_column, c_row;         /* elements; c's columns are adjacent */
     int     batch_rank;                                      /* at most 4 */
@@ -31,9 +44,9 @@ typedef struct Contraction {
                                                                 merge: 1 when all do */
 } Contraction;
 
-/* False when the letters or strides do not fit a product (k does not merge, neither stride of an operand is 1, the
- * result ends in a batch letter while both operands have letters of their own, more than 4 batch axes): the caller then
- * stores an operand in another order, or multiplies and sums. */
+/* False when the types, letters or strides do not fit a product (operands are not f32, f64 or bf16, k does not merge,
+ * neither stride of an operand is 1, the result ends in a batch letter while both operands have letters of their own,
+ * more than 4 batch axes): the caller then stores an operand in another order, or multiplies and sums. */
 bool contraction_find(const Node *einsum, const View *a, const View *b, Contraction *out);
 
 /* How a product is shared out: tiles of the result and parts of k. A unit of work is one tile of one batch element and

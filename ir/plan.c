@@ -84,9 +84,8 @@ static bool is_read(void *context, const Node *node)
 bool kernel_product(const Kernel *k, View *a, View *b, Contraction *c)
 {
     const Node *e = k->nodes.at[k->nodes.count - 1];
-    return e->op == OP_einsum && (e->type.dtype == DT_f32 || e->type.dtype == DT_f64) &&
-           view_find(e->args[0], is_read, (void *)k, a) && view_find(e->args[1], is_read, (void *)k, b) &&
-           contraction_find(e, a, b, c);
+    return e->op == OP_einsum && view_find(e->args[0], is_read, (void *)k, a) &&
+           view_find(e->args[1], is_read, (void *)k, b) && contraction_find(e, a, b, c);
 }
 
 static const Node *scan_of(const Kernel *k) { return k->outputs.at[k->outputs.count - 1]; }

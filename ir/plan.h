@@ -42,8 +42,8 @@ typedef enum MemoryBlock {
  *   reduction that feeds any of them. Values in `keep` are computed in the first pass that needs them.
  *   Within a pass all values of an element (or vector) are computed before any of them is written, so that an output
  *   may lie in the bytes of an input that is read at that element only (Buffer.takes_over).
- * CONTRACT: one einsum, operands and result in memory; nodes are the movement between inputs and the einsum, and the
- *   einsum last. view_find(operand, "is among inputs") and contraction_find succeed. f32 or f64.
+ * CONTRACT: one einsum, operands and result in memory; nodes are the movement and casts between inputs and the einsum,
+ *   and the einsum last. view_find(operand, "is among inputs") and contraction_find succeed.
  * SCATTER: the scatter is the last node. Its base is an input (copied, unless the output takes it over), or movement of
  *   a const, with which the output is filled. Then rows are set or added in order; the values, indices and their
  *   element work may be inside. Spread over the columns behind the indexed axes, so order never depends on threads.

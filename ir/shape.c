@@ -198,7 +198,7 @@ bool shape_einsum(ShapeCase *c)
     if (!at) return false;
     if (strncmp(at, "->", 2))
         return shape_refuse(c, "found \"%s\", expected an equation such as \"ij,jk->ik\"", c->attr->text);
-    c->result.dtype = a->dtype;
+    c->result.dtype = dtype_is_float(a->dtype) ? sum_type(a->dtype) : a->dtype;
     return bind_result(c, at + 2, &letters);
 }
 

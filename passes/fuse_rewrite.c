@@ -260,26 +260,47 @@ static bool fits_as_it_is(const Node *einsum, const Product *p)
     return cuts == 1 || (cuts > 1 && !same_letters(&ordered, &p->out));
 }
 
+/* A letter that is summed over, and one that the result has of one operand alone: else multiplications do. */
+static bool has_both_letters(const Product *p)
+{
+    bool inner = false, outer = false;
+    for (int k = 0; k < p->a.count; k++)
+        inner = inner || (!term_has(&p->out, p->a.letter[k]) && term_has(&p->b, p->a.letter[k]));
+    for (int k = 0; k < p->out.count; k++)
+        outer = outer || !term_has(&p->a, p->out.letter[k]) || !term_has(&p->b, p->out.letter[k]);
+    return inner && outer;
+}
+
+static bool is_lone(char letter, const Term *other, const Term *out)
+{
+    return !term_has(other, letter) && !term_has(out, letter);
+}
+
+static bool has_lone_letter(const Product *p)
+{
+    for (int k = 0; k < p->a.count; k++)
+        if (is_lone(p->a.letter[k], &p->b, &p->out)) return true;
+    for (int k = 0; k < p->b.count; k++)
+        if (is_lone(p->b.letter[k], &p->a, &p->out)) return true;
+    return false;
+}
+
 static Node *rewrite_einsum(Graph *g, const Node *old, Node *const *args)
 {
     const char *text = old->attr.text, *comma = strchr(text, ','), *arrow = strchr(text, '-');
     DType dtype = old->type.dtype;
     Product p = {term_read(text, comma), term_read(comma + 1, arrow), term_read(arrow + 2, text + strlen(text)),
                  args[0], args[1]};
-    bool is_real = dtype == DT_f32 || dtype == DT_f64;
-    if (dtype_is_float(dtype) && !is_real) {
-        p.x = make_cast(g, p.x, DT_f32);
-        p.y = make_cast(g, p.y, DT_f32);
+    bool is_product = dtype_is_float(dtype) && has_both_letters(&p);
+    if (!is_product || has_lone_letter(&p) || args[0]->type.dtype == DT_f16) {
+        p.x = make_cast(g, p.x, dtype);
+        p.y = make_cast(g, p.y, dtype);
     }
     p.x = sum_lone(g, p.x, &p.a, &p.b, &p.out);
     p.y = sum_lone(g, p.y, &p.b, &p.a, &p.out);
-    bool has_inner = false, has_outer = false;
-    for (int k = 0; k < p.a.count; k++) has_inner = has_inner || !term_has(&p.out, p.a.letter[k]);
-    for (int k = 0; k < p.out.count; k++)
-        has_outer = has_outer || !term_has(&p.a, p.out.letter[k]) || !term_has(&p.b, p.out.letter[k]);
-    if (!dtype_is_float(dtype) || !has_inner || !has_outer) return make_cast(g, multiply_and_sum(g, &p), dtype);
-    if (is_real && p.x == args[0] && p.y == args[1] && fits_as_it_is(old, &p)) return graph_rebuild(g, old, args);
-    return make_cast(g, ordered_product(g, &p), dtype);
+    if (!is_product) return multiply_and_sum(g, &p);
+    if (p.x == args[0] && p.y == args[1] && fits_as_it_is(old, &p)) return graph_rebuild(g, old, args);
+    return ordered_product(g, &p);
 }
 
 /* A product whose only use is in another order is written in that order, unless that takes it apart into small ones. */

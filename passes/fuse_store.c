@@ -110,13 +110,24 @@ static void wish(Fusion *f, const Node *node, const char *why)
 
 static bool is_this(void *context, const Node *node) { return node == context; }
 
+/* A cast that a product makes as it reads; if the other side of it is stored anyway, or takes no more bytes. */
+static bool is_read_cast(const Fusion *f, const Node *n)
+{
+    if (n->op != OP_cast) return false;
+    DType from = n->args[0]->type.dtype, to = n->type.dtype;
+    bool stored = f->role[fuse_base(n->args[0])->id] != ROLE_inside;
+    return product_reads(from, to) && (stored || dtype_bytes(from) <= dtype_bytes(to));
+}
+
 /* The value an operand is a view of: the nearest stored one below movement, else the first that is computed. */
 static Node *operand_base(const Fusion *f, Node *x)
 {
     Node *n = x;
-    for (;;) {
+    for (bool cast = false; f->role[n->id] == ROLE_inside;) {
         bool moves = n->op == OP_permute || n->op == OP_slice || n->op == OP_expand || n->op == OP_reshape;
-        if (f->role[n->id] != ROLE_inside || !moves) break;
+        bool casts = !cast && is_read_cast(f, n);
+        if (!moves && !casts) break;
+        cast = cast || casts;
         n = n->args[0];
     }
     bool free_value = n->op == OP_const || n->op == OP_iota;

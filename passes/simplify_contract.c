@@ -125,6 +125,7 @@ static bool has_no_lone_letter(const Equation *e, int k)
 static Node *scaled(Simplify *s, const Equation *e, Node *const *args, const Node *node)
 {
     int k = e->term[0][0] == 0 ? 0 : 1;
+    if (args[k]->type.dtype != node->type.dtype) return NULL;
     Node *other = args[1 - k];
     const char *term = e->term[1 - k];
     char kept[MAX_RANK + 1] = {0};

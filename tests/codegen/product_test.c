@@ -34,11 +34,16 @@ static Type type_of_term(Lab *l, DType dtype, const Case *c, int term)
     return t;
 }
 
-static void add_case(Lab *l, DType dtype, const Case *c, int number)
+static const ProductTypes F32 = {DT_f32, DT_f32, DT_f32, DT_f32}, F64 = {DT_f64, DT_f64, DT_f64, DT_f64};
+
+/* Operands a and b as the types say they are stored, cast to what is multiplied. */
+static void add_case(Lab *l, const ProductTypes *t, const Case *c, int number)
 {
-    Node *a = make_input(l->g, STORE_param, arena_print(l->arena, "a%d", number), type_of_term(l, dtype, c, 0)),
-         *b = make_input(l->g, STORE_param, arena_print(l->arena, "b%d", number), type_of_term(l, dtype, c, 1));
-    result(l, arena_print(l->arena, "c%d", number), make_einsum(l->g, c->equation, a, b));
+    Node *a = make_input(l->g, STORE_param, arena_print(l->arena, "a%d", number), type_of_term(l, t->a, c, 0)),
+         *b = make_input(l->g, STORE_param, arena_print(l->arena, "b%d", number), type_of_term(l, t->b, c, 1));
+    Node *product = make_einsum(l->g, c->equation, make_cast(l->g, a, t->in), make_cast(l->g, b, t->in));
+    assert_int_equal(product->type.dtype, t->out);
+    result(l, arena_print(l->arena, "c%d", number), product);
 }
 
 /* Element (b, m, n, k) of a term. */
@@ -70,22 +75,49 @@ static double multiply_add(DType dtype, double a, double b, double sum)
     return host_fuses() ? fmaf((float)a, (float)b, (float)sum) : (float)a * (float)b + (float)sum;
 }
 
+/* The dot product of bf16 as an instruction: it takes denormals for zeros. */
+static bool host_flushes(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
+
+static double flush(double x) { return host_flushes() && fabs(x) < 0x1p-126 ? copysign(0, x) : x; }
+
+/* By pairs, the second first; 0 stands for what the last one lacks. */
+static double sum_of_pairs(const double *a, int64_t a_step, const double *b, int64_t b_step, int64_t k)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < k; i += 2) {
+        double a1 = i + 1 < k ? a[(i + 1) * a_step] : 0, b1 = i + 1 < k ? b[(i + 1) * b_step] : 0;
+        sum = flush(multiply_add(DT_f32, flush(a1), flush(b1), sum));
+        sum = flush(multiply_add(DT_f32, flush(a[i * a_step]), flush(b[i * b_step]), sum));
+    }
+    return sum;
+}
+
 static double rounded_sum(DType dtype, double a, double b) { return dtype == DT_f64 ? a + b : (float)a + (float)b; }
 
 /* The binary tree over parts, each of them in order. */
-static double expected(DType dtype, const double *a, int64_t a_step, const double *b, int64_t b_step, int64_t k,
-                       int64_t parts)
+static double expected(const ProductTypes *t, const double *a, int64_t a_step, const double *b, int64_t b_step,
+                       int64_t k, int64_t parts)
 {
     double sum[16];
     assert_true(parts <= 16);
     for (int64_t part = 0; part < parts; part++) {
+        int64_t begin = part * k / parts, end = (part + 1) * k / parts;
         sum[part] = 0;
-        for (int64_t i = part * k / parts; i < (part + 1) * k / parts; i++)
-            sum[part] = multiply_add(dtype, a[i * a_step], b[i * b_step], sum[part]);
+        for (int64_t i = begin; i < end && t->in != DT_bf16; i++)
+            sum[part] = multiply_add(t->in, a[i * a_step], b[i * b_step], sum[part]);
+        if (t->in == DT_bf16)
+            sum[part] = sum_of_pairs(a + begin * a_step, a_step, b + begin * b_step, b_step, end - begin);
     }
     for (int64_t step = 1; step < parts; step *= 2)
         for (int64_t part = 0; part + step < parts; part += 2 * step)
-            sum[part] = rounded_sum(dtype, sum[part], sum[part + step]);
+            sum[part] = rounded_sum(t->out, sum[part], sum[part + step]);
     return sum[0];
 }
 
@@ -112,7 +144,8 @@ static bool same_number(double x, double y)
 }
 
 /* Whether it is a product. */
-static bool check_result(const Jit *j, DType dtype, const Case *c, int number, const Tensor *a, const Tensor *b)
+static bool check_result(const Jit *j, const ProductTypes *t, const Case *c, int number, const double *a,
+                         const double *b)
 {
     Arena *arena = j->lab->arena;
     const Graph *g = j->lab->g;
@@ -122,9 +155,9 @@ static bool check_result(const Jit *j, DType dtype, const Case *c, int number, c
     int64_t a_step = stride_of(arena, c, 0, 3), b_step = stride_of(arena, c, 1, 3);
     for (int64_t i = 0; i < c->b * c->m * c->n; i++) {
         int64_t at[4] = {i / (c->m * c->n), i / c->n % c->m, i % c->n, 0};
-        const double *row = a->f + at[0] * stride_of(arena, c, 0, 0) + at[1] * stride_of(arena, c, 0, 1);
-        const double *column = b->f + at[0] * stride_of(arena, c, 1, 0) + at[2] * stride_of(arena, c, 1, 2);
-        double want = expected(dtype, row, a_step, column, b_step, c->k, parts);
+        const double *row = a + at[0] * stride_of(arena, c, 0, 0) + at[1] * stride_of(arena, c, 0, 1);
+        const double *column = b + at[0] * stride_of(arena, c, 1, 0) + at[2] * stride_of(arena, c, 1, 2);
+        double want = expected(t, row, a_step, column, b_step, c->k, parts);
         double got = have->f[position(arena, c, 2, at)];
         if (!same_number(got, want))
             fail_msg("%s %lldx%lldx%lldx%lld in %lld parts (%lld, %lld, %lld): %.9g, not %.9g", c->equation,
@@ -137,27 +170,38 @@ static bool check_result(const Jit *j, DType dtype, const Case *c, int number, c
 /* NaN, infinities, zeros of both signs, the smallest and the largest numbers in some places. */
 static void strew(Tensor *t)
 {
-    static const double special[] = {NAN, INFINITY, -INFINITY, -0.0, 0.0, 0x1p-149, 0x1.fffffep127};
-    for (int64_t i = 0; i < t->count; i += 29) t->f[i] = special[i / 29 % 7];
+    static const double special[] = {NAN, INFINITY, -INFINITY, -0.0, 0.0, 0x1p-149, 0x1.fffffep127, 0x1p-128};
+    for (int64_t i = 0; i < t->count; i += 29) t->f[i] = round_to_dtype(t->type.dtype, special[i / 29 % 8]);
 }
 
-static void check_cases(const Case *cases, int count, DType dtype, bool strewn)
+/* What is multiplied. */
+static double *rounded(Arena *arena, const Tensor *t, DType in)
+{
+    double *x = arena_array(arena, double, t->count + 1);
+    for (int64_t i = 0; i < t->count; i++) x[i] = round_to_dtype(in, t->f ? t->f[i] : (double)t->i[i]);
+    return x;
+}
+
+static void check_cases(const Case *cases, int count, const ProductTypes *t, bool strewn)
 {
     static const int threads[] = {1, 2, 3, 8};
     Lab l = lab_new();
-    for (int i = 0; i < count; i++) add_case(&l, dtype, &cases[i], i);
+    for (int i = 0; i < count; i++) add_case(&l, t, &cases[i], i);
     Tensor **inputs = arena_array(l.arena, Tensor *, 2 * count);
     for (int i = 0; i < 2 * count; i++) {
         inputs[i] = tensor_some(l.arena, l.g->inputs.at[i], i, 8);
-        if (strewn) strew(inputs[i]);
+        if (strewn && inputs[i]->f) strew(inputs[i]);
     }
-    for (int t = 0; t < (strewn ? 1 : 4); t++) {
-        Jit j = jit_new_with(&l, threads[t], (CodeOptions){.blas = BLAS_none});
+    double **values = arena_array(l.arena, double *, 2 * count);
+    for (int i = 0; i < 2 * count; i++) values[i] = rounded(l.arena, inputs[i], t->in);
+    for (int run = 0; run < (strewn ? 1 : 4); run++) {
+        bool plain = product_is_plain(t);
+        Jit j = jit_new_with(&l, threads[run], (CodeOptions){.blas = plain ? BLAS_none : BLAS_openblas});
         for (int i = 0; i < 2 * count; i++) jit_set(&j, l.g->inputs.at[i]->attr.text, inputs[i]);
         assert_int_equal(jit_run(&j), 0);
         int products = 0;
         for (int i = 0; i < count; i++)
-            products += check_result(&j, dtype, &cases[i], i, inputs[2 * i], inputs[2 * i + 1]);
+            products += check_result(&j, t, &cases[i], i, values[2 * i], values[2 * i + 1]);
         assert_true(10 * products >= 9 * count);
         jit_free(&j);
     }
@@ -180,10 +224,30 @@ static void odd_shapes_all_layouts(void **state)
         int count = 0;
         for (int i = 0; i < M; i++)
             for (int j = 0; j < N; j++) cases[count++] = (Case){layouts[layout], 1, m[i], n[j], k[(i * 7 + j) % K]};
-        check_cases(cases, count, DT_f32, false);
-        check_cases(cases, count, DT_f32, true);
-        if (layout % 3 == 0) check_cases(cases, count, DT_f64, false);
+        check_cases(cases, count, &F32, false);
+        check_cases(cases, count, &F32, true);
+        if (layout % 3 == 0) check_cases(cases, count, &F64, false);
     }
+}
+
+/* Operands cast as they are read, rounded to bf16 or widened to f32: products that no library is asked for. */
+static void types_all_layouts(void **state)
+{
+    (void)state;
+    static const ProductTypes types[] = {
+        {DT_bf16, DT_bf16, DT_bf16, DT_f32}, {DT_f32, DT_f32, DT_bf16, DT_f32}, {DT_bf16, DT_f32, DT_bf16, DT_f32},
+        {DT_f32, DT_bf16, DT_f32, DT_f32},   {DT_f32, DT_i8, DT_f32, DT_f32},   {DT_i8, DT_bf16, DT_f32, DT_f32},
+        {DT_f32, DT_i8, DT_bf16, DT_f32},    {DT_bf16, DT_f32, DT_f32, DT_f32}};
+    static const int64_t m[] = {1, 3, 6, 12, 25, 37}, n[] = {1, 15, 32, 97}, k[] = {1, 2, 15, 33, 64, 511, 513, 1031};
+    Case cases[LAYOUTS * 6 * 4 + 4];
+    int count = 0;
+    for (int i = 0; i < LAYOUTS * 6 * 4; i++) {
+        int64_t rows = m[i / LAYOUTS % 6], columns = n[i / LAYOUTS / 6];
+        cases[count++] = (Case){layouts[i % LAYOUTS], 1, rows, columns, k[(i * 5 + i / 8) % 8]};
+    }
+    for (int i = 0; i < 4; i++) cases[count++] = (Case){layouts[i], 1, 67, 35, 4099};
+    for (int i = 0; i < 8; i++) check_cases(cases, count, &types[i], false);
+    for (int i = 0; i < 8; i++) check_cases(cases, count, &types[i], true);
 }
 
 /* More tiles than one, in every direction. */
@@ -196,7 +260,7 @@ static void many_tiles(void **state)
     for (int s = 0; s < 5; s++)
         for (int i = 0; i < LAYOUTS; i++)
             cases[count++] = (Case){layouts[i], 1, shapes[s][0], shapes[s][1], shapes[s][2]};
-    check_cases(cases, count, DT_f32, false);
+    check_cases(cases, count, &F32, false);
 }
 
 static void inner_dimension_in_parts(void **state)
@@ -207,8 +271,8 @@ static void inner_dimension_in_parts(void **state)
         cases[i] = (Case){layouts[i], 1, 8, 2, 5000};
         cases[LAYOUTS + i] = (Case){layouts[i], 1, 67, 35, 4099};
     }
-    check_cases(cases, 2 * LAYOUTS, DT_f32, false);
-    check_cases(cases, 2 * LAYOUTS, DT_f64, false);
+    check_cases(cases, 2 * LAYOUTS, &F32, false);
+    check_cases(cases, 2 * LAYOUTS, &F64, false);
 }
 
 /* Elements of the batch outside, inside (rows of the result lie apart), and shared operands. */
@@ -224,7 +288,7 @@ static void batches_and_gaps(void **state)
     for (int e = 0; e < 8; e++)
         for (int s = 0; s < 5; s++)
             cases[count++] = (Case){equations[e], shapes[s][0], shapes[s][1], shapes[s][2], shapes[s][3]};
-    check_cases(cases, count, DT_f32, false);
+    check_cases(cases, count, &F32, false);
 }
 
 /* The sum of nothing is 0. */
@@ -233,7 +297,7 @@ static void nothing_to_multiply(void **state)
     (void)state;
     Case cases[] = {{"mk,kn->mn", 1, 5, 40, 0}, {"km,nk->mn", 1, 0, 4, 3}, {"bmk,bkn->bmn", 2, 14, 3, 0},
                     {"mk,kn->mn", 1, 3, 0, 4}};
-    check_cases(cases, 4, DT_f32, false);
+    check_cases(cases, 4, &F32, false);
 }
 
 /* The text of a function of the assembly. */
@@ -267,7 +331,7 @@ static void sums_stay_in_registers(void **state)
 {
     (void)state;
     Lab l = lab_new();
-    add_case(&l, DT_f32, &(Case){"mk,kn->mn", 1, 64, 64, 64}, 0);
+    add_case(&l, &F32, &(Case){"mk,kn->mn", 1, 64, 64, 64}, 0);
     char *text = NULL;
     size_t size = 0;
     FILE *assembly = open_memstream(&text, &size);
@@ -292,7 +356,7 @@ static void products_share_their_functions(void **state)
     (void)state;
     Lab l = lab_new();
     Case cases[] = {{"mk,kn->mn", 1, 64, 64, 64}, {"km,nk->mn", 1, 768, 128, 512}, {"km,kn->mn", 1, 65, 128, 5000}};
-    for (int i = 0; i < 3; i++) add_case(&l, DT_f32, &cases[i], i);
+    for (int i = 0; i < 3; i++) add_case(&l, &F32, &cases[i], i);
     Jit j = jit_new_with(&l, 1, (CodeOptions){.blas = BLAS_none});
     assert_int_equal(code_statistics(j.trial.code).functions, 2);
     jit_free(&j);
@@ -303,6 +367,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(odd_shapes_all_layouts),
+        cmocka_unit_test(types_all_layouts),
         cmocka_unit_test(many_tiles),
         cmocka_unit_test(inner_dimension_in_parts),
         cmocka_unit_test(batches_and_gaps),
