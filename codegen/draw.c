@@ -27,22 +27,21 @@ static LLVMValueRef key(const Unit *u, LLVMValueRef a, LLVMValueRef b)
     return mix(u, z, 31, 1);
 }
 
-static LLVMValueRef low_word(const Unit *u, LLVMValueRef v)
+/* Words are kept in the low halves of i64 lanes, above which there may be anything: a processor multiplies low halves
+ * into whole lanes, so nothing is widened, narrowed or moved between rounds. */
+static LLVMValueRef low_half(const Unit *u, LLVMValueRef x)
 {
-    bool lanes = LLVMGetTypeKind(LLVMTypeOf(v)) == LLVMVectorTypeKind;
-    return LLVMBuildTrunc(u->builder, v, lanes ? lanes_of(u->i32) : u->i32, "");
+    return LLVMBuildAnd(u->builder, x, number(u, LLVMTypeOf(x), 0xFFFFFFFFu), "");
 }
 
-static LLVMValueRef high_word(const Unit *u, LLVMValueRef v)
+static LLVMValueRef high_half(const Unit *u, LLVMValueRef x)
 {
-    LLVMValueRef shift = number(u, LLVMTypeOf(v), 32);
-    return low_word(u, LLVMBuildLShr(u->builder, v, shift, ""));
+    return LLVMBuildLShr(u->builder, x, number(u, LLVMTypeOf(x), 32), "");
 }
 
 static LLVMValueRef product(const Unit *u, LLVMValueRef x, uint64_t factor)
 {
-    LLVMTypeRef wide = lanes_of(u->i64);
-    return LLVMBuildMul(u->builder, LLVMBuildZExt(u->builder, x, wide, ""), number(u, wide, factor), "");
+    return LLVMBuildMul(u->builder, low_half(u, x), number(u, LLVMTypeOf(x), factor), "");
 }
 
 static LLVMValueRef xor3(const Unit *u, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c)
@@ -54,19 +53,16 @@ static LLVMValueRef xor3(const Unit *u, LLVMValueRef a, LLVMValueRef b, LLVMValu
 LLVMValueRef draw_word(const Unit *u, LLVMValueRef seed, LLVMValueRef hash, LLVMValueRef step, LLVMValueRef index)
 {
     LLVMBuilderRef b = u->builder;
-    LLVMValueRef keys = key(u, seed, hash);
-    LLVMValueRef k0 = low_word(u, keys), k1 = high_word(u, keys);
-    LLVMValueRef x0 = low_word(u, index), x1 = high_word(u, index);
-    LLVMValueRef x2 = splat(u, low_word(u, step)), x3 = splat(u, high_word(u, step));
+    LLVMValueRef k0 = key(u, seed, hash), k1 = high_half(u, k0);
+    LLVMValueRef x0 = index, x1 = high_half(u, index), x2 = splat(u, step), x3 = splat(u, high_half(u, step));
     for (int round = 0; round < 10; round++) {
         LLVMValueRef p0 = product(u, x0, 0xD2511F53u), p1 = product(u, x2, 0xCD9E8D57u);
-        LLVMValueRef y0 = xor3(u, high_word(u, p1), x1, k0), y2 = xor3(u, high_word(u, p0), x3, k1);
-        x1 = low_word(u, p1);
-        x3 = low_word(u, p0);
-        x0 = y0;
-        x2 = y2;
-        k0 = LLVMBuildAdd(b, k0, number(u, u->i32, 0x9E3779B9u), "");
-        k1 = LLVMBuildAdd(b, k1, number(u, u->i32, 0xBB67AE85u), "");
+        x0 = xor3(u, high_half(u, p1), x1, k0);
+        x2 = xor3(u, high_half(u, p0), x3, k1);
+        x1 = p1;
+        x3 = p0;
+        k0 = LLVMBuildAdd(b, k0, number(u, u->i64, 0x9E3779B9u), "");
+        k1 = LLVMBuildAdd(b, k1, number(u, u->i64, 0xBB67AE85u), "");
     }
-    return x0;
+    return LLVMBuildTrunc(b, x0, lanes_of(u->i32), "");
 }
