@@ -5,6 +5,7 @@
 #include "runtime/core/memory.h"
 #include "runtime/data/arrays.h"
 #include "runtime/train/arrays_write.h"
+#include "runtime/train/run.h"
 
 #include <assert.h>
 #include <string.h>
@@ -103,7 +104,7 @@ static bool begin_states(Entry *e)
     const RtStates *states = &e->job.states;
     bool asked = s->options->states || s->options->save_states;
     if (asked && !states->count) return session_fail(s, "%s has no states", e->name) == EXIT_GOOD;
-    if (states->bytes) memcpy(e->block[BLOCK_state], states->initial, (size_t)states->bytes);
+    states_begin(states, e->block[BLOCK_state]);
     if (!s->options->states) return true;
     RtError error;
     RtArrays *arrays = rt_arrays_open(s->options->states, &error);

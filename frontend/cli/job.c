@@ -102,7 +102,7 @@ static bool place(Session *s, Job *job, const Graph *all, const Layout *shared)
 
 /* what they begin with */
 
-/* Is the initial value zero all over? Memory from the system is that already. */
+/* Is the initial value zero all over? It is neither computed nor copied then. */
 static bool is_zero(const Graph *initial)
 {
     const Node *n = initial->outputs.at[0].node;
@@ -110,17 +110,21 @@ static bool is_zero(const Graph *initial)
     return n->op == OP_const && n->attr.f == 0 && !signbit(n->attr.f) && n->attr.i == 0;
 }
 
-/* The graph of what is not zero. */
+/* The graph of what is not zero. The values are in the order of `all`, without its sums. */
 static bool find_drawn(Session *s, Job *job, const Graph *all)
 {
     Graph *graph = graph_new(s->arena, model_dims(s->model), "states");
+    bool *drawn = arena_array(s->arena, bool, all->inputs.count);
+    int number = 0;
     for (int i = 0; i < all->inputs.count; i++) {
         const Node *input = all->inputs.at[i];
         if (input->attr.storage == STORE_sum) continue;
         const Graph *code = model_state_initial(s->model, input);
         if (!code) return session_fail(s, "%s: no initial value for %s", job->title, input->attr.text) && false;
-        if (!is_zero(code)) build_initial_value(graph, STORE_state, input->attr.text, input->type, code);
+        drawn[number] = !is_zero(code);
+        if (drawn[number++]) build_initial_value(graph, STORE_state, input->attr.text, input->type, code);
     }
+    job->states.drawn = drawn;
     if (graph->outputs.count) job->drawn = graph;
     return true;
 }
@@ -220,7 +224,7 @@ bool job_draw(Session *s, const Program *p, Pool *pool, char *const *block, uint
 
 bool job_initial(Session *s, Job *job, Pool *pool, char *const *block, uint64_t seed)
 {
-    if (!job->states.bytes) return true;
+    if (!job->drawn) return true;
     job->initial = rt_memory_new(job->states.bytes);
     job->states.initial = job->initial;
     if (!job->initial)
@@ -229,7 +233,7 @@ bool job_initial(Session *s, Job *job, Pool *pool, char *const *block, uint64_t 
     char *all[BLOCK_COUNT];
     memcpy(all, block, sizeof all);
     all[BLOCK_state] = job->initial;
-    return !job->drawing.program || job_draw(s, job->drawing.program, pool, all, seed);
+    return job_draw(s, job->drawing.program, pool, all, seed);
 }
 
 static void raise_to(int64_t *most, const Build *build)

@@ -19,7 +19,7 @@ typedef struct Job {
     Build        drawing;                /* the program of `drawn`; owned */
     RtRun       *run;                    /* as `graphs` */
     RtStates     states;
-    char        *initial;                /* owned; states.bytes of them */
+    char        *initial;                /* owned; states.bytes of them, or NULL */
 } Job;
 
 /* Gives the states their places: those of `kept` (the optimizer's code) first. graphs: `shapes` of them by variant,
@@ -36,7 +36,7 @@ bool job_build(Session *s, const PassOptions *passes, Job *job);
 /* Stream k feeds the input names[k] in every variant that reads it; the leader comes first among the feeds. */
 void job_feed(Session *s, Job *job, const Variants *variants, const char *const *names);
 
-/* Makes job->states.initial; `block` has the tables. */
+/* Makes job->states.initial, if there is anything to draw; `block` has the tables. */
 bool job_initial(Session *s, Job *job, Pool *pool, char *const *block, uint64_t seed);
 
 int64_t job_scratch(const Job *job);     /* of the neediest program, for the pool */

@@ -2,6 +2,7 @@
 #include "frontend/cli/predict.h"
 #include "frontend/cli/host.h"
 #include "runtime/core/memory.h"
+#include "runtime/train/run.h"
 
 #include <assert.h>
 #include <math.h>
@@ -201,7 +202,7 @@ static const RtValue *ids_of(const Predictor *p, const Program *program)
 
 void predict_begin(Predictor *p)
 {
-    if (p->job.states.bytes) memcpy(p->block[BLOCK_state], p->job.states.initial, (size_t)p->job.states.bytes);
+    states_begin(&p->job.states, p->block[BLOCK_state]);
     p->read = p->held = 0;
 }
 

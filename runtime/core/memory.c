@@ -1,6 +1,7 @@
 /* Blocks of memory from the system, one mapping each: guard page, whole pages of data, guard page. */
 #include "runtime/core/memory.h"
 
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -38,4 +39,10 @@ void rt_memory_free(char *memory, int64_t bytes)
     if (!memory) return;
     int64_t page = page_bytes();
     munmap(memory - page, (size_t)(data_bytes(bytes) + 2 * page));
+}
+
+void rt_memory_clear(char *memory, int64_t bytes)
+{
+    if (bytes < HUGE_PAGE || madvise(memory, (size_t)data_bytes(bytes), MADV_DONTNEED))
+        memset(memory, 0, (size_t)bytes);
 }

@@ -37,8 +37,9 @@ typedef struct RtRuns {
  * depend on the variant. */
 typedef struct RtStates {
     int64_t        bytes;
-    const char    *initial;              /* the block as a session begins: copied, never changed; NULL when bytes is
-                                            0 */
+    const char    *initial;              /* a block with what `drawn` begin with: copied, never changed; NULL: there
+                                            are none */
+    const bool    *drawn;                /* by value; all others begin as zeros */
     const RtValue *values;               /* for checkpoints and resets */
     int32_t        count, kept;          /* values[0 .. kept) are the optimizer's: a new pass leaves them alone, the
                                             others are reset to their initial values */

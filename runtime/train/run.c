@@ -81,17 +81,24 @@ void run_fill_pass(const RtRun *run, char *const *block, uint64_t seed, int64_t 
     }
 }
 
+static void begin_value(const RtStates *states, int i, char *block)
+{
+    int64_t offset = rt_offset(states->values[i].place);
+    size_t bytes = (size_t)states->values[i].bytes;
+    if (states->initial && states->drawn[i]) memcpy(block + offset, states->initial + offset, bytes);
+    else memset(block + offset, 0, bytes);
+}
+
 void states_begin(const RtStates *states, char *block)
 {
-    if (states->bytes > 0) memcpy(block, states->initial, (size_t)states->bytes);
+    rt_memory_clear(block, states->bytes);
+    for (int i = 0; states->initial && i < states->count; i++)
+        if (states->drawn[i]) begin_value(states, i, block);
 }
 
 void states_begin_pass(const RtStates *states, char *block)
 {
-    for (int i = states->kept; i < states->count; i++) {
-        int64_t offset = rt_offset(states->values[i].place);
-        memcpy(block + offset, states->initial + offset, (size_t)states->values[i].bytes);
-    }
+    for (int i = states->kept; i < states->count; i++) begin_value(states, i, block);
 }
 
 /* What the programs of a recipe need. */

@@ -24,7 +24,7 @@ void run_fill_batch(const RtRun *run, char *const *block, uint64_t seed, int64_t
 /* Batch `index` of a finite pass. step: for the ambient number alone. */
 void run_fill_pass(const RtRun *run, char *const *block, uint64_t seed, int64_t step, int64_t index);
 
-/* States as they begin: all of them, or those that a new pass resets. */
+/* States as they begin, in a block of rt_memory_new: all of them, or those that a new pass resets. */
 void states_begin(const RtStates *states, char *block);
 void states_begin_pass(const RtStates *states, char *block);
 

@@ -194,12 +194,19 @@ static void make_streams(Bench *b)
     b->fit.key = 1;
 }
 
+static const bool all_drawn[] = {true};
+
+static const RtValue judge_states[] = {
+    {.name = "judge", .dtype = RT_u8, .rank = 1, .shape = {sizeof(JudgeState)}, .place = RT_PLACE(BLOCK_state, 0),
+     .bytes = sizeof(JudgeState)}};
+
 static RtTerm make_term(Bench *b, RtRun *runs, const Program *full, const Program *rest, int reduce)
 {
     runs[0] = (RtRun){full, &b->full_feed, 1, false};
     runs[1] = (RtRun){rest, &b->rest_feed, 1, false};
     return (RtTerm){.runs = {runs, 2}, .reduce = reduce,
-                    .states = {.bytes = sizeof(JudgeState), .initial = (const char *)&b->judge_state}};
+                    .states = {.bytes = sizeof(JudgeState), .initial = (const char *)&b->judge_state,
+                               .drawn = all_drawn, .values = judge_states, .count = 1}};
 }
 
 static Bench *bench_new(int threads, const char *out)
@@ -231,8 +238,8 @@ static Bench *bench_new(int threads, const char *out)
         .train = {b->train, 2},
         .loss = b->loss,
         .lr = b->lr,
-        .states = {.bytes = sizeof(State), .initial = (const char *)&b->state, .values = b->states, .count = 1,
-                   .kept = 1},
+        .states = {.bytes = sizeof(State), .initial = (const char *)&b->state, .drawn = all_drawn,
+                   .values = b->states, .count = 1, .kept = 1},
         .steps = STEPS,
         .epoch_steps = rt_stream_steps(&b->fit),
         .items = BATCH,

@@ -290,6 +290,23 @@ static void memory_is_guarded(void **state)
     assert_null(rt_memory_new(-1));
 }
 
+static void memory_is_cleared(void **state)
+{
+    (void)state;
+    static const int64_t sizes[] = {0, 1, 5000, (2 << 20) - 1, (4 << 20) + 12345};
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        char *memory = rt_memory_new(sizes[k]);
+        assert_non_null(memory);
+        for (int round = 0; round < 2; round++) {
+            memset(memory, 0xA5, (size_t)sizes[k]);
+            rt_memory_clear(memory, sizes[k]);
+            for (int64_t i = 0; i < sizes[k]; i++)
+                if (memory[i]) fail_msg("byte %lld of %lld", (long long)i, (long long)sizes[k]);
+        }
+        rt_memory_free(memory, sizes[k]);
+    }
+}
+
 /* More scratch than there are addresses: no pool, and no thread to wait for. */
 static void a_pool_without_memory_is_none(void **state)
 {
@@ -306,6 +323,7 @@ int main(void)
         cmocka_unit_test(tiles_behind_a_slow_one_are_taken),
         cmocka_unit_test(many_steps_in_order), cmocka_unit_test(fault_ends_the_run),
         cmocka_unit_test(memory_is_guarded),   cmocka_unit_test(a_pool_without_memory_is_none),
+        cmocka_unit_test(memory_is_cleared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -161,6 +161,7 @@ typedef struct Bench {
     PreState     pre_state;
     SortState    sort_state;
     JudgeState   judge_state;
+    RtValue      judge_states[2];
     Entry        pre, sort, judge_pre, judge_sort;
     RtTerm       terms[2];
     RtEvaluation pre_evaluations[2], sort_evaluations[1];
@@ -210,13 +211,18 @@ static void make_entries(Bench *b, int64_t pre_steps)
     make_entry(&b->judge_pre, judge_kernel, parallel(d, range(d, HELD), 1), 0, 0);
     make_entry(&b->sort, step_kernel, sorted(d, rows, true), 1, 0);
     make_entry(&b->judge_sort, judge_kernel, sorted(d, rows, false), 1, 0);
-    RtStates judge = {.bytes = sizeof(JudgeState), .initial = (const char *)&b->judge_state};
+    static const bool drawn[] = {true, false};
+    b->judge_states[0] = STATE(JudgeState, judge, hidden, "h.c");
+    b->judge_states[1] = STATE(JudgeState, judge, batches, "batches");
+    RtStates judge = {.bytes = sizeof(JudgeState), .initial = (const char *)&b->judge_state, .drawn = drawn,
+                      .values = b->judge_states, .count = 2};
     b->terms[0] = (RtTerm){.runs = b->judge_pre.all, .states = judge, .reduce = RT_MEAN};
     b->terms[1] = (RtTerm){.runs = b->judge_sort.all, .states = judge, .reduce = RT_SUM};
 }
 
 static void make_stages(Bench *b, int64_t pre_steps)
 {
+    static const bool drawn[] = {true, true};
     b->pre_evaluations[0] = (RtEvaluation){.name = "loss", .terms = &b->terms[0], .term_count = 1, .better = -1};
     b->pre_evaluations[1] = (RtEvaluation){.name = "more", .terms = &b->terms[0], .term_count = 1, .every = 3};
     b->sort_evaluations[0] = (RtEvaluation){.name = "loss", .terms = &b->terms[1], .term_count = 1, .better = -1};
@@ -225,11 +231,11 @@ static void make_stages(Bench *b, int64_t pre_steps)
     b->sort_states[0] = STATE(SortState, sort, scale, "optimizer.w.scale");
     b->stages[0] = (RtStage){
         .name = "pre", .train = b->pre.all, .loss = b->pre.loss, .lr = b->pre.lr,
-        .states = {sizeof(PreState), (const char *)&b->pre_state, b->pre_states, 2, 1},
+        .states = {sizeof(PreState), (const char *)&b->pre_state, drawn, b->pre_states, 2, 1},
         .steps = pre_steps, .epoch_steps = PRE_EPOCH, .evaluations = b->pre_evaluations, .evaluation_count = 2};
     b->stages[1] = (RtStage){
         .name = "sort.all", .train = b->sort.all, .loss = b->sort.loss, .lr = b->sort.lr,
-        .states = {sizeof(SortState), (const char *)&b->sort_state, b->sort_states, 1, 1},
+        .states = {sizeof(SortState), (const char *)&b->sort_state, drawn, b->sort_states, 1, 1},
         .steps = SORT_STEPS, .epoch_steps = SORT_EPOCH, .evaluations = b->sort_evaluations, .evaluation_count = 1};
 }
 
