@@ -13,8 +13,14 @@ enum {
 typedef struct Item {
     const Chain *chain;
     int     index;                       /* in placing->chains */
-    int64_t offset;
 } Item;
+
+/* A chain in its place, with all that the search for gaps reads. */
+typedef struct Placed {
+    int     first, last;                 /* of the chain */
+    int64_t offset, end;
+    int     index;
+} Placed;
 
 static int compare(int64_t a, int64_t b) { return (a > b) - (a < b); }
 
@@ -54,40 +60,42 @@ static int by_area(const void *x, const void *y)
     return p != q ? (p < q) - (p > q) : by_index(a, b);
 }
 
-static bool meet(const Chain *a, const Chain *b) { return a->first <= b->last && b->first <= a->last; }
+static bool meet(const Placed *a, const Chain *b) { return (a->first <= b->last) & (b->first <= a->last); }
 
 typedef enum Fit { FIT_first, FIT_best, FIT_COUNT } Fit;
 
 /* The offset for a chain among those placed, which lie in the order of their offsets. */
-static int64_t find_gap(const Item *placed, int count, const Chain *chain, Fit fit)
+static int64_t find_gap(const Placed *placed, int count, const Chain *chain, Fit fit)
 {
     int64_t top = 0, best = -1, best_room = INT64_MAX;       /* top: end of what is alive together with it, so far */
     for (int k = 0; k < count; k++) {
-        if (!meet(placed[k].chain, chain)) continue;
-        int64_t room = placed[k].offset - top, end = placed[k].offset + placed[k].chain->bytes;
+        if (!meet(&placed[k], chain)) continue;
+        int64_t room = placed[k].offset - top;
         if (room >= chain->bytes && room < best_room) {
             best = top, best_room = room;
             if (fit == FIT_first) break;
         }
-        if (end > top) top = end;
+        if (placed[k].end > top) top = placed[k].end;
     }
     return best >= 0 ? best : top;
 }
 
-static int64_t insert_item(Item *placed, int count, Item item, Fit fit)
+static int64_t insert_item(Placed *placed, int count, const Item *item, Fit fit)
 {
+    const Chain *chain = item->chain;
     int at = count;
-    item.offset = find_gap(placed, count, item.chain, fit);
-    for (; at > 0 && placed[at - 1].offset > item.offset; at--) placed[at] = placed[at - 1];
-    placed[at] = item;
-    return item.offset + item.chain->bytes;
+    int64_t offset = find_gap(placed, count, chain, fit), end = offset + chain->bytes;
+    while (at > 0 && placed[at - 1].offset > offset) at--;
+    memmove(placed + at + 1, placed + at, sizeof *placed * (size_t)(count - at));
+    placed[at] = (Placed){chain->first, chain->last, offset, end, item->index};
+    return end;
 }
 
-static int64_t place_all(const Item *order, int count, Item *placed, Fit fit)
+static int64_t place_all(const Item *order, int count, Placed *placed, Fit fit)
 {
     int64_t bytes = 0;
     for (int k = 0; k < count; k++) {
-        int64_t end = insert_item(placed, k, order[k], fit);
+        int64_t end = insert_item(placed, k, &order[k], fit);
         if (end > bytes) bytes = end;
     }
     return bytes;
@@ -95,7 +103,8 @@ static int64_t place_all(const Item *order, int count, Item *placed, Fit fit)
 
 typedef struct Search {
     Placing *w;
-    Item    *order, *placed, *next;      /* chains as they are placed; as they lie; as they are placed next */
+    Item    *order, *next;               /* chains as they are placed; as they are placed next */
+    Placed  *placed;                     /* by their offsets */
     bool    *reaches;                    /* by chain: past the bound */
     int      count;
     int64_t  enough, best;
@@ -125,9 +134,9 @@ static bool put_trouble_first(Search *s)
 {
     int front = 0, back = 0, moved = 0;
     for (int k = 0; k < s->count; k++) {
-        const Item *item = &s->placed[k];
-        s->reaches[item->index] = item->offset + item->chain->bytes > s->enough;
-        back += s->reaches[item->index];
+        const Placed *placed = &s->placed[k];
+        s->reaches[placed->index] = placed->end > s->enough;
+        back += s->reaches[placed->index];
     }
     for (int k = 0; k < s->count; k++) {
         int at = s->reaches[s->order[k].index] ? front++ : back++;
@@ -152,10 +161,10 @@ int64_t plan_place(Placing *w, int64_t enough)
     Search s = {.w = w, .count = count, .enough = enough, .best = INT64_MAX};
     if (count == 0) return 0;
     s.order = arena_array(w->arena, Item, count);
-    s.placed = arena_array(w->arena, Item, count);
+    s.placed = arena_array(w->arena, Placed, count);
     s.next = arena_array(w->arena, Item, count);
     s.reaches = arena_array(w->arena, bool, count);
-    for (int k = 0; k < count; k++) s.order[k] = (Item){&w->chains.at[k], k, 0};
+    for (int k = 0; k < count; k++) s.order[k] = (Item){&w->chains.at[k], k};
     try_orders(&s);
     for (Fit fit = FIT_first; fit < FIT_COUNT && s.best > enough; fit++) {
         qsort(s.order, (size_t)count, sizeof *s.order, by_area);
