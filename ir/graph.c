@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { FEW_ORIGINS = 12 };               /* of a node: so many are compared one by one, more through the maps */
+
 /* Everything but the arguments that makes nodes equal, as bytes. */
 typedef struct NodeKey {
     int64_t    op, dtype, rank;
@@ -22,7 +24,7 @@ struct GraphTables {
     Map *inputs;                         /* name -> Node */
     Map *origin_of;                      /* Origin pointer -> the first origin of the same places and path */
     Map *origins_first;                  /* OriginKey -> that first origin */
-    Map *origins_seen;                   /* {Node, first origin} -> Node */
+    Map *origins_seen;                   /* {Node, first origin} -> Node, of nodes with more than FEW_ORIGINS */
     Vec(char) key;                       /* scratch of graph_node */
 };
 
@@ -102,16 +104,52 @@ static const Origin *first_alike(Graph *g, const Origin *origin)
     return first;
 }
 
-/* A constant or an index is the same wherever it is written: it keeps the place that made it first. */
-static void add_origin(Graph *g, Node *node, const Origin *origin)
+/* What first_alike tells apart, found without its maps. */
+static bool are_alike(const Origin *a, const Origin *b)
 {
-    if (!origin || (node->origin_count && (node->op == OP_const || node->op == OP_iota))) return;
-    struct GraphTables *t = g->tables;
+    for (; a != b; a = a->caller, b = b->caller) {
+        if (!a || !b || a->place.line != b->place.line || a->place.column != b->place.column ||
+            a->place.source != b->place.source) return false;
+        if (a->path != b->path && (!a->path || !b->path || strcmp(a->path, b->path))) return false;
+    }
+    return true;
+}
+
+static bool is_among_few(const Node *node, const Origin *origin)
+{
+    for (int i = 0; i < node->origin_count; i++)
+        if (are_alike(node->origins[i], origin)) return true;
+    return false;
+}
+
+/* Whether a node has an origin like this. The map holds what its first origins_noted origins are like. */
+static bool is_among_many(Graph *g, Node *node, const Origin *origin)
+{
+    Map *seen = g->tables->origins_seen;
+    for (; node->origins_noted < node->origin_count; node->origins_noted++) {
+        const void *known[2] = {node, first_alike(g, node->origins[node->origins_noted])};
+        map_set_bytes(seen, known, sizeof known, node);
+    }
     const void *key[2] = {node, first_alike(g, origin)};
-    if (map_get_bytes(t->origins_seen, key, sizeof key)) return;
-    map_set_bytes(t->origins_seen, key, sizeof key, node);
+    return map_get_bytes(seen, key, sizeof key) != NULL;
+}
+
+/* A constant or an index is the same wherever it is written: it keeps the place that made it first. */
+static bool has_one_origin(const Node *node) { return node->op == OP_const || node->op == OP_iota; }
+
+static int origins_room(int count)       /* a power of two */
+{
+    int room = 1;
+    while (room < count) room *= 2;
+    return room;
+}
+
+void graph_add_origin(Graph *g, Node *node, const Origin *origin)
+{
     int count = node->origin_count;
-    if (!(count & (count - 1))) {        /* full: room grows in powers of two */
+    if (!origin || (count && has_one_origin(node))) return;
+    if (count <= FEW_ORIGINS ? is_among_few(node, origin) : is_among_many(g, node, origin)) return;
+    if (!count || count == origins_room(count)) {
         const Origin **larger = arena_array(g->arena, const Origin *, count ? 2 * count : 1);
         if (count) memcpy(larger, node->origins, sizeof(Origin *) * (size_t)count);
         node->origins = larger;
@@ -119,9 +157,18 @@ static void add_origin(Graph *g, Node *node, const Origin *origin)
     node->origins[node->origin_count++] = origin;
 }
 
+/* No two of a node's origins are alike, so a node that has none, or the first, takes all without a look. */
 void graph_add_origins(Graph *g, Node *node, const Node *from)
 {
-    for (int i = 0; i < from->origin_count; i++) add_origin(g, node, from->origins[i]);
+    int count = from->origin_count;
+    bool none = node->origin_count == 0, one = node->origin_count == 1;
+    if (count < 2 || has_one_origin(node) || !(none || (one && are_alike(node->origins[0], from->origins[0])))) {
+        for (int i = 0; i < count; i++) graph_add_origin(g, node, from->origins[i]);
+        return;
+    }
+    node->origins = arena_array(g->arena, const Origin *, origins_room(count));
+    memcpy(node->origins, from->origins, sizeof(Origin *) * (size_t)count);
+    node->origin_count = count;
 }
 
 /* attributes */
@@ -258,7 +305,7 @@ static Node *node_of(ShapeCase c, const Attr *attr, const char **why)
         node = add_node(&c);
         map_set_bytes(t->nodes, t->key.at, (size_t)t->key.count, node);
     }
-    add_origin(g, node, g->origin);
+    graph_add_origin(g, node, g->origin);
     return node;
 }
 

@@ -88,7 +88,7 @@ struct Node {
     Node        **args;
     Attr          attr;
     const Origin **origins;              /* every source place merged into this node, first one first */
-    int           origin_count;
+    int           origin_count, origins_noted;           /* the latter is for the graph's own tables */
     const struct Graph *region;          /* scan: its body, a graph over the same dims that never changes once it is
                                             here. See Scan below */
 };
@@ -182,7 +182,8 @@ Node *make_iota(Graph *g, Type type, int axis);
 /* Copies `node` (of another graph with the same dims, or of this one) with other arguments; keeps its origins. A scan
  * keeps its body. */
 Node *graph_rebuild(Graph *g, const Node *node, Node *const *args);
-/* Adds the origins of `from`, which `node` now stands for. Origins that print alike are kept once. */
+/* Adds the origin, unless the node has one that prints alike; those of another node, which `node` now stands for. */
+void  graph_add_origin(Graph *g, Node *node, const Origin *origin);
 void  graph_add_origins(Graph *g, Node *node, const Node *from);
 /* "gpt.ptm:21:9 h.0.attn < gpt.ptm:30:5": the place, its label path, the calls that led there. "-" without a place. */
 const char *origin_text(Arena *arena, const Origin *origin);

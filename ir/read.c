@@ -220,7 +220,7 @@ static Node *make_node(Reader *r, Draft *draft)
         reader_fail(r, draft->op_at, "%s", why);
         return r->broken;
     }
-    graph_add_origins(r->graph, node, &draft->origins);
+    for (int i = 0; i < draft->origins.origin_count; i++) graph_add_origin(r->graph, node, draft->origins.origins[i]);
     return node;
 }
 

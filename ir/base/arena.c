@@ -1,13 +1,21 @@
-/* The arena: chunks of zeroed memory in a list, handed out from the front. Nothing is freed before the arena is. */
+/* The arena: chunks of zeroed memory in a list, handed out from the front; small ones first, so that what needs little
+ * takes little. Nothing is freed before the arena is. */
 #include "ir/base/arena.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALIGNMENT = 16, FIRST_CHUNK = 16 * 1024, LARGEST_CHUNK = 1024 * 1024 };
+enum {
+    ALIGNMENT = 16,
+    FIRST_CHUNK = 16 * 1024,
+    HUGE_PAGE = 2 << 20,
+    LARGEST_CHUNK = HUGE_PAGE
+};
 
 typedef struct Chunk Chunk;
 struct Chunk {
@@ -26,12 +34,19 @@ static void out_of_memory(size_t bytes)
     exit(1);
 }
 
-static Chunk *chunk_new(size_t size, Chunk *before)
+/* The bytes include the chunk's head. Large chunks lie on huge pages, which the system brings at once instead of 4 KiB
+ * at a time. */
+static Chunk *chunk_new(size_t bytes, Chunk *before)
 {
-    Chunk *chunk = calloc(1, sizeof(Chunk) + size);
-    if (!chunk) out_of_memory(size);
+    bool huge = bytes % HUGE_PAGE == 0;
+    Chunk *chunk = huge ? aligned_alloc(HUGE_PAGE, bytes) : calloc(1, bytes);
+    if (!chunk) out_of_memory(bytes);
+#ifdef MADV_HUGEPAGE
+    if (huge) madvise(chunk, bytes, MADV_HUGEPAGE);          /* only a hint: failure changes nothing */
+#endif
+    if (huge) memset(chunk, 0, bytes);
     chunk->before = before;
-    chunk->size = size;
+    chunk->size = bytes - sizeof(Chunk);
     return chunk;
 }
 
@@ -57,7 +72,7 @@ void arena_free(Arena *arena)
  * stays in use. */
 static void *alloc_large(Arena *arena, size_t bytes)
 {
-    Chunk *chunk = chunk_new(bytes, arena->last->before);
+    Chunk *chunk = chunk_new(sizeof(Chunk) + bytes, arena->last->before);
     chunk->used = bytes;
     arena->last->before = chunk;
     return chunk->memory;
@@ -69,8 +84,9 @@ void *arena_alloc(Arena *arena, size_t bytes)
     bytes = bytes ? (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1) : ALIGNMENT;
     if (bytes > arena->last->size - arena->last->used) {
         if (bytes > LARGEST_CHUNK / 4) return alloc_large(arena, bytes);
-        size_t size = arena->last->size * 2 < LARGEST_CHUNK ? arena->last->size * 2 : LARGEST_CHUNK;
-        while (size < bytes) size *= 2;
+        size_t size = 2 * (sizeof(Chunk) + arena->last->size);
+        if (size > LARGEST_CHUNK) size = LARGEST_CHUNK;
+        while (size < sizeof(Chunk) + bytes) size *= 2;
         arena->last = chunk_new(size, arena->last);
     }
     void *memory = arena->last->memory + arena->last->used;

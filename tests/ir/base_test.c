@@ -13,7 +13,7 @@ static void arena_is_zeroed_and_aligned(void **state)
 {
     (void)state;
     Arena *arena = arena_new();
-    for (size_t bytes = 0; bytes < 400000; bytes = bytes * 3 + 1) {
+    for (size_t bytes = 0, all = 0; all < 6000000; bytes = bytes < 400000 ? bytes * 3 + 1 : 1, all += bytes) {
         unsigned char *memory = arena_alloc(arena, bytes);
         assert_int_equal((uintptr_t)memory % 16, 0);
         for (size_t i = 0; i < bytes; i++) assert_int_equal(memory[i], 0);

@@ -492,6 +492,34 @@ static void merged_nodes_keep_their_origins(void **state)
     assert_int_equal(two->origin_count, 1);
 }
 
+/* However many there are: each place once, first one first, through copies and whatever comes later. */
+static void many_origins_are_kept_once(void **state)
+{
+    (void)state;
+    enum { COUNT = 100 };
+    Source file = {.path = "gpt.ptm", .text = "", .size = 0};
+    static Origin origin[2][COUNT + 1];
+    Node *one = make_float(g, DT_f32, 1), *x = make_unary(g, OP_exp, one);
+    for (int k = 0; k < 2; k++) {
+        for (uint32_t i = 0; i <= COUNT; i++) {
+            Place place = {&file, 1 + i / 7, 1 + i % 7, 1};
+            origin[k][i] = (Origin){.place = place, .path = arena_print(arena, "h.%u", i % 3)};
+            if (i < COUNT) graph_add_origin(g, x, &origin[k][i]);
+        }
+    }
+    assert_int_equal(x->origin_count, COUNT);
+    for (int i = 0; i < COUNT; i++) assert_ptr_equal(x->origins[i], &origin[0][i]);
+    Graph *copy = graph_new(arena, dims, "copy");
+    Node *copied = graph_rebuild(copy, one, NULL), *y = graph_rebuild(copy, x, &copied);
+    for (int i = 0; i < COUNT; i++) graph_add_origin(copy, y, &origin[1][i]);
+    assert_int_equal(y->origin_count, COUNT);
+    graph_add_origin(copy, y, &origin[1][COUNT]);
+    graph_add_origins(copy, y, x);
+    assert_int_equal(y->origin_count, COUNT + 1);
+    assert_ptr_equal(y->origins[COUNT], &origin[1][COUNT]);
+    assert_int_equal(x->origin_count, COUNT);
+}
+
 /* A constant has the value that its type holds, and so is the node of any constant that rounds to it. */
 static void constants_are_rounded(void **state)
 {
@@ -557,6 +585,7 @@ int main(void)
         TEST(wrong_scans_are_refused),
         TEST(equal_nodes_are_one),
         TEST(merged_nodes_keep_their_origins),
+        TEST(many_origins_are_kept_once),
         TEST(constants_are_rounded),
         TEST(outputs_are_replaced_by_name),
         TEST(types),
