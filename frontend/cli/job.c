@@ -203,19 +203,23 @@ RtRuns job_runs(const Job *job) { return (RtRuns){ job->run, job->shapes }; }
 
 /* beginning */
 
+char *job_draw_work(const Program *p, uint64_t seed)
+{
+    char *block[BLOCK_COUNT] = { [BLOCK_work] = rt_memory_new(p->block_bytes[BLOCK_work]) };
+    const RtValue *input = rt_program_input(p, "seed");      /* step is 0, as new memory is */
+    if (block[BLOCK_work] && input) *(int64_t *)rt_at(block, input->place) = (int64_t)seed;
+    return block[BLOCK_work];
+}
+
 bool job_draw(Session *s, const Program *p, Pool *pool, char *const *block, uint64_t seed)
 {
-    int64_t bytes = p->block_bytes[BLOCK_work];
     char *all[BLOCK_COUNT];
     memcpy(all, block, sizeof all);
-    if (!(all[BLOCK_work] = rt_memory_new(bytes)))
+    if (!(all[BLOCK_work] = job_draw_work(p, seed)))
         return session_fail(s, "not enough memory for the initial values") && false;
-    const RtValue *seed_input = rt_program_input(p, "seed"), *step_input = rt_program_input(p, "step");
-    if (seed_input) *(int64_t *)rt_at(all, seed_input->place) = (int64_t)seed;
-    if (step_input) *(int64_t *)rt_at(all, step_input->place) = 0;
     RtFault fault = { 0 };
     int failed = rt_program_run(p, pool, all, &fault);
-    rt_memory_free(all[BLOCK_work], bytes);
+    rt_memory_free(all[BLOCK_work], p->block_bytes[BLOCK_work]);
     if (!failed) return true;
     RtError error;
     rt_fault_text(p, &fault, &error);

@@ -43,6 +43,8 @@ int64_t job_scratch(const Job *job);     /* of the neediest program, for the poo
 RtRuns  job_runs(const Job *job);
 void    job_close(Job *job);
 
+/* The work block of a program of initial values, with its inputs "seed" and "step" (0). NULL: no memory. */
+char *job_draw_work(const Program *p, uint64_t seed);
 /* Runs a program of initial values: inputs "seed" and "step" (0) and what the blocks hold. work is made for it. */
 bool job_draw(Session *s, const Program *program, Pool *pool, char *const *block, uint64_t seed);
 

@@ -3,6 +3,7 @@
 #include "frontend/cli/host.h"
 #include "frontend/cli/mapping.h"
 #include "frontend/cli/saved.h"
+#include "frontend/cli/sizes.h"
 #include "runtime/core/memory.h"
 
 #include <string.h>
@@ -104,7 +105,7 @@ static bool open_all_measures(Run *r, bool training)
     return true;
 }
 
-/* all of it */
+/* places */
 
 static Graphs all_graphs(const Run *r)
 {
@@ -144,50 +145,7 @@ static bool dimensions_are_used(const Run *r, const Graphs *all)
     return true;
 }
 
-bool run_open_rest(Run *r, bool training)
-{
-    Session *s = r->s;
-    if (!open_all_measures(r, training)) return false;
-    Graphs all = all_graphs(r);
-    if (!dimensions_are_used(r, &all)) return false;
-    r->layout = build_layout(s, &all);
-    r->trains = arena_array(s->arena, Job, r->train_count + 1);
-    for (int i = 0; i < r->measures.count; i++)
-        if (!measure_build(s, r->layout, &r->measures.at[i])) return false;
-    for (int i = 0; i < r->train_count; i++)
-        if (!run_open_step(r, i)) return false;
-    if (s->options->memory > 0 && !run_fit(r, s->options->memory)) return false;
-    if (!run_fits_machine(r)) return false;
-    for (int i = 0; i < r->train_count; i++)
-        if (!run_compile_step(r, i)) return false;
-    return session_report(s);
-}
-
-bool run_open(Run *r, Session *s, bool training)
-{
-    *r = (Run){ .s = s, .seed = s->options->seed > 0 ? (uint64_t)s->options->seed : 0 };
-    return (!training || run_open_steps(r)) && run_open_rest(r, training);
-}
-
-int64_t run_steps(const Run *r)
-{
-    int64_t steps = 0;
-    for (int i = 0; i < r->train_count; i++) steps += r->steps[i].steps;
-    return steps;
-}
-
-void run_close(Run *r)
-{
-    build_free(&r->initial);
-    for (int i = 0; r->trains && i < r->train_count; i++) job_close(&r->trains[i]);
-    for (int i = 0; i < r->measures.count; i++) measure_close(&r->measures.at[i]);
-    if (r->pool) rt_pool_free(r->pool);
-    if (!r->layout) return;
-    if (r->param) rt_memory_free(r->param, r->layout->bytes[MEMORY_param]);
-    if (r->constants) rt_memory_free(r->constants, r->layout->bytes[MEMORY_const]);
-}
-
-/* memory */
+/* values */
 
 /* Parameters, as the program of initial values lists them. */
 static void list_params(Run *r)
@@ -223,6 +181,81 @@ static void fill_tables(Run *r)
         char *to = r->constants + rt_offset(v->place);
         if (v->bytes) memcpy(to, host_array(model_table(r->s->model, i))->data, (size_t)v->bytes);
     }
+}
+
+/* The blocks of parameters and tables, and the program that fills the first. */
+static bool make_values(Run *r)
+{
+    Session *s = r->s;
+    if (r->initial.program) return true;
+    if (!build_initial(s, r->layout, &r->initial)) return false;
+    list_params(r);
+    list_tables(r);
+    r->param = rt_memory_new(r->layout->bytes[MEMORY_param]);
+    r->constants = rt_memory_new(r->layout->bytes[MEMORY_const]);
+    if (!r->param || !r->constants)
+        return session_fail(s, "not enough memory: parameters and tables need %lld bytes",
+                            (long long)(r->layout->bytes[MEMORY_param] + r->layout->bytes[MEMORY_const])) && false;
+    fill_tables(r);
+    return true;
+}
+
+/* Parameters are drawn while the rest is planned, where it is sure enough that the rest will fit too. */
+static bool draw_early(Run *r)
+{
+    enum { SHARE = 8 };
+    if (r->s->options->weights || r->layout->bytes[MEMORY_param] > sizes_machine() / SHARE) return true;
+    if (!make_values(r)) return false;
+    char *block[BLOCK_COUNT] = { [BLOCK_param] = r->param, [BLOCK_const] = r->constants };
+    r->drawing = initial_begin(&r->initial, block, r->seed, rt_pool_count((int)r->s->options->threads));
+    return true;
+}
+
+/* all of it */
+
+bool run_open_rest(Run *r, bool training)
+{
+    Session *s = r->s;
+    if (!open_all_measures(r, training)) return false;
+    Graphs all = all_graphs(r);
+    if (!dimensions_are_used(r, &all)) return false;
+    r->layout = build_layout(s, &all);
+    r->trains = arena_array(s->arena, Job, r->train_count + 1);
+    if (training && !draw_early(r)) return false;
+    for (int i = 0; i < r->measures.count; i++)
+        if (!measure_build(s, r->layout, &r->measures.at[i])) return false;
+    for (int i = 0; i < r->train_count; i++)
+        if (!run_open_step(r, i)) return false;
+    if (s->options->memory > 0 && !run_fit(r, s->options->memory)) return false;
+    if (!run_fits_machine(r)) return false;
+    for (int i = 0; i < r->train_count; i++)
+        if (!run_compile_step(r, i)) return false;
+    return session_report(s);
+}
+
+bool run_open(Run *r, Session *s, bool training)
+{
+    *r = (Run){ .s = s, .seed = s->options->seed > 0 ? (uint64_t)s->options->seed : 0 };
+    return (!training || run_open_steps(r)) && run_open_rest(r, training);
+}
+
+int64_t run_steps(const Run *r)
+{
+    int64_t steps = 0;
+    for (int i = 0; i < r->train_count; i++) steps += r->steps[i].steps;
+    return steps;
+}
+
+void run_close(Run *r)
+{
+    initial_stop(r->drawing);
+    build_free(&r->initial);
+    for (int i = 0; r->trains && i < r->train_count; i++) job_close(&r->trains[i]);
+    for (int i = 0; i < r->measures.count; i++) measure_close(&r->measures.at[i]);
+    if (r->pool) rt_pool_free(r->pool);
+    if (!r->layout) return;
+    if (r->param) rt_memory_free(r->param, r->layout->bytes[MEMORY_param]);
+    if (r->constants) rt_memory_free(r->constants, r->layout->bytes[MEMORY_const]);
 }
 
 static int64_t most_scratch(const Run *r, const Job *extra)
@@ -372,26 +405,27 @@ bool run_begin(Run *r)
     return job_draw(r->s, r->initial.program, r->pool, block, r->seed);
 }
 
+static bool finish_drawing(Run *r)
+{
+    RtFault fault;
+    RtError error;
+    Initial *drawing = r->drawing;
+    r->drawing = NULL;
+    if (!initial_finish(drawing, &fault)) return true;
+    rt_fault_text(r->initial.program, &fault, &error);
+    return session_fail(r->s, "%s", error.text) && false;
+}
+
 bool run_memory(Run *r, Job *extra)
 {
     Session *s = r->s;
-    if (!build_initial(s, r->layout, &r->initial)) return false;
-    list_params(r);
-    list_tables(r);
+    if (!make_values(r)) return false;
     r->pool = rt_pool_new(s->options->threads > 0 ? (int)s->options->threads : 0, most_scratch(r, extra));
     if (!r->pool) return session_fail(s, "not enough memory for threads: besides scratch, each needs 128 MiB of "
                                       "addresses for OpenBLAS; --threads 1 needs the least") && false;
     if (s->options->memory > 0 && !run_fit(r, s->options->memory)) return false;
-    r->param = rt_memory_new(r->layout->bytes[MEMORY_param]);
-    r->constants = rt_memory_new(r->layout->bytes[MEMORY_const]);
-    if (!r->param || !r->constants) {
-        session_fail(s, "not enough memory: parameters and tables need %lld bytes",
-                     (long long)(r->layout->bytes[MEMORY_param] + r->layout->bytes[MEMORY_const]));
-        return false;
-    }
-    fill_tables(r);
     char *block[BLOCK_COUNT] = { [BLOCK_param] = r->param, [BLOCK_const] = r->constants };
-    if (!run_begin(r) || !begin_states(r, block, extra)) return false;
+    if (!(r->drawing ? finish_drawing(r) : run_begin(r)) || !begin_states(r, block, extra)) return false;
     list_stages(r);
     return true;
 }

@@ -3,6 +3,7 @@
 #ifndef PTM_CLI_RUN_H
 #define PTM_CLI_RUN_H
 
+#include "frontend/cli/initial.h"
 #include "frontend/cli/measure.h"
 #include "frontend/cli/step.h"
 
@@ -14,6 +15,7 @@ typedef struct Run {
     int          train_count;
     Vec(Measure) measures;               /* of all evaluations; owned */
     Build        initial;
+    Initial     *drawing;                /* runs it; NULL: not begun, or over */
     Pool        *pool;
     char        *param, *constants;
     RtValue     *params, *tables;

@@ -376,7 +376,7 @@ static bool start_workers(Pool *pool)
     return going;
 }
 
-static int thread_count(int wanted)
+int rt_pool_count(int wanted)
 {
     int threads = wanted > 0 ? wanted : processors();
     return threads > RT_MAX_THREADS ? RT_MAX_THREADS : threads;
@@ -387,7 +387,7 @@ static int64_t scratch_stride(int64_t bytes) { return (bytes + CACHE_LINE - 1) /
 
 int64_t rt_pool_room(int threads, int64_t scratch_bytes)
 {
-    return thread_count(threads) * scratch_stride(scratch_bytes);
+    return rt_pool_count(threads) * scratch_stride(scratch_bytes);
 }
 
 static bool start(Pool *pool)
@@ -402,7 +402,7 @@ static bool start(Pool *pool)
 Pool *rt_pool_new(int threads, int64_t scratch_bytes)
 {
     int available = processors();
-    threads = thread_count(threads);
+    threads = rt_pool_count(threads);
     Pool *pool = aligned_alloc(CACHE_LINE, (sizeof *pool + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
     if (!pool) return NULL;
     *pool = (Pool){.threads = threads, .started = 1, .most_awake = (threads < available ? threads : available) - 1};

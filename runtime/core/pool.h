@@ -13,6 +13,7 @@ extern "C" {
  * OpenBLAS to one thread in every worker, whichever of its builds is loaded. */
 Pool *rt_pool_new(int threads, int64_t scratch_bytes);
 void  rt_pool_free(Pool *pool);
+int   rt_pool_count(int threads);        /* how many a pool has for this argument */
 int   rt_pool_threads(const Pool *pool);
 int64_t rt_pool_scratch(const Pool *pool);                   /* bytes of all threads */
 int64_t rt_pool_room(int threads, int64_t scratch_bytes);    /* what that will be, for the arguments of rt_pool_new */
