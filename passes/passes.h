@@ -25,6 +25,7 @@ typedef struct PassOptions {
     const ParamUpdate *updates;          /* one per trained parameter, or NULL: gradients stay as results "d <param>" */
     bool         sums;                   /* the program of one shard: `update` leaves gradients and loss as updates of
                                             sums, and trains nothing */
+    DType        precision;              /* what products of f32 values multiply: DT_f32, or DT_bf16 for `precision` */
     double       clip;                   /* global norm bound; 0: none. Adds the result "grad_norm" */
     const Layout *layout;                /* for `plan` */
     int64_t      memory;                 /* bytes of work that the plan is to fit into, for `recompute`; 0: no limit */
@@ -68,6 +69,7 @@ Graph *pass_update(Arena *arena, const Graph *graph, const PassOptions *options,
 Graph *pass_simplify(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 Graph *pass_narrow(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 Graph *pass_sparse(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
+Graph *pass_precision(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 Plan  *pass_fuse(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 Plan  *pass_schedule(Arena *arena, Plan *plan, const PassOptions *options, Diagnostics *d);
 Plan  *pass_recompute(Arena *arena, Plan *plan, const PassOptions *options, Diagnostics *d);

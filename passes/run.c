@@ -21,6 +21,7 @@ static bool is_wanted(const PassOptions *options, const char *pass)
 {
     if (!strcmp(pass, "grad")) return options->loss != NULL;
     if (!strcmp(pass, "update")) return options->loss != NULL && options->updates != NULL;
+    if (!strcmp(pass, "precision")) return options->precision == DT_bf16;
     if (!strcmp(pass, "narrow")) return options->layout && options->layout->narrow;
     return strcmp(pass, "recompute") != 0 || options->memory > 0;
 }

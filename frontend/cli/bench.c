@@ -1,4 +1,5 @@
 /* ptm bench: the limits of the host, and a step or an entry of a model beside them. */
+#include "frontend/cli/build.h"
 #include "frontend/cli/limits.h"
 #include "frontend/cli/workload.h"
 
@@ -13,12 +14,13 @@ static bool bench_model(Session *s, const Limits *limits)
     const double *seconds = workload_open(s, &w) ? workload_time(&w, count) : NULL;
     if (seconds) {
         double median = seconds[count / 2], products = workload_products(&w);
+        double rate = limits_products(limits, build_precision(s->options));
         int64_t items = workload_items(&w, &unit);
         printf("%s, %s: %.3f ms (fastest %.3f, slowest %.3f, of %d)", s->options->argument, w.title, 1e3 * median,
                1e3 * seconds[0], 1e3 * seconds[count - 1], count);
         if (items > 0) printf(", %.0f %s/s", (double)items / median, unit);
         printf("\nproducts: %.3g GFLOP, %.3f ms at the limit, %.0f %% of the time\n", 1e-9 * products,
-               1e3 * products / limits->multiply_add.all, 100 * products / limits->multiply_add.all / median);
+               1e3 * products / rate, 100 * products / rate / median);
     }
     workload_close(&w);
     return seconds != NULL;

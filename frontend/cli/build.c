@@ -20,6 +20,11 @@ Blas build_blas(const Options *options)
     return options->blas && !strcmp(options->blas, "none") ? BLAS_none : BLAS_openblas;
 }
 
+DType build_precision(const Options *options)
+{
+    return options->precision && !strcmp(options->precision, "bf16") ? DT_bf16 : DT_f32;
+}
+
 CodeOptions build_options(const Session *s)
 {
     return (CodeOptions){ .threads = s->options->threads > 0 ? (int)s->options->threads : 0,

@@ -18,6 +18,7 @@ typedef struct Build {
 
 /* What the flags say of products, and of compiling. */
 Blas        build_blas(const Options *options);
+DType       build_precision(const Options *options);         /* PassOptions.precision */
 CodeOptions build_options(const Session *s);
 
 /* Runs the passes; compiles; both. The options' layout is required. False after printing diagnostics. */

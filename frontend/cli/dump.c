@@ -89,6 +89,7 @@ static int dump_source(Session *s, Subject *source, const char *stage, bool afte
     if (!subject_is_valued(s, source->graph)) return EXIT_BAD_INPUT;
     if (s->model) source->passes.layout = subject_layout(s, source);
     source->passes.verify = true;
+    source->passes.precision = build_precision(s->options);
     source->passes.memory = s->options->memory > 0 ? s->options->memory : 0;
     if (!strcmp(stage, "llvm") || !strcmp(stage, "asm")) return compile_and_show(s, source, stage[0] == 'a');
 
@@ -103,6 +104,7 @@ static int dump_source(Session *s, Subject *source, const char *stage, bool afte
         return session_fail(s, "this entry does not go through %s (%s)", stage,
                             !strcmp(stage, "recompute") ? "it wants --memory SIZE"
                             : !strcmp(stage, "narrow")  ? "it wants --weight-type bf16 or i8"
+                            : !strcmp(stage, "precision") ? "it wants --precision bf16"
                                                         : "it belongs to the training step");
     return EXIT_GOOD;
 }

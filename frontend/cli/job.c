@@ -156,6 +156,7 @@ bool job_plan(Session *s, const PassOptions *passes, Job *job)
     for (int v = 0; v < job->count; v++) {
         PassOptions options = passes ? passes[v] : (PassOptions){ 0 };
         options.layout = job->layout;
+        options.precision = build_precision(s->options);
         if (job->graphs[v] && !build_plan(s, job->graphs[v], &options, &job->builds[v])) return false;
     }
     return true;

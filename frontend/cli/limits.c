@@ -1,5 +1,5 @@
-/* Measuring the host: multiply-adds in registers, a sweep over memory, a product by OpenBLAS. Each is the best of many
- * short runs, since other programs can only take time away. */
+/* Measuring the host: multiply-adds in registers, of f32 and of pairs of bf16, a sweep over memory, OpenBLAS.
+ * Each is the best of many short runs, since other programs can only take time away. */
 #include "frontend/cli/limits.h"
 #include "runtime/core/memory.h"
 #include "runtime/train/progress.h"
@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 enum {
     SUMS = 12,                           /* of multiply-adds at work: more than latency times units, fewer than
@@ -51,6 +54,25 @@ enum {
         memcpy(scratch, sum, sizeof sum);                                                                           \
     }
 
+#if defined(__x86_64__)
+/* As MULTIPLY_ADD: each multiplies and adds a pair of bf16 in every lane. */
+__attribute__((target("avx512f,avx512bf16"))) static void dots_avx512(char *const *block, const int64_t *args,
+                                                                      int64_t begin, int64_t end, char *scratch,
+                                                                      RtFault *fault)
+{
+    __m512 sum[SUMS];
+    __m512bh x, y;
+    (void)block, (void)args, (void)fault;
+    memcpy(&x, scratch, sizeof x);
+    memcpy(&y, scratch + sizeof x, sizeof y);
+    memcpy(sum, scratch + 2 * sizeof x, sizeof sum);
+    for (int64_t turn = (end - begin) * TURNS; turn > 0; turn--) {
+        _Pragma("GCC unroll 12") for (int k = 0; k < SUMS; k++) sum[k] = _mm512_dpbf16_ps(sum[k], x, y);
+    }
+    memcpy(scratch + 2 * sizeof x, sum, sizeof sum);
+}
+#endif
+
 #define PLAIN
 MULTIPLY_ADD(multiply_add_plain, PLAIN, 16)
 READ(read_plain, PLAIN, 16)
@@ -62,17 +84,18 @@ READ(read_avx512, __attribute__((target("avx512f"))), 64)
 #endif
 
 typedef struct Kernels {
-    RtKernel *multiply_add, *read;
+    RtKernel *multiply_add, *read, *dots;            /* dots: or NULL */
     int lanes;                           /* of f32 */
 } Kernels;
 
 static Kernels kernels_of_host(void)
 {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f")) return (Kernels){ multiply_add_avx512, read_avx512, 16 };
-    if (__builtin_cpu_supports("fma")) return (Kernels){ multiply_add_avx2, read_avx2, 8 };
+    RtKernel *dots = __builtin_cpu_supports("avx512bf16") ? dots_avx512 : NULL;
+    if (__builtin_cpu_supports("avx512f")) return (Kernels){ multiply_add_avx512, read_avx512, dots, 16 };
+    if (__builtin_cpu_supports("fma")) return (Kernels){ multiply_add_avx2, read_avx2, NULL, 8 };
 #endif
-    return (Kernels){ multiply_add_plain, read_plain, 4 };
+    return (Kernels){ multiply_add_plain, read_plain, NULL, 4 };
 }
 
 /* The best of several runs, in seconds. */
@@ -100,12 +123,13 @@ static Rate rate_of(const Ground *g, RtStep one, RtStep all, int repeats, double
                    all_work / best_time(g->all, &all, g->block, repeats) };
 }
 
-static void measure_multiply_add(const Ground *g, const Kernels *k, Limits *out)
+/* each: operations of one instruction */
+static Rate measure_arithmetic(const Ground *g, RtKernel *run, int each, int threads)
 {
-    double unit = 2.0 * TURNS * SUMS * k->lanes, units = (double)UNITS_EACH * out->threads;
-    RtStep one = { .run = k->multiply_add, .extent = UNITS_EACH, .tile = 1 }, all = one;
+    double unit = (double)TURNS * SUMS * each, units = (double)UNITS_EACH * threads;
+    RtStep one = { .run = run, .extent = UNITS_EACH, .tile = 1 }, all = one;
     all.extent = (int64_t)units;
-    out->multiply_add = rate_of(g, one, all, REPEATS, unit * UNITS_EACH, unit * units);
+    return rate_of(g, one, all, REPEATS, unit * UNITS_EACH, unit * units);
 }
 
 static void measure_read(const Ground *g, const Kernels *k, Limits *out)
@@ -148,7 +172,8 @@ bool limits_measure(Session *s, Limits *out)
     if (good) {
         *out = (Limits){ .threads = rt_pool_threads(g.all) };
         memset(g.block[BLOCK_work], 0, (size_t)bytes);
-        measure_multiply_add(&g, &kernels, out);
+        out->multiply_add = measure_arithmetic(&g, kernels.multiply_add, 2 * kernels.lanes, out->threads);
+        if (kernels.dots) out->dots = measure_arithmetic(&g, kernels.dots, 4 * kernels.lanes, out->threads);
         measure_read(&g, &kernels, out);
         measure_product(&g, out);
         out->kernels = rt_product_kernels();
@@ -160,11 +185,18 @@ bool limits_measure(Session *s, Limits *out)
     return good || (session_fail(s, "not enough memory to measure the host") && false);
 }
 
+double limits_products(const Limits *l, DType precision)
+{
+    return precision == DT_bf16 && l->dots.all > 0 ? l->dots.all : l->multiply_add.all;
+}
+
 void limits_print(FILE *out, const Limits *l)
 {
     fprintf(out, "limits of this host, measured      1 thread  %2d threads\n", l->threads);
     fprintf(out, "  f32 multiply-adds, GFLOP/s       %8.1f   %8.1f\n", 1e-9 * l->multiply_add.one,
             1e-9 * l->multiply_add.all);
+    if (l->dots.one > 0)
+        fprintf(out, "  bf16 multiply-adds, GFLOP/s      %8.1f   %8.1f\n", 1e-9 * l->dots.one, 1e-9 * l->dots.all);
     fprintf(out, "  reading memory, GB/s             %8.1f   %8.1f\n", 1e-9 * l->read.one, 1e-9 * l->read.all);
     fprintf(out, "  product %d x %d x %d, GFLOP/s %8.1f   %8.1f  (OpenBLAS, %s kernels)\n", ROWS, WIDTH, COLUMNS,
             1e-9 * l->product.one, 1e-9 * l->product.all, l->kernels);

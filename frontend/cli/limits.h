@@ -14,6 +14,7 @@ typedef struct Rate {
 typedef struct Limits {
     int  threads;
     Rate multiply_add;                   /* f32 operations: sums in registers, two operations a multiply-add */
+    Rate dots;                           /* bf16 operations in dot products of pairs; 0: the host has none */
     Rate read;                           /* bytes of memory much larger than the caches */
     Rate product;                        /* f32 operations of OpenBLAS on one of GPT-2's products, 256 x 768 x 3072 */
     const char *kernels;                 /* the set that OpenBLAS has chosen: "SkylakeX" */
@@ -22,6 +23,7 @@ typedef struct Limits {
 
 /* Takes about a second. False after printing what is wrong. */
 bool limits_measure(Session *s, Limits *out);
+double limits_products(const Limits *l, DType precision);    /* operations of products a second, with all threads */
 void limits_print(FILE *out, const Limits *l);
 
 #endif

@@ -1,4 +1,5 @@
 /* ptm profile: where the time of a training step, or of an entry, goes: by kernel, by line of the source. */
+#include "frontend/cli/build.h"
 #include "frontend/cli/drawing.h"
 #include "frontend/cli/limits.h"
 #include "frontend/cli/timer.h"
@@ -92,7 +93,8 @@ static int by_seconds(const void *x, const void *y)
 /* Of the time that products need at the limit of arithmetic and everything else at the limit of memory, the larger. */
 static double floor_of(const Profile *p, const Group *g)
 {
-    double arithmetic = g->cost.operations / p->limits.multiply_add.all;
+    double products = g->cost.products / limits_products(&p->limits, build_precision(p->s->options));
+    double arithmetic = products + (g->cost.operations - g->cost.products) / p->limits.multiply_add.all;
     double memory = (double)(g->cost.read + g->cost.written) / p->limits.read.all;
     return g->cost.products > 0 || arithmetic > memory ? arithmetic : memory;
 }
@@ -128,7 +130,7 @@ static void print_step(const Profile *p)
     if (items > 0) printf(", %.0f %s/s", (double)items / p->step_s, unit);
     printf(" (median of %d, %d thread%s)\n", p->steps, p->limits.threads, p->limits.threads == 1 ? "" : "s");
     printf("one kernel at a time: %.3f ms in %d kernels\n", 1e3 * p->rows_s, rows);
-    double least = all.products / p->limits.multiply_add.all;
+    double least = all.products / limits_products(&p->limits, build_precision(p->s->options));
     printf("products: %.3g GFLOP, %.3f ms at the limit, %.0f %% of the time\n", 1e-9 * all.products, 1e3 * least,
            100 * least / p->step_s);
     limits_print(stdout, &p->limits);

@@ -63,9 +63,11 @@ static const char *read_fields(Arena *arena, const json_t *root, Record *out)
     out->model = copy(arena, json_object_get(root, "model"));
     out->folder = copy(arena, json_object_get(root, "folder"));
     out->blas = copy(arena, json_object_get(root, "blas"));
+    out->precision = copy(arena, json_object_get(root, "precision"));
     return !out->version                                                  ? "ptm"
          : !out->model                                                    ? "model"
          : out->blas && strcmp(out->blas, "none")                         ? "blas"
+         : out->precision && strcmp(out->precision, "bf16")               ? "precision"
          : !read_pairs(arena, json_object_get(root, "set"), &out->set)    ? "set"
          : !read_pairs(arena, json_object_get(root, "data"), &out->data)  ? "data"
          : !read_pairs(arena, json_object_get(root, "dim"), &out->dim)    ? "dim"
@@ -197,6 +199,12 @@ bool record_complete(Arena *arena, const Record *begun, Options *options)
         good = false;
     }
     options->blas = begun->blas;
+    if (options->precision && strcmp(options->precision, begun->precision ? begun->precision : "f32")) {
+        fprintf(stderr, "ptm train: --precision %s, but this run was begun %s --precision bf16\n", options->precision,
+                begun->precision ? "with" : "without");
+        good = false;
+    }
+    options->precision = begun->precision;
     good = find_files(arena, begun, options) && good;
     options->seed = begun->seed;
     if (options->steps < 0) options->steps = begun->steps;
@@ -248,6 +256,7 @@ Record *record_of(Session *s, uint64_t seed, int64_t steps)
     *record = (Record){ .version = PTM_VERSION, .model = o->argument, .set = o->set, .data = o->data, .dim = o->dim,
                         .seed = (int64_t)seed, .steps = steps,
                         .blas = o->blas && strcmp(o->blas, "openblas") ? o->blas : NULL,
+                        .precision = o->precision && strcmp(o->precision, "f32") ? o->precision : NULL,
                         .save_every = o->save_every, .keep = o->keep,
                         .folder = o->out && o->data.count ? folder_of(s->arena, o->out) : NULL };
     if (s->record && reads_begun(s, s->record)) record->data = s->record->data, record->folder = s->record->folder;
@@ -363,6 +372,7 @@ const char *record_text(Arena *arena, const Record *record)
     if (record->folder) json_object_set_new(root, "folder", json_words(record->folder));
     json_object_set_new(root, "dim", pairs_object(&record->dim));
     if (record->blas) json_object_set_new(root, "blas", json_words(record->blas));
+    if (record->precision) json_object_set_new(root, "precision", json_words(record->precision));
     json_object_set_new(root, "seed", json_integer((json_int_t)record->seed));
     json_object_set_new(root, "steps", json_integer((json_int_t)record->steps));
     if (record->save_every >= 0) json_object_set_new(root, "save_every", json_integer((json_int_t)record->save_every));

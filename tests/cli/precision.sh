@@ -1,0 +1,54 @@
+# --precision bf16: products of rounded operands train as well, with the same bits for any number of threads, whoever serves f32
+# products; a resumed run keeps it.
+. "$TESTS/cli/common"
+models=$TESTS/../models
+loss() { sed -n 's/.*"step": '"$2"',.*"loss": \([0-9.]*\).*/\1/p' "$1/metrics.jsonl"; }
+
+for model in gpt lstm; do
+    flags=
+    [ $model = lstm ] && flags="--set unit=chars"
+    train() { # DIR FLAGS...
+        out=$1; shift
+        # shellcheck disable=SC2086
+        status 0 "$PTM" train "$models/$model.ptm" $flags --steps 10 --quiet --out "$model.$out" "$@"
+    }
+    count="1 2 3 8"
+    [ $model = lstm ] && count="1 3"
+    for threads in $count; do
+        train brain$threads --precision bf16 --threads $threads
+        cmp $model.brain1/last.safetensors $model.brain$threads/last.safetensors
+    done
+    train whole
+    cmp -s $model.brain1/last.safetensors $model.whole/last.safetensors && fail "$model: the flag changes nothing"
+    # Ten steps of operands with 8 bits: sums of many errors of 2^-9 each, most of which cancel.
+    awk -v a="$(loss $model.brain1 10)" -v b="$(loss $model.whole 10)" 'BEGIN { d = (a - b) / b; exit !(a > 0 && d * d < 1e-5) }' ||
+        fail "$model: losses $(loss $model.brain1 10) and $(loss $model.whole 10)"
+    # shellcheck disable=SC2086
+    status 0 "$PTM" train "$models/$model.ptm" $flags --steps 0 --quiet --prove-memory --precision bf16
+    says "proved: training: "
+done
+
+# run.json remembers it.
+cp -r gpt.brain1 run
+status 0 "$PTM" train "$models/gpt.ptm" --out run --resume --steps 12 --quiet
+status 0 "$PTM" train "$models/gpt.ptm" --out straight --precision bf16 --steps 12 --quiet
+cmp run/last.safetensors straight/last.safetensors
+grep -q '"precision": "bf16"' run/run.json || fail "no precision in run.json"
+status 1 "$PTM" train "$models/gpt.ptm" --out run --resume --precision f32 --quiet
+says "--precision f32, but this run was begun with --precision bf16"
+status 1 "$PTM" train "$models/gpt.ptm" --out gpt.whole --resume --precision bf16 --quiet
+says "--precision bf16, but this run was begun without --precision bf16"
+status 2 "$PTM" train "$models/gpt.ptm" --precision f16
+says "--precision wants one of f32|bf16, not \"f16\""
+status 1 "$PTM" dump "$models/gpt.ptm" --stage precision
+says "it wants --precision bf16"
+
+# Whatever reads the weights computes so too, and an object gives the bits of the command.
+status 0 "$PTM" eval "$models/gpt.ptm" --weights run --precision bf16
+status 0 "$PTM" generate "$models/gpt.ptm" --weights run --precision bf16 --length 20
+status 0 "$PTM" dump "$models/gpt.ptm" --stage asm --precision bf16
+says "product_bf16_of_f32_f32_block"
+status 0 "$PTM" compile "$models/gpt.ptm" --entry logits,train --dim B=1,T=16 --precision bf16 -o gpt.o
+status 0 nm -u gpt.o
+[ -s out ] && fail "an object that stands alone wants: $(cat out)"
+true
