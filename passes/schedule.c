@@ -169,6 +169,8 @@ static void place_updates(Schedule *s)
 typedef enum Rule { RULE_given, RULE_eager, RULE_memory, RULE_COUNT } Rule;
 static const char *const rule_names[] = {"as written", "as written, what frees memory first", "least growth first"};
 
+enum { FAR_LESS = 32 };
+
 typedef struct Ready {
     int64_t key;
     int     kernel;
@@ -244,13 +246,38 @@ static int64_t passing_bytes(const Schedule *s, const Kernel *k)
     return k->kind == KERNEL_scan ? buffer_at(s, k->outputs.at[k->outputs.count - 1])->bytes : 0;
 }
 
+/* Goes over all that one product makes, reads little else, and makes of it far less, such as the sum of a gradient's
+ * squares: right behind the product it finds it in a cache. */
+static bool follows_at_once(const Schedule *s, const Kernel *k)
+{
+    const Buffer *large = NULL;
+    int64_t rest = written_bytes(s, k);
+    for (int i = 0; i < k->inputs.count && k->kind == KERNEL_loop; i++) {
+        const Buffer *b = buffer_at(s, k->inputs.at[i]);
+        if (!large || b->bytes > large->bytes) large = b;
+    }
+    for (int i = 0; i < k->inputs.count && large; i++) {
+        const Buffer *b = buffer_at(s, k->inputs.at[i]);
+        rest += b == large ? 0 : b->bytes;
+    }
+    int writer = large ? s->writer[large->id] : -1;
+    if (writer < 0 || s->p->kernels.at[writer]->kind != KERNEL_contract || k->c_rank > 0) return false;
+    return rest <= large->bytes / FAR_LESS &&
+           kernel_extent(k, 0, k->a_rank + k->r_rank) == type_value_elements(&large->node->type);
+}
+
+static int64_t key_of(const List *l, const Kernel *k)
+{
+    if (follows_at_once(l->s, k)) return INT64_MIN;
+    if (l->rule == RULE_given) return 0;
+    int64_t growth = written_bytes(l->s, k) - freed_bytes(l, k) - passing_bytes(l->s, k);
+    return l->rule == RULE_eager ? growth >= 0 : growth;
+}
+
 static void make_ready(List *l, int kernel)
 {
-    const Kernel *k = l->s->p->kernels.at[kernel];
-    int64_t growth =
-        l->rule == RULE_given ? 0 : written_bytes(l->s, k) - freed_bytes(l, k) - passing_bytes(l->s, k);
     l->is_ready[kernel] = true;
-    heap_push(l, (Ready){l->rule == RULE_eager ? growth >= 0 : growth, kernel});
+    heap_push(l, (Ready){key_of(l, l->s->p->kernels.at[kernel]), kernel});
 }
 
 /* Bytes that outputs can take from inputs that die here. */

@@ -133,6 +133,8 @@ enum {
     LEAST_ELEMENTS = 32768,              /* of a unit that is worth cutting */
     PART_ELEMENTS = 4096,                /* at least, in a part */
     PART_ROWS = 4,
+    LEAST_ROW = 64,                      /* of a product that is reduced row by row */
+    STEPS = 3                            /* of element work on it */
 };
 
 typedef struct Extent {
@@ -192,6 +194,31 @@ static Node *split_axis(Graph *g, Node *x, int axis, int64_t part)
 
 static uint32_t axes_between(int first, int last) { return all_axes(last + 1) & ~all_axes(first); }
 
+/* Whether an element of x is made of that element of one product, and of constants, in a few steps. */
+static bool is_of_product(const Node *x, int steps, const Node **product)
+{
+    if (x->op == OP_const) return true;
+    if (x->op == OP_expand) return x->args[0]->op == OP_const;
+    if (x->op == OP_einsum) {
+        bool same = !*product || *product == x;
+        *product = x;
+        return same;
+    }
+    bool is = op_is_element(x->op) && steps > 0;
+    for (int k = 0; is && k < x->arg_count; k++) is = is_of_product(x->args[k], steps - 1, product);
+    return is;
+}
+
+/* A number for each row of a product, which can be made of the product's tiles while they are in a cache, such as a
+ * gradient's sum of squares. */
+static bool goes_by_rows(const Node *node, const Extent *e)
+{
+    const Node *x = node->args[0], *product = NULL;
+    bool all = e->first == 0 && e->last == x->type.rank - 1 && e->first < e->last && e->unit > 0;
+    int64_t row = all ? dim_value(x->type.dim[e->last]) : 0;
+    return all && row >= LEAST_ROW && e->unit >= LEAST_ELEMENTS && is_of_product(x, STEPS, &product) && product;
+}
+
 /* Keeps whole leading axes while they fit into the wanted parts, then splits the next one. */
 static Node *cut_adjacent(Graph *g, Node *node)
 {
@@ -199,6 +226,10 @@ static Node *cut_adjacent(Graph *g, Node *node)
     Node *x = node->args[0];
     int64_t wanted = wanted_parts(&e), parts = 1;
     int axis = e.first, last = e.last;
+    if (goes_by_rows(node, &e)) {
+        Node *rows = make_reduce(g, node->op, x, axes_between(last, last));
+        return cut_adjacent(g, make_reduce(g, node->op, rows, axes_between(axis, last - 1)));
+    }
     if (wanted < 2) return node;         /* also when there is nothing to reduce */
     while (axis < last && parts * dim_value(x->type.dim[axis]) <= wanted) parts *= dim_value(x->type.dim[axis++]);
     if (parts * e.units < FEW_UNITS && x->type.rank < MAX_RANK) {

@@ -123,6 +123,24 @@ static void data_dies_after_its_last_use(void **state)
     arena_free(l.arena);
 }
 
+/* What makes little of a whole product stands right behind it, wherever it was written. */
+static void squares_follow_their_product(void **state)
+{
+    (void)state;
+    Lab l = lab_new();
+    Node *x = DATA(&l, "x", "T", "D"), *w = PARAM(&l, "w", "D", "V"), *h = make_einsum(l.g, "td,dv->tv", x, w);
+    result(&l, "h", h);
+    result(&l, "back", make_einsum(l.g, "tv,dv->td", h, w));
+    result(&l, "squares", sum(&l, mul(&l, h, h), 2));
+    lower(&l);
+    const Kernel *product = l.p->kernels.at[0], *then = l.p->kernels.at[1];
+    assert_int_equal(product->kind, KERNEL_contract);
+    assert_int_equal(then->kind, KERNEL_loop);
+    assert_ptr_equal(then->inputs.at[0], product->outputs.at[0]);
+    compare_with_graph(l.arena, l.p, l.g);
+    arena_free(l.arena);
+}
+
 /* What the parts of a product need lives in its kernel only, where something else lay before. */
 static void parts_of_products_share_memory(void **state)
 {
@@ -441,6 +459,7 @@ int main(void)
         cmocka_unit_test(a_turned_state_is_copied),
         cmocka_unit_test(a_reader_after_the_writer_forces_a_copy),
         cmocka_unit_test(data_dies_after_its_last_use),
+        cmocka_unit_test(squares_follow_their_product),
         cmocka_unit_test(parts_of_products_share_memory),
         cmocka_unit_test(tampered_plans_do_not_verify),
         cmocka_unit_test(tampered_parts_do_not_verify),

@@ -407,6 +407,24 @@ static void test_cut(void **state)
     arena_free(arena);
 }
 
+/* The squares of a product are summed row by row at first, so that its tiles give them. */
+static void test_cut_of_product(void **state)
+{
+    (void)state;
+    Arena *arena = arena_new();
+    Graph *g = new_graph(arena);
+    Node *a = data(g, "a", SHAPE(g, DT_f64, 300, 8)), *b = data(g, "b", SHAPE(g, DT_f64, 8, 128));
+    Node *product = make_einsum(g, "mk,kn->mn", a, b);
+    graph_output(g, OUTPUT_result, "squares", make_reduce(g, OP_sum, make_binary(g, OP_mul, product, product), 3));
+    Graph *simple = simplified(arena, g);
+    const Node *all = simple->outputs.at[0].node, *rows = all->args[0];
+    assert_int_equal(rows->op, OP_sum);
+    assert_int_equal(rows->attr.axes, 2);
+    assert_int_equal(rows->args[0]->op, OP_mul);
+    compare_outputs(arena, g, simple, random_inputs(arena, g, -1, 1, 5), "cut");
+    arena_free(arena);
+}
+
 /* Without elements there is nothing to cut, and nothing to divide by. */
 static void test_cut_of_nothing(void **state)
 {
@@ -447,7 +465,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_samples), cmocka_unit_test(test_elements), cmocka_unit_test(test_random_graphs),
         cmocka_unit_test(test_rules),   cmocka_unit_test(test_cut),      cmocka_unit_test(test_dead_code),
-        cmocka_unit_test(test_cut_of_nothing),
+        cmocka_unit_test(test_cut_of_nothing), cmocka_unit_test(test_cut_of_product),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
