@@ -106,10 +106,20 @@ Plan *fuse_body(Arena *arena, const Graph *graph)
     return cut(&f);
 }
 
+/* Whether the plan as it is fits into the memory that there is, without a value made again. */
+static bool fits(Arena *arena, Plan *plan, const PassOptions *options, Diagnostics *d)
+{
+    Plan *placed = pass_plan(arena, pass_schedule(arena, plan, options, d), options, d);
+    return placed->block_bytes[MEMORY_work] <= options->memory;
+}
+
 Plan *pass_fuse(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d)
 {
-    (void)options;
-    (void)d;
-    Fusion f = fusion_new(arena, fuse_rewrite(arena, graph));
+    const Graph *rewritten = fuse_rewrite(arena, graph);
+    Fusion f = fusion_new(arena, rewritten);
+    Plan *plan = cut(&f);
+    if (!options->memory || fits(arena, plan, options, d)) return plan;
+    f = fusion_new(arena, rewritten);
+    f.is_limited = true;
     return cut(&f);
 }

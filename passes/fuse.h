@@ -24,6 +24,11 @@ Softmax fuse_find_softmax(const Node *p);
 /* p * spread(z) for e; copy: the new graph's nodes by the old ids. */
 Node   *fuse_ask_exponential(Graph *g, const Softmax *s, Node *const *copy);
 
+/* fuse_slope.c: x as the result of a product times the slope of an activation, if it is that; else NULL. copy: the new
+ * graph's nodes by the old ids. */
+enum { SLOPE_COST = 16 };                /* operations of a slope that is worth keeping */
+Node *fuse_by_slope(Graph *g, const Node *x, Node *const *copy);
+
 /* fuse_parts.c: a concat; of concats along the same axis it has their parts, if those are few. And a sum of pads that
  * lie side by side as a concat, or NULL. */
 Node *fuse_concat(Graph *g, Node *const *parts, int count, int axis);
@@ -66,6 +71,7 @@ typedef struct Fusion {
     Arena *arena;
     const Graph *graph;
     bool   is_body;                      /* of a scan */
+    bool   is_limited;                   /* values will be made again: what they can be made of is kept */
     int    count;                        /* nodes */
     bool  *live;                         /* nodes that an output needs, and inputs */
     Node ***users;                       /* live ones of each node, each once */

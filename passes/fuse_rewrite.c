@@ -515,7 +515,10 @@ static Node *rewrite_node(Graph *g, const Node *old, Node *const *args, const Gr
     case OP_reduce_max: return rewrite_reduce(g, old, args);
     case OP_cumsum: return rewrite_cumsum(g, old, args);
     case OP_scatter: return rewrite_scatter(g, old, args, graph, users);
-    case OP_add: return rewrite_add(g, old, args, users, copy);
+    case OP_add: {
+        Node *by_slope = fuse_by_slope(g, old, copy);
+        return by_slope ? by_slope : rewrite_add(g, old, args, users, copy);
+    }
     case OP_permute: return rewrite_permute(g, old, args, users);
     case OP_concat: return rewrite_concat(g, old, args);
     case OP_scan: return rewrite_scan(g, old, args);

@@ -374,9 +374,65 @@ static void mark_wishes(Fusion *f)
     }
 }
 
+/* ---- slopes ---- */
+
+/* The anchors for which a value is read, but those for which `but` is: how many, up to 2. */
+static int count_readers(Fusion *f, const Node *x, const Node *but, const Node **reader)
+{
+    int count = 0;
+    for (int k = 0; k < f->user_count[x->id] && count < 2; k++) {
+        const Node *u = f->users[x->id][k];
+        int *visited = &f->visited[0][u->id];
+        if (u == but || *visited == f->stamp) continue;
+        *visited = f->stamp;
+        if (f->role[u->id] == ROLE_inside) count += count_readers(f, u, but, reader);
+        else if (u != *reader) count++, *reader = u;
+    }
+    return count;
+}
+
+/* The one product that the elements of an expression are made of, or NULL. */
+static const Node *only_product(const Fusion *f, const Node *x)
+{
+    int *visited = &f->visited[0][x->id];
+    if (*visited == f->stamp) return NULL;
+    *visited = f->stamp;
+    const Node *product = x->op == OP_einsum ? x : NULL;
+    for (int k = 0; f->role[x->id] == ROLE_inside && !product && k < x->arg_count; k++)
+        product = only_product(f, x->args[k]);
+    return product;
+}
+
+/* In u * slope(x), u and x made by products, and x read by one other kernel only, the forward one: that kernel leaves
+ * the slope in the place of x, so that nothing of it is computed twice. */
+static void keep_slope(Fusion *f, const Node *u, const Node *slope)
+{
+    if (f->role[slope->id] != ROLE_inside || !op_is_element(slope->op) || f->user_count[slope->id] != 1) return;
+    Expense e = expense_of(f, slope);
+    f->stamp++;
+    const Node *x = e.loads == 1 && e.cost >= SLOPE_COST ? only_product(f, slope) : NULL;
+    if (!x || x == u || f->elements[x->id] != f->elements[slope->id]) return;
+    const Node *reader = NULL;
+    f->stamp++;
+    if (count_readers(f, x, slope, &reader) == 1) store(f, slope, "all that is asked of a product after its kernel");
+}
+
+static void mark_slopes(Fusion *f)
+{
+    for (int k = 0; k < f->count; k++) {
+        const Node *n = f->graph->nodes.at[k];
+        if (!f->live[k] || n->op != OP_mul) continue;
+        for (int j = 0; j < 2; j++) {
+            const Node *u = fuse_base(n->args[j]);
+            if (u->op == OP_einsum) keep_slope(f, u, n->args[1 - j]);
+        }
+    }
+}
+
 void fuse_mark_stored(Fusion *f)
 {
     mark_required(f);
+    if (!f->is_limited && !f->is_body) mark_slopes(f);
     mark_wishes(f);
     for (int k = 0; k < f->count; k++)
         f->in_parts[k] = f->role[k] == ROLE_store && fuse_fits_parts(f, f->graph->nodes.at[k]);
