@@ -87,6 +87,7 @@ static bool view_through(const Node *node, const View *under, View *view)
     case OP_reshape:
         if (!reshape_strides(&arg->type, under->stride, &node->type, v.stride)) return false;
         break;
+    case OP_stop: memcpy(v.stride, under->stride, sizeof v.stride); break;
     case OP_cast:
         if (!is_cast_of(node, under)) return false;
         memcpy(v.stride, under->stride, sizeof v.stride);
@@ -97,6 +98,12 @@ static bool view_through(const Node *node, const View *under, View *view)
     return true;
 }
 
+bool view_is_through(const Node *node)
+{
+    return node->op == OP_permute || node->op == OP_slice || node->op == OP_expand || node->op == OP_reshape ||
+           node->op == OP_stop;
+}
+
 bool view_find(const Node *node, bool (*stored)(void *context, const Node *node), void *context, View *view)
 {
     if (stored(context, node)) {
@@ -104,9 +111,8 @@ bool view_find(const Node *node, bool (*stored)(void *context, const Node *node)
         dense_strides(&node->type, view->stride);
         return true;
     }
-    bool moves = node->op == OP_permute || node->op == OP_slice || node->op == OP_expand || node->op == OP_reshape;
-    if (!moves && node->op != OP_cast) return false;
     View under;
+    if (!view_is_through(node) && node->op != OP_cast) return false;
     return view_find(node->args[0], stored, context, &under) && view_through(node, &under, view);
 }
 
@@ -125,8 +131,7 @@ typedef struct Letters {
     Axis axis[2 * MAX_RANK];
 } Letters;
 
-/* "ab,bc->ac": the three terms. */
-static bool split_equation(const char *text, char term[3][MAX_RANK + 1])
+bool einsum_terms(const char *text, char term[3][MAX_RANK + 1])
 {
     int t = 0, n = 0;
     for (const char *p = text; *p; p++) {
@@ -169,7 +174,7 @@ static bool letters_find(const Node *e, const View *a, const View *b, Letters *l
 {
     char term[3][MAX_RANK + 1];
     *l = (Letters){0};
-    if (!split_equation(e->attr.text, term)) return false;
+    if (!einsum_terms(e->attr.text, term)) return false;
     for (const char *p = term[2]; *p; p++)
         if (!add_letter(l, term, *p, a, b, e)) return false;
     l->out_count = l->count;

@@ -19,9 +19,11 @@ typedef struct View {
  * way. */
 bool product_reads(DType stored, DType in);
 
-/* Follows permute, slice, expand, reshape and one cast that a product can make from `node` to the first node for which
- * stored() holds. False when a reshape cannot be written as strides or another operator stands between. Needs valued
- * dimensions. */
+/* Whether a view may go through an operator as it is: permute, slice, expand, reshape, stop. */
+bool view_is_through(const Node *node);
+
+/* Follows such operators and one cast that a product can make from `node` to the first node for which stored() holds.
+ * False when a reshape cannot be written as strides or another operator stands between. Needs valued dimensions. */
 bool view_find(const Node *node, bool (*stored)(void *context, const Node *node), void *context, View *view);
 
 /* What a product reads from memory, and what it multiplies; sums and the result are of type `out`. */
@@ -48,6 +50,9 @@ typedef struct Contraction {
  * neither stride of an operand is 1, the result ends in a batch letter while both operands have letters of their own,
  * more than 4 batch axes): the caller then stores an operand in another order, or multiplies and sums. */
 bool contraction_find(const Node *einsum, const View *a, const View *b, Contraction *out);
+
+/* "ab,bc->ac": the three terms, without blanks. False when one has more than MAX_RANK letters. */
+bool einsum_terms(const char *text, char term[3][MAX_RANK + 1]);
 
 /* How a product is shared out: tiles of the result and parts of k. A unit of work is one tile of one batch element and
  * one part; what the parts give is added in a fixed binary tree by a second step. */

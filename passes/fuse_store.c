@@ -119,19 +119,31 @@ static bool is_read_cast(const Fusion *f, const Node *n)
     return product_reads(from, to) && (stored || dtype_bytes(from) <= dtype_bytes(to));
 }
 
+/* How many elements of a value are asked for, those that several slices ask for as often. */
+static int64_t asked_elements(const Fusion *f, const Node *node)
+{
+    int64_t sum = 0;
+    for (int k = 0; k < f->user_count[node->id]; k++) {
+        const Node *user = f->users[node->id][k];
+        bool through = view_is_through(user) && user->op != OP_slice && user->op != OP_expand;
+        sum += through ? asked_elements(f, user) : f->elements[user->op == OP_slice ? user->id : node->id];
+    }
+    return sum;
+}
+
 /* The value an operand is a view of: the nearest stored one below movement, else the first that is computed. */
 static Node *operand_base(const Fusion *f, Node *x)
 {
     Node *n = x;
     for (bool cast = false; f->role[n->id] == ROLE_inside;) {
-        bool moves = n->op == OP_permute || n->op == OP_slice || n->op == OP_expand || n->op == OP_reshape;
         bool casts = !cast && is_read_cast(f, n);
-        if (!moves && !casts) break;
+        if (!view_is_through(n) && !casts) break;
         cast = cast || casts;
         n = n->args[0];
     }
     bool free_value = n->op == OP_const || n->op == OP_iota;
-    bool much_larger = f->role[n->id] == ROLE_inside && f->elements[n->id] > 2 * f->elements[x->id];
+    bool much_larger = f->role[n->id] == ROLE_inside && f->elements[n->id] > 2 * f->elements[x->id] &&
+                       asked_elements(f, n) < f->elements[n->id];
     return free_value || much_larger ? x : n;
 }
 

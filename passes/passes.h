@@ -29,6 +29,7 @@ typedef struct PassOptions {
     double       clip;                   /* global norm bound; 0: none. Adds the result "grad_norm" */
     const Layout *layout;                /* for `plan` */
     int64_t      memory;                 /* bytes of work that the plan is to fit into, for `recompute`; 0: no limit */
+    int64_t      strip_elements;         /* from how many on `strip` cuts a value; 0: as it is worth the while */
     const char  *stop_after;             /* name of the last pass to run, or NULL */
     bool         verify;                 /* after every pass */
     PassNotes   *notes;                  /* added to; may be NULL */
@@ -60,6 +61,9 @@ int         pass_count(void);
 const char *pass_name(int i);
 const char *pass_doc(int i);
 
+/* Adds to the notes what is not among them yet. */
+void pass_note(Arena *arena, const PassOptions *options, const char *text);
+
 /* What `update` does with the option `sums`. */
 Graph *shard_sums(Arena *arena, const Graph *graph, const PassOptions *options);
 
@@ -70,6 +74,7 @@ Graph *pass_simplify(Arena *arena, const Graph *graph, const PassOptions *option
 Graph *pass_narrow(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 Graph *pass_sparse(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 Graph *pass_precision(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
+Graph *pass_strip(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 Plan  *pass_fuse(Arena *arena, const Graph *graph, const PassOptions *options, Diagnostics *d);
 Plan  *pass_schedule(Arena *arena, Plan *plan, const PassOptions *options, Diagnostics *d);
 Plan  *pass_recompute(Arena *arena, Plan *plan, const PassOptions *options, Diagnostics *d);

@@ -15,6 +15,14 @@ typedef struct Run {
     bool               ended;            /* stop_after was reached, or errors were reported */
 } Run;
 
+void pass_note(Arena *arena, const PassOptions *options, const char *text)
+{
+    PassNotes *notes = options ? options->notes : NULL;
+    for (int k = 0; notes && k < notes->count; k++)
+        if (!strcmp(notes->at[k], text)) return;
+    if (notes) vec_push(arena, notes, text);
+}
+
 /* grad and update belong to the step of `minimize`; an entry without a loss goes past them. Nothing is made again
  * without need. */
 static bool is_wanted(const PassOptions *options, const char *pass)

@@ -193,15 +193,12 @@ static const char *refuse(Sparse *s, Table *t)
 
 static void note(const Sparse *s, const Table *t, const char *why)
 {
-    PassNotes *notes = s->options->notes;
-    if (!notes || !t->name) return;
+    if (!t->name) return;
     int64_t all = dim_value(t->gradient->type.dim[0]);
     const char *text = arena_print(s->arena, "%s: only rows that occur are updated, at most %lld of %lld", t->name,
                                    (long long)t->scattered, (long long)all);
     if (why) text = arena_print(s->arena, "%s: every row is updated: %s", t->name, why);
-    for (int k = 0; k < notes->count; k++)
-        if (!strcmp(notes->at[k], text)) return;
-    vec_push(s->arena, notes, text);
+    pass_note(s->arena, s->options, text);
 }
 
 /* Settles whether the gradient that a node is becomes rows. */

@@ -2,7 +2,7 @@
 . "$TESTS/cli/common"
 model=$TESTS/../models/bow.ptm
 
-for stage in ast graph grad update simplify sparse fuse schedule plan llvm asm; do
+for stage in ast graph grad update simplify sparse strip fuse schedule plan llvm asm; do
     status 0 "$PTM" dump "$model" --stage $stage
     [ -s out ] || fail "stage $stage printed nothing"
 done

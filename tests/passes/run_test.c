@@ -52,8 +52,9 @@ static void test_all(void **state)
     layout.bytes[MEMORY_param] = 64;
     PassOptions options = {.layout = &layout, .verify = true, .observe = observe, .context = &log};
     assert_non_null(passes_run(log.arena, squares(log.arena), &options, diag_new(log.arena)));
-    assert_string_equal(log.text, "+simplify simplify +sparse sparse +fuse fuse +schedule schedule +plan plan ");
-    assert_int_equal(log.graphs, 5);
+    assert_string_equal(log.text, "+simplify simplify +sparse sparse +strip strip +fuse fuse +schedule schedule "
+                                  "+plan plan ");
+    assert_int_equal(log.graphs, 7);
     assert_int_equal(log.plans, 5);
     arena_free(log.arena);
 }
@@ -73,7 +74,7 @@ static void test_errors_end_it(void **state)
 static void test_names(void **state)
 {
     (void)state;
-    assert_int_equal(pass_count(), 8);
+    assert_int_equal(pass_count(), 11);
     assert_string_equal(pass_name(0), "grad");
     assert_string_equal(pass_name(pass_count() - 1), "plan");
     assert_non_null(strstr(pass_doc(0), "reverse"));
