@@ -141,10 +141,13 @@ static void emit_tiled(Emit *e)
 
 static void make_parts(ProductCode *p)
 {
-    for (int rows = 1; rows <= p->tile.rows; rows++) p->rows[rows] = product_rows(p, rows);
-    p->copy = product_copy(p);
+    for (int rows = 1; rows <= p->tile.rows; rows++) p->rows[rows] = product_rows(p, rows, false);
+    if (product_takes_b(&p->types)) p->rows_copy = product_rows(p, p->tile.rows, true);
+    if (!product_takes_a(&p->types)) {
+        p->copy = product_copy(p);
+        p->transpose_a = product_transpose_a(p);
+    }
     p->panel = product_panel(p);
-    p->transpose_a = product_transpose_a(p);
     p->transpose_b = product_transpose_b(p);
     for (int rows = 1; product_has_few(p) && rows <= PRODUCT_FEW; rows++) {
         p->few_rows[rows] = product_few_rows(p, rows);

@@ -1,12 +1,12 @@
 /* Own products: the contract of rt_product_f32 and rt_product_f64 (runtime/core/program.h), emitted; of operands in
  * other types too, which are cast on their way to the register tile.
  *
- * A tile of the grid is made in blocks along k of at most PRODUCT_DEPTH. Of a block, the rows of A are copied, each
- * adjacent along k, to scratch, where they stay in the second cache. Panels of B are as wide as the register tile;
- * those that lie in columns, the last one, and those whose rows have a page each are copied beside them, the others
- * are read where they lie. All rows of A pass a panel, some rows at a time: these by its columns are the register
- * tile, the sums that one loop over k keeps in registers. PRODUCT_FEW rows and less read B once, in one block
- * (product_few.c).
+ * A tile of the grid is made in blocks along k. Panels of B are as wide as the register tile. All rows of A pass a
+ * panel, some rows at a time: these by its columns are the register tile, the sums that one loop over k keeps in
+ * registers. A is read where it lies, in rows or in columns; the first rows copy the panel of B on their way, into the
+ * second cache, unless few rows pass: then all read it where it lies. Panels that lie in columns, and the last one, are
+ * copied beforehand. Operands of other types than are multiplied are copied too, the rows of A of a block and each
+ * panel. PRODUCT_FEW rows and less read B once, in one block (product_few.c).
  *
  * Order of sums: an element of the result is fma(a[k], b[k], sum) for k = 0, 1, .. of its part, one after the other,
  * from +0 on. It depends on no tile, block, vector or thread, nor on how many other rows there are.
@@ -21,13 +21,23 @@
 #include "codegen/target.h"
 
 enum {
-    PRODUCT_DEPTH = 256,                 /* of a block; a multiple of LANES */
-    PRODUCT_ROW = PRODUCT_DEPTH + LANES, /* elements from a row of A to the next in scratch: neighbours do not share a
-                                            set of the cache */
+    PRODUCT_DEPTH = 768,                 /* of a block, in words; a multiple of LANES: rows of A and panels of B stay in
+                                            the second cache */
+    PRODUCT_COPIED_DEPTH = 256,          /* where rows of A are copied */
+    PRODUCT_ROW = PRODUCT_COPIED_DEPTH + LANES,      /* words from one to the next: neighbours do not share a set of the
+                                                        cache */
     PRODUCT_MAX_ROWS = 12,               /* of a register tile, on any target */
     PRODUCT_MAX_VECTORS = 2,
     PRODUCT_FEW = 6                      /* rows of A that pass B where it lies, whichever way that is */
 };
+
+/* Whether A is multiplied as it lies; B. */
+static inline bool product_takes_a(const ProductTypes *t) { return t->a == t->in && t->in == t->out; }
+static inline bool product_takes_b(const ProductTypes *t) { return t->b == t->in && t->in == t->out; }
+static inline int64_t product_depth(const ProductTypes *t)
+{
+    return product_takes_a(t) ? PRODUCT_DEPTH : PRODUCT_COPIED_DEPTH;
+}
 
 /* What is emitted for one combination of types. Packed operands are words (product_operand.c). */
 typedef struct ProductCode {
@@ -40,6 +50,7 @@ typedef struct ProductCode {
     bool   dots;                         /* one instruction multiplies and adds pairs of bf16 */
     RegisterTile tile;
     LLVMValueRef rows[PRODUCT_MAX_ROWS + 1];     /* register tiles by their number of rows */
+    LLVMValueRef rows_copy;              /* the largest, which copies B; NULL when B is copied beforehand anyway */
     LLVMValueRef few_rows[PRODUCT_FEW + 1], few_columns[PRODUCT_FEW + 1];
     LLVMValueRef copy, panel, transpose_a, transpose_b, block;
 } ProductCode;
@@ -55,10 +66,18 @@ LLVMValueRef product_words_across(const ProductCode *p, const Emit *e, DType sto
 LLVMValueRef product_multiply_add(const ProductCode *p, LLVMValueRef a, LLVMValueRef b, LLVMValueRef sum);
 const char  *product_name(Arena *arena, const ProductTypes *t);
 
-/* product_rows.c. rows(a, b, b_step, c, c_row, k, columns, more): rows x columns elements of C from k words of the rows
- * of A, PRODUCT_ROW apart, and k rows of words of B, b_step apart. columns: at most those of the tile. b: whole vectors
- * can be read. more: go on from what C holds. */
-LLVMValueRef product_rows(const ProductCode *p, int rows);
+/* Lines that will be needed later: for k = 0, 1, .. the one at from + k % 16 * step + k / 16 * jump, and the one
+ * `other` behind it, all in bytes. */
+typedef struct Ahead {
+    LLVMValueRef from, step, jump, other;
+} Ahead;
+
+/* product_rows.c. rows(a, a_row, a_step, b, b_step, c, c_row, k, columns, more, ahead, copy): rows x columns elements
+ * of C from k words, a_step apart, of the rows of A, a_row apart, and k rows of words of B, b_step apart. columns: at
+ * most those of the tile. b: whole vectors can be read. more: go on from what C holds. copy: where B is copied on the
+ * way, its rows adjacent, by the function that `copies`. */
+enum { PRODUCT_ROWS_ARGUMENTS = 15 };
+LLVMValueRef product_rows(const ProductCode *p, int rows, bool copies);
 
 /* product_pack.c. copy(to, to_row, from, from_row, rows, columns): rows of A that are adjacent along k, each filled up
  * with zeros to whole vectors. panel, the same arguments: rows of B, as wide as the register tile or less. transpose,

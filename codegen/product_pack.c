@@ -1,8 +1,6 @@
 /* Operands as the register tile reads them: copies of rows, and of columns by squares of 16, in words. */
 #include "codegen/product.h"
 
-enum { CACHE_LINE = 64 };
-
 typedef struct Pack {
     const ProductCode *p;
     Emit *e;
@@ -78,14 +76,9 @@ static void panel_row(const Pack *k, LLVMValueRef row, bool second, LLVMValueRef
                                               on ? on[v] : NULL);
         lanes_store(e, k->p->word, element_after(e, k->p->word, to, v * LANES), NULL, x);
     }
-    int64_t line = CACHE_LINE / dtype_bytes(stored), width = k->p->tile.vectors * LANES;
-    for (int64_t i = 0; !on && i < width; i += line) {
-        fetch_early(e, element_after(e, type, from, width + i));
-        if (next) fetch_early(e, element_after(e, type, next, width + i));
-    }
 }
 
-/* Rows of one panel of B, whole vectors or those that the last ones have; the next panel is on its way meanwhile. */
+/* Rows of one panel of B, whole vectors or those that the last ones have. */
 static void copy_panel(const Pack *k, LLVMValueRef *on)
 {
     Emit *e = k->e;
@@ -249,6 +242,6 @@ LLVMValueRef product_transpose_a(const ProductCode *p)
 
 LLVMValueRef product_transpose_b(const ProductCode *p)
 {
-    if (p->pair == 1 && p->types.a == p->types.b) return p->transpose_a;
+    if (p->transpose_a && p->pair == 1 && p->types.a == p->types.b) return p->transpose_a;
     return transpose(p, "transpose_b", (Square){.stored = p->types.b});
 }

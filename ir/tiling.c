@@ -21,8 +21,8 @@
  * tile_m * tile_n * k is at most a million: then OpenBLAS reads them where they lie ("direct"), which is faster as
  * long as the right operand stays in a core's cache. The direct way ends earlier, at 1200 elements of the result,
  * when B alone lies in columns. The grid is the cheapest of some candidates under a model of that: multiply-adds,
- * elements packed, calls, and how evenly the tiles fall on 2 and on 8 threads. Where neither m nor n leaves enough
- * tiles, or tiles would be too thin, k is split too. Kernel sets without the direct way lose 5 to 20 % on such
+ * elements packed, calls, and how evenly the tiles fall on 2 and on 8 threads. Where m and n leave too few
+ * tiles, k is split too. Kernel sets without the direct way lose 5 to 20 % on such
  * tiles. */
 #include "ir/contraction.h"
 
@@ -43,7 +43,9 @@ enum {
     SUM_ELEMENTS = 4096,                 /* of the result in one unit of the second step */
     /* few rows take as long as reading B: k stays whole, so that sums do not depend on how many rows there are, where
      * that leaves enough tiles of so many columns */
-    FEW_ROWS = 16, FEW_COLUMNS = 64, ENOUGH_TILES = 8
+    FEW_ROWS = 16, FEW_COLUMNS = 64, ENOUGH_TILES = 8,
+    /* nor is it split where the result has enough pieces of this size */
+    PIECE_ROWS = 12, PIECE_COLUMNS = 32, ENOUGH_PIECES = 32
 };
 
 /* Costs in multiply-adds of one core (132 a nanosecond). */
@@ -61,6 +63,8 @@ static int64_t batch_count(const Contraction *c)
 
 static bool keeps_k_whole(const Contraction *c)
 {
+    int64_t pieces = batch_count(c) * divide_up(c->m, PIECE_ROWS) * divide_up(c->n, PIECE_COLUMNS);
+    if (pieces >= ENOUGH_PIECES) return true;
     return c->m <= FEW_ROWS && batch_count(c) * divide_up(c->n, FEW_COLUMNS) >= ENOUGH_TILES;
 }
 
