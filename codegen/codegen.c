@@ -38,6 +38,7 @@ static void table_take(CodeTable *table, const Functions *functions, Linked *lin
         f->signature = NULL;
         f->nest = (Nest){0};
         f->text = arena_print(table->arena, "%s", f->text);
+        f->name = arena_print(table->arena, "%s", f->name);
         map_set(table->by_text, f->text, f);
     }
     vec_push(table->arena, &table->linked, linked);
@@ -76,7 +77,7 @@ static void fill_statistics(Code *code, const Functions *functions)
         k += step->beside;
     }
     code->statistics.functions = functions->all.count;
-    code->statistics.cached = code->objects.cached ? functions->all.count : 0;
+    code->statistics.cached = code->objects.cached;
     for (int k = 0; k < code->objects.count; k++) {
         code->statistics.llvm_seconds += code->objects.at[k].seconds;
         code->statistics.code_bytes += (int64_t)LLVMGetBufferSize(code->objects.at[k].bytes);

@@ -13,7 +13,9 @@
 #include <llvm-c/Transforms/PassBuilder.h>
 
 #include <assert.h>
+#include <ctype.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +23,7 @@
 #include <unistd.h>
 
 enum {
-    FUNCTIONS_PER_THREAD = 4,            /* fewer are not worth a thread's own context and target machine */
+    FUNCTIONS_PER_MODULE = 4,            /* fewer are not worth a context and target machine of their own */
     PRODUCT_COST = 400,                  /* of a product's functions, as the cost of kernels counts */
     MAX_COMPILERS = 64
 };
@@ -40,7 +42,6 @@ static Function *add(Arena *arena, Functions *functions, const char *text)
 {
     Function *f = arena_new_of(arena, Function);
     f->text = text;
-    snprintf(f->name, sizeof f->name, "kernel_%d", functions->all.count);
     map_set(functions->by_text, text, f);
     vec_push(arena, &functions->all, f);
     return f;
@@ -58,6 +59,15 @@ Function *function_find(Arena *arena, Functions *functions, const Signature *s)
     return f;
 }
 
+/* The same in every program: what is compiled once is linked with any. */
+static const char *symbol_of(Arena *arena, const char *text)
+{
+    char *symbol = arena_copy_text(arena, text, strlen(text));
+    for (char *c = symbol; *c; c++)
+        if (!isalnum((unsigned char)*c)) *c = '_';
+    return symbol;
+}
+
 Function *function_of_product(Arena *arena, Functions *functions, Role role, ProductTypes types)
 {
     static const char *const roles[] = {"", "tiles", "tiles and then", "sum of parts"};
@@ -67,6 +77,7 @@ Function *function_of_product(Arena *arena, Functions *functions, Role role, Pro
     Function *f = find(arena, functions, text);
     if (f) return f;
     f = add(arena, functions, text);
+    f->name = symbol_of(arena, text);
     f->role = role;
     f->types = types;
     f->cost = role == ROLE_product ? PRODUCT_COST : PRODUCT_COST / 20;
@@ -78,7 +89,7 @@ const char *code_kernel_llvm(Arena *arena, const Plan *plan, int kernel)
     Functions functions = {0};
     const Function *f = function_find(arena, &functions, signature_new(arena, plan, plan->kernels.at[kernel]));
     Unit *u = unit_new(arena, "kernel", true);
-    emit_kernel(u, arena, f->signature, &f->nest, &f->grid, f->name);
+    emit_kernel(u, arena, f->signature, &f->nest, &f->grid, "kernel_0");
     char *text = LLVMPrintModuleToString(u->module);
     const char *copy = arena_print(arena, "%s", text);
     LLVMDisposeMessage(text);
@@ -86,17 +97,17 @@ const char *code_kernel_llvm(Arena *arena, const Plan *plan, int kernel)
     return copy;
 }
 
-/* One compiler thread. */
-typedef struct Worker {
+/* What one thread makes at a time: a context, module and target machine of its own. */
+typedef struct Module {
     const char *entry;
     const CodeOptions *options;
     const Target *target;
-    Vec(Function *) functions;
+    Functions functions;
+    const char *key;                     /* of the cache, where the module alone is an entry; or NULL */
     int64_t cost;
     Object  object;
     Arena  *arena;
-    pthread_t thread;
-} Worker;
+} Module;
 
 static void add_attribute(const Unit *u, LLVMValueRef function, const char *name, const char *value)
 {
@@ -172,16 +183,16 @@ static char *assembly_text(LLVMModuleRef module, LLVMTargetMachineRef machine)
     return text;
 }
 
-static const char *emit_object(Worker *w, Unit *u, LLVMTargetMachineRef machine)
+static const char *emit_object(Module *m, Unit *u, LLVMTargetMachineRef machine)
 {
-    const char *error = unit_optimize(u, w->arena, machine);
+    const char *error = unit_optimize(u, m->arena, machine);
     if (error) return error;
-    if (w->options->llvm) w->object.llvm = LLVMPrintModuleToString(u->module);
-    if (w->options->assembly) w->object.assembly = assembly_text(u->module, machine);
+    if (m->options->llvm) m->object.llvm = LLVMPrintModuleToString(u->module);
+    if (m->options->assembly) m->object.assembly = assembly_text(u->module, machine);
     char *why = NULL;
-    if (LLVMTargetMachineEmitToMemoryBuffer(machine, u->module, LLVMObjectFile, &why, &w->object.bytes) == 0)
+    if (LLVMTargetMachineEmitToMemoryBuffer(machine, u->module, LLVMObjectFile, &why, &m->object.bytes) == 0)
         return NULL;
-    error = arena_print(w->arena, "%s", why);
+    error = arena_print(m->arena, "%s", why);
     LLVMDisposeMessage(why);
     return error;
 }
@@ -193,37 +204,57 @@ static double thread_seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void *work(void *context)
+static void make(Module *m)
 {
-    Worker *w = context;
     double start = thread_seconds();
-    Unit *u = unit_new(w->arena, w->entry, w->target->fused);
-    LLVMTargetMachineRef machine = target_machine(w->target);
+    m->arena = arena_new();
+    Unit *u = unit_new(m->arena, m->entry, m->target->fused);
+    LLVMTargetMachineRef machine = target_machine(m->target);
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
-    LLVMSetTarget(u->module, w->target->triple);
+    LLVMSetTarget(u->module, m->target->triple);
     LLVMSetModuleDataLayout(u->module, layout);
     LLVMDisposeTargetData(layout);
-    if (w->options->debug_lines) debug_open(u, w->arena, w->entry);
-    for (int k = 0; k < w->functions.count; k++) {
-        const Function *f = w->functions.at[k];
-        function_emit(u, w->arena, f, f->name, w->target);
+    if (m->options->debug_lines) debug_open(u, m->arena, m->entry);
+    for (int k = 0; k < m->functions.all.count; k++) {
+        const Function *f = m->functions.all.at[k];
+        function_emit(u, m->arena, f, f->name, m->target);
     }
     debug_close(u);
-    unit_verify(u, w->entry);
-    w->object.error = emit_object(w, u, machine);
+    unit_verify(u, m->entry);
+    m->object.error = emit_object(m, u, machine);
     LLVMDisposeTargetMachine(machine);
     unit_free(u);
-    w->object.seconds = thread_seconds() - start;
+    m->object.seconds = thread_seconds() - start;
+}
+
+/* The modules to make, dearest first, and the one that no thread has taken yet. */
+typedef struct Work {
+    Module     **module;
+    int          count;
+    _Atomic int  next;
+} Work;
+
+static void *work(void *context)
+{
+    Work *w = context;
+    for (int k; (k = atomic_fetch_add(&w->next, 1)) < w->count;) make(w->module[k]);
     return NULL;
 }
 
-static int worker_count(const Functions *functions, const CodeOptions *options)
+static int compiler_count(const CodeOptions *options)
 {
     long count = options->threads > 0 ? options->threads : sysconf(_SC_NPROCESSORS_ONLN);
-    int useful = (functions->all.count + FUNCTIONS_PER_THREAD - 1) / FUNCTIONS_PER_THREAD;
-    if (count > useful) count = useful;
-    if (count > MAX_COMPILERS) count = MAX_COMPILERS;
-    return count < 1 ? 1 : (int)count;
+    return count < 1 ? 1 : count > MAX_COMPILERS ? MAX_COMPILERS : (int)count;
+}
+
+static void make_all(Work *w, int threads)
+{
+    pthread_t thread[MAX_COMPILERS];
+    int started = 0;
+    if (threads > w->count) threads = w->count;
+    while (started + 1 < threads && pthread_create(&thread[started], NULL, work, w) == 0) started++;
+    work(w);
+    for (int k = 0; k < started; k++) pthread_join(thread[k], NULL);
 }
 
 static int by_cost(const void *x, const void *y)
@@ -233,51 +264,93 @@ static int by_cost(const void *x, const void *y)
     return strcmp(a->name, b->name);
 }
 
-/* The dearest first, each to the worker with the least. */
-static void share_out(Arena *arena, const Functions *functions, Worker *worker, int count)
+static int dearest_first(const void *x, const void *y)
+{
+    const Module *a = *(Module *const *)x, *b = *(Module *const *)y;
+    if (a->cost != b->cost) return a->cost < b->cost ? 1 : -1;
+    return (a > b) - (a < b);            /* both lie in one array */
+}
+
+/* The dearest first, each to the module with the least. */
+static void share_out(Arena *arena, const Functions *functions, Module *module, int count)
 {
     Function **sorted = arena_array(arena, Function *, functions->all.count + 1);
-    memcpy(sorted, functions->all.at, sizeof *sorted * (size_t)functions->all.count);
+    if (count) memcpy(sorted, functions->all.at, sizeof *sorted * (size_t)functions->all.count);
     qsort(sorted, (size_t)functions->all.count, sizeof *sorted, by_cost);
     for (int k = 0; k < functions->all.count; k++) {
-        Worker *least = &worker[0];
+        Module *least = &module[0];
         for (int j = 1; j < count; j++)
-            if (worker[j].cost < least->cost) least = &worker[j];
+            if (module[j].cost < least->cost) least = &module[j];
         least->cost += sorted[k]->cost;
-        vec_push(arena, &least->functions, sorted[k]);
+        vec_push(arena, &least->functions.all, sorted[k]);
     }
 }
 
-static void run_workers(Worker *worker, int count)
+/* Compiling a list of functions, with what the cache has. */
+typedef struct Compilation {
+    Arena *arena;                        /* of the objects */
+    Arena *scratch;
+    const char *entry;
+    const CodeOptions *options;
+    CodeOptions plain;                   /* for what has no lines of a model's */
+    const Target *target;
+    Functions kernels, products;         /* products are made once for all models: each is a module and an entry */
+    const char *key;                     /* of the kernels, which are one entry together; NULL: nothing is kept */
+    Objects  known;                      /* the kernels', from there */
+    Module  *module;
+    int      kernel_modules, count;
+} Compilation;
+
+static const char *key_of(const Compilation *c, const Functions *functions, const CodeOptions *options)
 {
-    bool started[MAX_COMPILERS] = {0};
-    for (int k = 1; k < count; k++) started[k] = pthread_create(&worker[k].thread, NULL, work, &worker[k]) == 0;
-    work(&worker[0]);
-    for (int k = 1; k < count; k++) {
-        if (started[k])
-            pthread_join(worker[k].thread, NULL);
-        else
-            work(&worker[k]);
-    }
+    bool keep = options->cache && !options->llvm && !options->assembly && functions->all.count > 0;
+    return keep ? cache_key(c->scratch, functions, c->entry, options, c->target) : NULL;
 }
 
-/* Compiles; the objects are as many as there are workers. */
-static Objects compile_afresh(Arena *arena, const Functions *functions, const char *entry, const CodeOptions *options,
-                              const Target *target)
+static bool is_known(const Compilation *c, const char *key, Objects *out)
 {
-    Objects objects = {.count = worker_count(functions, options)};
-    objects.at = arena_array(arena, Object, objects.count);
-    Worker *worker = arena_array(arena, Worker, objects.count);
-    for (int k = 0; k < objects.count; k++)
-        worker[k] = (Worker){.entry = entry, .options = options, .target = target, .arena = arena_new()};
-    share_out(arena, functions, worker, objects.count);
-    run_workers(worker, objects.count);
-    for (int k = 0; k < objects.count; k++) {
-        objects.at[k] = worker[k].object;
-        if (worker[k].object.error) objects.at[k].error = arena_print(arena, "%s", worker[k].object.error);
-        arena_free(worker[k].arena);
+    return key && cache_load(c->arena, c->options->cache, key, out);
+}
+
+static Module *add_module(Compilation *c, const CodeOptions *options)
+{
+    Module *m = &c->module[c->count++];
+    *m = (Module){.entry = c->entry, .options = options, .target = c->target};
+    return m;
+}
+
+/* Products first: the largest of them takes longer than any module of kernels. */
+static void plan_modules(Compilation *c)
+{
+    int threads = compiler_count(c->options), kernels = c->kernels.all.count;
+    c->module = arena_array(c->scratch, Module, c->products.all.count + threads);
+    for (int k = 0; k < c->products.all.count; k++) {
+        Module *m = add_module(c, &c->plain);
+        vec_push(c->scratch, &m->functions.all, c->products.all.at[k]);
+        m->cost = c->products.all.at[k]->cost;
+        m->key = key_of(c, &m->functions, &c->plain);
+        Objects found;
+        if (!is_known(c, m->key, &found)) continue;
+        m->object = found.at[0];
+        m->object.cached = true;
     }
-    return objects;
+    int most = (kernels + FUNCTIONS_PER_MODULE - 1) / FUNCTIONS_PER_MODULE;
+    c->key = key_of(c, &c->kernels, c->options);
+    if (is_known(c, c->key, &c->known)) return;
+    c->kernel_modules = most < threads ? most : threads;
+    Module *first = &c->module[c->count];
+    for (int k = 0; k < c->kernel_modules; k++) add_module(c, c->options);
+    share_out(c->scratch, &c->kernels, first, c->kernel_modules);
+}
+
+static void make_missing(Compilation *c)
+{
+    Work w = {.module = arena_array(c->scratch, Module *, c->count)};
+    for (int k = 0; k < c->count; k++)
+        if (!c->module[k].object.bytes) w.module[w.count++] = &c->module[k];
+    if (!w.count) return;
+    qsort(w.module, (size_t)w.count, sizeof *w.module, dearest_first);
+    make_all(&w, compiler_count(c->options));
 }
 
 static bool all_compiled(const Objects *objects)
@@ -285,6 +358,30 @@ static bool all_compiled(const Objects *objects)
     for (int k = 0; k < objects->count; k++)
         if (!objects->at[k].bytes) return false;
     return true;
+}
+
+static void keep(Compilation *c, const char *key, Object *at, int count)
+{
+    Objects made = {.count = count, .at = at};
+    if (key && count && all_compiled(&made)) cache_store(c->scratch, c->options->cache, key, &made);
+}
+
+/* Of all modules, the kernels' last, wherever they come from. */
+static Objects collect(Compilation *c)
+{
+    Objects all = {.at = arena_array(c->arena, Object, c->count + c->known.count + 1)};
+    for (int k = 0; k < c->count; k++) {
+        Module *m = &c->module[k];
+        if (m->object.error) m->object.error = arena_print(c->arena, "%s", m->object.error);
+        if (m->object.cached) all.cached++;
+        else keep(c, m->key, &m->object, 1);
+        all.at[all.count++] = m->object;
+        arena_free(m->arena);
+    }
+    keep(c, c->key, all.at + all.count - c->kernel_modules, c->kernel_modules);
+    for (int k = 0; k < c->known.count; k++) all.at[all.count++] = c->known.at[k];
+    if (c->known.count) all.cached += c->kernels.all.count;
+    return all;
 }
 
 Objects compile_functions(Arena *arena, const Functions *functions, const char *entry, const CodeOptions *options)
@@ -298,13 +395,18 @@ Objects compile_functions(Arena *arena, const Functions *functions, const char *
         objects.at[0].error = "LLVM was built without a code generator for this processor";
         return objects;
     }
-    Arena *scratch = arena_new();
-    bool keep = options->cache && !options->llvm && !options->assembly;
-    const char *key = keep ? cache_key(scratch, functions, entry, options, &target) : NULL;
-    objects.cached = key && cache_load(arena, options->cache, key, &objects);
-    if (!objects.cached) objects = compile_afresh(arena, functions, entry, options, &target);
-    if (!objects.cached && key && all_compiled(&objects)) cache_store(scratch, options->cache, key, &objects);
-    arena_free(scratch);
+    Compilation c = {.arena = arena, .scratch = arena_new(), .entry = entry, .options = options, .plain = *options,
+                     .target = &target};
+    c.plain.debug_lines = false;
+    for (int k = 0; k < functions->all.count; k++) {
+        Function *f = functions->all.at[k];
+        if (f->role == ROLE_kernel) f->name = arena_print(arena, "kernel_%d", c.kernels.all.count);
+        vec_push(c.scratch, f->role == ROLE_kernel ? &c.kernels.all : &c.products.all, f);
+    }
+    plan_modules(&c);
+    make_missing(&c);
+    objects = collect(&c);
+    arena_free(c.scratch);
     target_free(&target);
     return objects;
 }

@@ -22,7 +22,8 @@ typedef struct Function {
     const Signature *signature;          /* of the first kernel with this text; NULL for products */
     Nest     nest;
     Grid     grid;
-    char     name[16];                   /* symbol */
+    const char *name;                    /* symbol: of a product the same in every program, of a kernel its number
+                                            among those compiled together */
     int64_t  cost;                       /* guessed, to balance the compiler threads */
     RtKernel *address;
 } Function;
@@ -53,12 +54,13 @@ typedef struct Object {
     double  seconds;
     char   *llvm, *assembly;             /* dumps, or NULL; LLVM's memory */
     const char *error;                   /* NULL when all went well */
+    bool    cached;                      /* of a product: compiled by a command before this one */
 } Object;
 
 typedef struct Objects {
     int     count;
     Object *at;
-    bool    cached;                      /* compiled by a command before this one */
+    int     cached;                      /* functions: compiled by commands before this one */
 } Objects;
 
 /* Compiles all functions over options->threads threads. */

@@ -21,6 +21,29 @@ cmp plain/last.safetensors warm/last.safetensors
 status 0 "$PTM" dump "$gpt" --stage asm
 grep -q kernel_0 out || fail "a dump needs what is compiled for it"
 
+flip() { printf '\377\376' | dd of="$1" bs=1 seek=$(($(wc -c <"$1") / 2)) conv=notrunc 2>dd; }
+
+# What serves products is compiled once, whatever the model: another one finds it, and its kernels are its own.
+own() { status 0 "$PTM" train "$gpt" --set layers=1 --set width=16 --set heads=2 --set context="$2" --steps 3 --blas none --out "$1"; }
+kept=$PTM_CACHE
+export PTM_CACHE=$PWD/cache/own
+products() { grep -la "^product " "$PTM_CACHE"/*.code | xargs ls -i; }     # a new file has a number of its own
+own own 8
+compiles
+products >before
+[ "$(wc -l <before)" -gt 1 ] || fail "each function is not an entry: $(cat before)"
+own wider 9
+products >after
+cmp before after || fail "products are compiled again"
+! grep -q "0.00 s of LLVM" out || fail "other kernels are compiled"
+for entry in "$PTM_CACHE"/*.code; do flip "$entry"; done
+own mended 9
+compiles
+cmp wider/last.safetensors mended/last.safetensors
+products >after
+! cmp -s before after || fail "what is damaged is left"
+export PTM_CACHE=$kept
+
 # Damage: a byte in the middle, a file cut off, an empty one; mended by what is compiled instead.
 damage() {
     name=$1
@@ -32,7 +55,6 @@ damage() {
     train "$name-again"
     says "$before"
 }
-flip() { printf '\377\376' | dd of="$1" bs=1 seek=$(($(wc -c <"$1") / 2)) conv=notrunc 2>dd; }
 cut_off() { truncate -s -1 "$1"; }
 empty() { : >"$1"; }
 other_key() { printf 'x' | dd of="$1" bs=1 seek=560 conv=notrunc 2>dd; }
