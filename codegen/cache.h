@@ -1,6 +1,7 @@
 /* Machine code on disk, so that a command need not compile what one before it has compiled. An entry is the objects of
- * one list of functions: the kernels of a program, or one function that serves products, for all models. Its key is everything that the code depends on: the functions' canonical texts and lines, the
- * target, and the build of the compiler; the entry holds the key whole, so that no hash can mistake one for another. */
+ * one list of functions: the kernels of a program, or one function that serves products, for all models. Its key is
+ * everything that the code depends on: the functions' canonical texts and lines, the target, and the build of the
+ * compiler; the entry holds the key whole, so that no hash can mistake one for another. */
 #ifndef PTM_CODEGEN_CACHE_H
 #define PTM_CODEGEN_CACHE_H
 

@@ -16,7 +16,9 @@ void    certificate_largest(FILE *out, const Plan *plan);
 const char *certificate_amount(Arena *arena, int64_t bytes); /* "25.7 MiB" */
 void        certificate_line(FILE *out, const char *what, int64_t bytes, const char *rest);
 
-/* process.c: the whole process: prints what it takes now and what the arena will add, and returns the sum, the most
+/* process.c: seconds since the system began this process, its libraries not loaded yet; -1 where it does not say. */
+double      process_seconds(void);
+/* The whole process: prints what it takes now and what the arena will add, and returns the sum, the most
  * that the system will find resident. */
 int64_t process_print(FILE *out, const Run *r);
 /* What was resident at most, beside what was promised. */

@@ -1,11 +1,14 @@
-/* The memory of the process. Compiling is over when this is asked, so what the program, its libraries, the compiler
- * and the data take is measured; what the arena adds when it is used first is known; OpenBLAS's packing buffers are
- * told from its block sizes. */
+/* The time and the memory of the process. Compiling is over when the latter is asked, so what the program, its
+ * libraries, the compiler and the data take is measured; what the arena adds when it is used first is known; OpenBLAS's
+ * packing buffers are told from its block sizes. */
 #include "frontend/cli/certificate.h"
 #include "frontend/cli/host.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 /* Of a thread's packing buffer: the panels of A and B of our largest tile, 640 x 384 and 384 x 768 floats. */
 enum { PACKING_BYTES = 4 * 384 * (640 + 768) };
@@ -21,6 +24,21 @@ static int64_t status_bytes(const char *name)
         if (!strncmp(line, name, length) && line[length] == ':') sscanf(line + length + 1, "%lld", &kib);
     if (in) fclose(in);
     return kib < 0 ? -1 : (int64_t)kib * 1024;
+}
+
+/* The system counts them in hundredths: the value of the 22nd field of the line, of which the second is a name in
+ * parentheses. */
+double process_seconds(void)
+{
+    enum { FIRST = 3, BEGAN = 22 };
+    char line[1024];
+    struct timespec now;
+    FILE *in = fopen("/proc/self/stat", "r");
+    char *at = in && fgets(line, sizeof line, in) ? strrchr(line, ')') : NULL;
+    if (in) fclose(in);
+    for (int field = FIRST; at && field <= BEGAN; field++) at = strchr(at + 1, ' ');
+    if (!at || clock_gettime(CLOCK_BOOTTIME, &now)) return -1;
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec - strtod(at, NULL) / (double)sysconf(_SC_CLK_TCK);
 }
 
 static int64_t code_bytes(const Run *r)

@@ -30,7 +30,6 @@ static const char *const *gallery(Arena *arena)
 bool session_parse(Session *s, const Options *options)
 {
     *s = (Session){ .arena = arena_new(), .options = options, .codes = code_table_new() };
-    clock_gettime(CLOCK_MONOTONIC, &s->opened);
     s->diagnostics = diag_new(s->arena);
     s->ast = ast_load(s->arena, options->argument, gallery(s->arena), s->diagnostics);
     if (s->ast && diag_error_count(s->diagnostics) == 0) return true;
@@ -195,13 +194,6 @@ bool session_report(Session *s)
 {
     diag_print(s->diagnostics, messages_of(s->options));
     return diag_error_count(s->diagnostics) == 0;
-}
-
-double session_seconds(const Session *s)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - s->opened.tv_sec) + 1e-9 * (double)(now.tv_nsec - s->opened.tv_nsec);
 }
 
 bool session_data_is_used(const Session *s)

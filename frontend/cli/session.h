@@ -6,7 +6,6 @@
 #include "frontend/cli/options.h"
 #include "frontend/frontend.h"
 
-#include <time.h>
 
 struct HostData;
 struct Record;
@@ -21,7 +20,6 @@ typedef struct Session {
     const struct Record *record;         /* of the run that --resume goes on with, whose flags complete the options; or
                                             NULL */
     const char      *layout;             /* of --weights NAME:FILE: the weights block; or NULL */
-    struct timespec  opened;
     Host             host;
     struct CodeTable *codes;             /* of all programs that the command compiles; owned */
 } Session;
@@ -41,9 +39,6 @@ bool session_report(Session *s);
 /* Whether every --data was read by then, and whether --weights is given. False after saying what is wrong. */
 bool session_data_is_used(const Session *s);
 bool session_has_weights(const Session *s);
-
-/* The clock since the session was opened. */
-double session_seconds(const Session *s);
 
 /* Prints an error of the command itself ("ptm train: ...") and returns EXIT_BAD_INPUT. */
 int session_fail(const Session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -177,7 +177,8 @@ static int train(Run *r)
     int64_t promised = -1;
     recipe_of(r, &recipe);
     if (!o->quiet) {
-        printf("ready after %.2f s\n", session_seconds(r->s));
+        double seconds = process_seconds();
+        if (seconds >= 0) printf("ready after %.2f s\n", seconds);
         certificate_print(stdout, r);
     }
     if (o->prove_memory && !prove_memory(stdout, r)) return EXIT_BAD_INPUT;
