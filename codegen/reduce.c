@@ -34,8 +34,19 @@ LLVMValueRef reduction_start(const Unit *u, const Node *node)
     return splat_whole(lane, least_whole(node->type.dtype));
 }
 
+/* The larger of a and b as of the element operator, a NaN if one of them is: b is looked at before a is at hand, so
+ * that a chain of maxima waits for one comparison each. */
+static LLVMValueRef larger_of(const Unit *u, LLVMValueRef a, LLVMValueRef b)
+{
+    LLVMValueRef larger = LLVMBuildSelect(u->builder, LLVMBuildFCmp(u->builder, LLVMRealOGT, b, a, ""), b, a, "");
+    LLVMValueRef is_none = LLVMBuildFCmp(u->builder, LLVMRealUNO, b, b, "");
+    LLVMValueRef none = LLVMBuildFAdd(u->builder, b, b, "");             /* not b: the choices stay two */
+    return LLVMBuildSelect(u->builder, is_none, none, larger, "");
+}
+
 static LLVMValueRef combine(const Unit *u, const Node *node, LLVMValueRef a, LLVMValueRef b)
 {
+    if (node->op == OP_reduce_max && dtype_is_float(node->type.dtype)) return larger_of(u, a, b);
     return element_code(u, node->op == OP_sum ? OP_add : OP_max, node->type.dtype, a, b, NULL);
 }
 
