@@ -95,7 +95,7 @@ void product_square_lines(const ProductCode *p, const Emit *e, DType stored, LLV
 void product_square_turn(const Unit *u, LLVMValueRef *x);
 
 /* product_few.c. few(a, a_row, b, b_line, c, c_row, n, k, spare): as many rows as the function was made for, adjacent
- * along k, of a whole tile. b_line: from a row of B to the next, or from a column to the next. spare: 16 vectors. */
+ * along k, of a whole tile. b_line: from a row of B to the next, or from a column to the next. spare: 32 vectors. */
 LLVMValueRef product_few_rows(const ProductCode *p, int rows);
 LLVMValueRef product_few_columns(const ProductCode *p, int rows);
 bool product_has_few(const ProductCode *p);                  /* A as it is multiplied, no pairs */

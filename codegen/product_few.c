@@ -1,11 +1,13 @@
 /* Few rows, as in decoding: B is read once, where it lies, and nothing is copied. With B in rows the sums of wide
  * panels stay in registers while their k pass, what is left over in panels of half the width and so on; with B in
- * columns squares of it are transposed in registers. */
+ * columns squares of it are transposed in registers, of words of four bytes, whichever type these hold. */
 #include "codegen/product.h"
 
 enum {
     WIDEST = 8,                          /* vectors of a panel */
-    AHEAD = 12,                          /* rows of B that are on their way when one is used */
+    AHEAD = 12 * 4,                      /* bytes of a column of B that are on their way when one is used */
+    WORD = 4,                            /* bytes of an element of a square */
+    MOST_GROUPS = 2,                     /* of 16 columns that pass together */
     CACHE_LINE = 64
 };
 
@@ -76,7 +78,8 @@ static void pass_panel(const Few *f, LLVMValueRef column, int vectors, LLVMValue
     carried[count] = element_at(e, type, f->b, column);
     Loop loop;
     loop_open(e, &loop, whole(u, 0), f->k, 1, true, carried, count + 1);
-    LLVMValueRef b = carried[count], later = element_at(e, type, b, times(e, f->b_line, whole(u, AHEAD)));
+    LLVMValueRef rows_ahead = whole(u, AHEAD / dtype_bytes(f->p->types.b));
+    LLVMValueRef b = carried[count], later = element_at(e, type, b, times(e, f->b_line, rows_ahead));
     for (int v = 0; v < vectors; v++) {
         line[v] = product_load(f->p, e, f->p->types.b, element_after(e, type, b, v * LANES), on);
         if (!each_line || v % each_line == 0) fetch_early(e, element_after(e, type, later, v * LANES));
@@ -111,21 +114,128 @@ LLVMValueRef product_few_rows(const ProductCode *p, int rows)
 
 /* ---- B in columns ---- */
 
+/* How many elements along k a word holds: one is read as what it is cast to. */
+static int elements_of_word(const ProductCode *p)
+{
+    int bytes = dtype_bytes(p->types.b);
+    return p->types.b == p->types.in || bytes >= WORD ? 1 : WORD / bytes;
+}
+
+/* Columns that pass together, by 16: sums of one would wait for each other longer than words of several elements take
+ * to arrive. */
+static int groups_of(const ProductCode *p) { return elements_of_word(p) > 1 ? MOST_GROUPS : 1; }
+
+/* The sums of a group. */
+static void pick_group(const Few *f, const LLVMValueRef *sum, int group, LLVMValueRef *own)
+{
+    for (int i = 0; i < f->rows; i++) own[i] = sum[i * groups_of(f->p) + group];
+}
+
 /* The last k, fewer than 16: the square goes through memory, from where only those are read that there are. */
 static void add_rest(const Few *f, LLVMValueRef column, LLVMValueRef from, LLVMValueRef *sum)
 {
     Emit *e = f->e;
     const Unit *u = e->unit;
     LLVMTypeRef real = f->p->real, type = memory_type(u, f->p->types.b);
-    LLVMValueRef left = minus(e, f->k, from), width = whole(u, LANES);
+    LLVMValueRef left = minus(e, f->k, from), width = whole(u, LANES), zero = whole(u, 0);
     LLVMValueRef b = element_at(e, type, element_at(e, type, f->b, times(e, column, f->b_line)), from);
     LLVMValueRef columns = least(e, width, minus(e, f->n, column));
+    columns = LLVMBuildSelect(u->builder, compare(e, LLVMIntSGT, columns, zero), columns, zero, "");
     call_inner(e, f->p->transpose_b, (LLVMValueRef[]){f->spare, width, b, f->b_line, columns, left}, 6);
     Loop loop;
-    loop_open(e, &loop, whole(u, 0), left, 1, true, sum, f->rows);
-    LLVMValueRef one = lanes_load(e, real, element_at(e, real, f->spare, times(e, loop.index, whole(u, LANES))), NULL);
+    loop_open(e, &loop, zero, left, 1, true, sum, f->rows);
+    LLVMValueRef one = lanes_load(e, real, element_at(e, real, f->spare, times(e, loop.index, width)), NULL);
     add_line(f, plus(e, from, loop.index), &one, 1, sum);
     loop_close(e, &loop, sum);
+}
+
+static LLVMValueRef load_words(const Few *f, LLVMValueRef pointer)
+{
+    const Unit *u = f->e->unit;
+    LLVMValueRef words = LLVMBuildLoad2(u->builder, lanes_of(u->i32), pointer, "");
+    LLVMSetAlignment(words, (unsigned)dtype_bytes(f->p->types.b));
+    return words;
+}
+
+/* Element j of every word, as what is multiplied. */
+static LLVMValueRef element_of_words(const Few *f, LLVMValueRef words, int j)
+{
+    const Unit *u = f->e->unit;
+    DType stored = f->p->types.b;
+    int bits = 8 * dtype_bytes(stored);
+    LLVMValueRef moved = LLVMBuildLShr(u->builder, words, splat_whole(u->i32, bits * j), "");
+    LLVMTypeRef narrow = lanes_of(LLVMIntTypeInContext(u->context, (unsigned)bits));
+    LLVMValueRef v = LLVMBuildTrunc(u->builder, moved, narrow, "");
+    return cast_code(u, stored, f->p->types.out,
+                     from_memory(u, stored, LLVMBuildBitCast(u->builder, v, lanes_of(memory_type(u, stored)), "")));
+}
+
+/* A square of words, those after it on their way: x[i] is what words i of all columns hold. */
+static void load_square(const Few *f, const LLVMValueRef *line, LLVMValueRef k, int elements, LLVMValueRef *x)
+{
+    Emit *e = f->e;
+    LLVMTypeRef type = memory_type(e->unit, f->p->types.b);
+    LLVMValueRef next = plus(e, k, times(e, f->b_line, whole(e->unit, LANES * groups_of(f->p))));
+    for (int i = 0; i < LANES; i++) {
+        LLVMValueRef at = element_at(e, type, line[i], k);
+        x[i] = elements > 1 ? load_words(f, at) : product_load(f->p, e, f->p->types.b, at, NULL);
+    }
+    for (int i = 0; i < LANES; i++) fetch_early(e, element_at(e, type, line[i], next));
+    product_square_turn(e->unit, x);
+}
+
+/* The words of a square one after the other, from memory: unrolled they would be more code than all else. */
+static void add_words(const Few *f, LLVMValueRef k, LLVMValueRef x[][LANES], int elements, LLVMValueRef *sum)
+{
+    Emit *e = f->e;
+    const Unit *u = e->unit;
+    int groups = groups_of(f->p);
+    LLVMTypeRef word = elements > 1 ? u->i32 : f->p->real;
+    LLVMValueRef one[MOST_GROUPS], words[MOST_GROUPS];
+    for (int i = 0; i < LANES * groups; i++)
+        lanes_store(e, word, element_after(e, word, f->spare, i * LANES), NULL, x[i % groups][i / groups]);
+    Loop loop;
+    loop_open(e, &loop, whole(u, 0), whole(u, LANES), 1, true, sum, f->rows * groups);
+    LLVMValueRef from = element_at(e, word, f->spare, times(e, loop.index, whole(u, LANES * groups)));
+    LLVMValueRef first = plus(e, k, times(e, loop.index, whole(u, elements)));
+    for (int g = 0; g < groups; g++) words[g] = lanes_load(e, word, element_after(e, word, from, g * LANES), NULL);
+    for (int j = 0; j < elements; j++) {
+        for (int g = 0; g < groups; g++) one[g] = elements > 1 ? element_of_words(f, words[g], j) : words[g];
+        add_line(f, plus(e, first, whole(u, j)), one, groups, sum);
+    }
+    loop_close(e, &loop, sum);
+}
+
+/* The whole squares from `from` on: the sums go on. Returns where they end. */
+static LLVMValueRef add_squares(const Few *f, const LLVMValueRef *line, LLVMValueRef from, int elements,
+                                LLVMValueRef *sum)
+{
+    Emit *e = f->e;
+    const Unit *u = e->unit;
+    int groups = groups_of(f->p);
+    int64_t step = LANES * elements;
+    LLVMValueRef end = minus(e, f->k, rest_of(e, minus(e, f->k, from), whole(u, step)));
+    LLVMValueRef x[MOST_GROUPS][LANES];
+    Loop squares;
+    loop_open(e, &squares, from, end, step, true, sum, f->rows * groups);
+    for (int g = 0; g < groups; g++) load_square(f, line + g * LANES, squares.index, elements, x[g]);
+    if (groups > 1) add_words(f, squares.index, x, elements, sum);
+    for (int i = 0; groups == 1 && i < LANES; i++) add_line(f, plus(e, squares.index, whole(u, i)), x[0] + i, 1, sum);
+    loop_close(e, &squares, sum);
+    return end;
+}
+
+static void finish_group(const Few *f, LLVMValueRef column, LLVMValueRef even, LLVMValueRef *sum)
+{
+    Emit *e = f->e;
+    LLVMValueRef so_far[PRODUCT_MAX_ROWS];
+    for (int i = 0; i < f->rows; i++) so_far[i] = sum[i];
+    Choice more = choice_open(e, compare(e, LLVMIntSLT, even, f->k));
+    add_rest(f, column, even, sum);
+    choice_else(e, &more);
+    choice_close(e, &more);
+    for (int i = 0; i < f->rows; i++) sum[i] = choice_value(e, &more, sum[i], so_far[i]);
+    finish(f, column, 1, lanes_below(e, minus(e, f->n, column)), sum);
 }
 
 LLVMValueRef product_few_columns(const ProductCode *p, int rows)
@@ -133,28 +243,19 @@ LLVMValueRef product_few_columns(const ProductCode *p, int rows)
     Few f = open_few(p, rows, "few_columns");
     Emit *e = f.e;
     const Unit *u = e->unit;
-    LLVMValueRef even = minus(e, f.k, rest_of(e, f.k, whole(u, LANES)));
-    LLVMTypeRef type = memory_type(u, p->types.b);
-    LLVMValueRef line[LANES], x[LANES], sum[PRODUCT_MAX_ROWS], next = times(e, f.b_line, whole(u, LANES));
-    Loop columns, squares;
-    loop_open(e, &columns, whole(u, 0), f.n, LANES, true, NULL, 0);
-    product_square_lines(p, e, p->types.b, f.b, f.b_line, columns.index, f.n, line, LANES);
-    start(&f, 1, sum);
-    loop_open(e, &squares, whole(u, 0), even, LANES, true, sum, rows);
-    for (int i = 0; i < LANES; i++)
-        x[i] = product_load(p, e, p->types.b, element_at(e, type, line[i], squares.index), NULL);
-    for (int i = 0; i < LANES; i++) fetch_early(e, element_at(e, type, line[i], plus(e, squares.index, next)));
-    product_square_turn(u, x);
-    for (int i = 0; i < LANES; i++) add_line(&f, plus(e, squares.index, whole(u, i)), &x[i], 1, sum);
-    loop_close(e, &squares, sum);
-    LLVMValueRef so_far[PRODUCT_MAX_ROWS];
-    for (int i = 0; i < rows; i++) so_far[i] = sum[i];
-    Choice more = choice_open(e, compare(e, LLVMIntSLT, even, f.k));
-    add_rest(&f, columns.index, even, sum);
-    choice_else(e, &more);
-    choice_close(e, &more);
-    for (int i = 0; i < rows; i++) sum[i] = choice_value(e, &more, sum[i], so_far[i]);
-    finish(&f, columns.index, 1, lanes_below(e, minus(e, f.n, columns.index)), sum);
+    int groups = groups_of(p);
+    LLVMValueRef line[MOST_GROUPS * LANES], sum[PRODUCT_FEW * MOST_GROUPS], own[PRODUCT_MAX_ROWS];
+    LLVMValueRef even = whole(u, 0);
+    Loop columns;
+    loop_open(e, &columns, whole(u, 0), f.n, LANES * groups, true, NULL, 0);
+    product_square_lines(p, e, p->types.b, f.b, f.b_line, columns.index, f.n, line, LANES * groups);
+    start(&f, groups, sum);
+    if (elements_of_word(p) > 1) even = add_squares(&f, line, even, elements_of_word(p), sum);
+    even = add_squares(&f, line, even, 1, sum);
+    for (int g = 0; g < groups; g++) {
+        pick_group(&f, sum, g, own);
+        finish_group(&f, plus(e, columns.index, whole(u, g * LANES)), even, own);
+    }
     loop_close(e, &columns, NULL);
     LLVMBuildRetVoid(at(e, 0));
     return e->function;
