@@ -23,7 +23,9 @@
 #include "runtime/core/memory.h"
 
 enum {
-    SPIN_NS = 40000,                     /* before a waiting thread sleeps; waking it costs about as much */
+    /* Of waiting: alone, then letting others run, then asleep. A guest's idle processor may look taken to its kernel,
+     * which then wakes a thread beside the one that is at work: some milliseconds pass before they part. */
+    SPIN_NS = 40000, YIELD_NS = 200000,
     SPIN_ROUNDS = 32,                    /* pauses between two looks at the clock */
     CACHE_LINE = 64,
     BUFFER_ROOM = 129 << 20,             /* of a packing buffer of OpenBLAS, and what allocating it takes */
@@ -178,15 +180,24 @@ static bool is_news(unsigned state, unsigned last)
     return (state & LEAVE) || ((state & OPEN) && (state ^ last) >= REGION);
 }
 
+/* Between two looks at what a thread waits for since `start`; false: it should sleep. */
+static bool waits_on(int64_t start)
+{
+    int64_t waited = now_ns() - start;
+    if (waited > SPIN_NS) sched_yield();
+    return waited <= YIELD_NS;
+}
+
 static bool spin_for_work(Pool *pool, unsigned last)
 {
-    for (int64_t start = now_ns(); ; ) {
+    int64_t start = now_ns();
+    do {
         for (int i = 0; i < SPIN_ROUNDS; i++) {
             if (is_news(atomic_load_explicit(&pool->state, memory_order_relaxed), last)) return true;
             relax();
         }
-        if (now_ns() - start > SPIN_NS) return false;
-    }
+    } while (waits_on(start));
+    return false;
 }
 
 static int64_t awake(Pool *pool) { return pool->threads - 1 - atomic_load(&pool->sleepers); }
@@ -252,13 +263,14 @@ static bool nobody_inside(Pool *pool) { return (atomic_load(&pool->state) & INSI
 
 static bool spin_for_workers(Pool *pool)
 {
-    for (int64_t start = now_ns(); ; ) {
+    int64_t start = now_ns();
+    do {
         for (int i = 0; i < SPIN_ROUNDS; i++) {
             if (nobody_inside(pool)) return true;
             relax();
         }
-        if (now_ns() - start > SPIN_NS) return false;
-    }
+    } while (waits_on(start));
+    return false;
 }
 
 /* Behind this every tile is finished, and nobody looks at the region any more. */
