@@ -2,7 +2,7 @@
 values in tensors made beforehand, of which attention reads what is filled.
 
 Prints the median milliseconds of a token, of tokens 1 to 100, and of those from 900 on. The environment chooses the
-set-up (threads, OpenBLAS build, ATEN_CPU_CAPABILITY, OMP_WAIT_POLICY); tests/bench/decode.sh tries the good ones.
+set-up (threads, OpenBLAS build, ATEN_CPU_CAPABILITY, OMP_WAIT_POLICY); peers.sh has the good ones.
 """
 import argparse
 import statistics

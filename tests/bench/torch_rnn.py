@@ -1,8 +1,8 @@
-"""A training step of a word-level language model in PyTorch, the peer of models/lstm.ptm, gru.ptm and rnn.ptm.
+"""A training step of a word-level language model in PyTorch, the peer of tests/bench/rnn.ptm.
 
 Same shapes and operators: embedding, recurrent layers, a linear map to the vocabulary, cross entropy summed over the steps, gradients
 clipped by their global norm, SGD. Prints the median milliseconds of a step over --steps steps. The environment chooses the set-up
-(threads, OpenBLAS build, ATEN_CPU_CAPABILITY, OMP_WAIT_POLICY); tests/bench/rnn.sh tries the good ones and reports the fastest.
+(threads, OpenBLAS build, ATEN_CPU_CAPABILITY, OMP_WAIT_POLICY); peers.sh has the good ones.
 """
 import argparse
 import statistics
