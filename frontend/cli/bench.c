@@ -21,6 +21,7 @@ static bool bench_model(Session *s, const Limits *limits)
         if (items > 0) printf(", %.0f %s/s", (double)items / median, unit);
         printf("\nproducts: %.3g GFLOP, %.3f ms at the limit, %.0f %% of the time\n", 1e-9 * products,
                1e3 * products / rate, 100 * products / rate / median);
+        printf("arena: %.1f MiB\n", (double)workload_memory(&w) / (1 << 20));
     }
     workload_close(&w);
     return seconds != NULL;

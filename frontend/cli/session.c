@@ -12,6 +12,15 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A folder below the current one without the path to that, as messages and profiles show it. */
+static const char *from_here(Arena *arena, const char *folder)
+{
+    char here[PATH_MAX];
+    size_t length = getcwd(here, sizeof here) ? strlen(here) : 0;
+    bool below = length > 1 && !strncmp(folder, here, length) && folder[length] == '/';
+    return arena_print(arena, "%s", below ? folder + length + 1 : folder);
+}
+
 /* Where shared modules are found when they do not stand beside the file: models/ beside the directory of the
  * command. */
 static const char *const *gallery(Arena *arena)
@@ -21,9 +30,9 @@ static const char *const *gallery(Arena *arena)
     ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
     if (length <= 0) return search;
     path[length] = 0;
-    const char *home = dirname(path);
-    search[0] = arena_print(arena, "%s/../models", home);
-    search[1] = arena_print(arena, "%s/../share/ptm/models", home);
+    const char *home = dirname(dirname(path)), *root = strcmp(home, "/") ? home : "";
+    search[0] = from_here(arena, arena_print(arena, "%s/models", root));
+    search[1] = from_here(arena, arena_print(arena, "%s/share/ptm/models", root));
     return search;
 }
 

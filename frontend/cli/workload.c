@@ -136,6 +136,14 @@ double workload_products(const Workload *w)
     return all;
 }
 
+int64_t workload_memory(const Workload *w)
+{
+    Needs needs = run_needs(&w->run);
+    if (w->job != &w->entry) return needs.arena;
+    int64_t work = w->entry.builds[0].plan->block_bytes[MEMORY_work];
+    return needs.arena - needs.work + w->entry.states.bytes + (work > needs.work ? work : needs.work);
+}
+
 int64_t workload_items(const Workload *w, const char **unit)
 {
     const RtStage *stage = w->job == &w->entry ? NULL : &w->run.stages[0];

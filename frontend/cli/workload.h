@@ -28,6 +28,7 @@ bool workload_once(Workload *w, const RtWatch *watch);
 const double *workload_time(Workload *w, int count);
 
 double workload_products(const Workload *w);                 /* operations in einsums, of the dearest program */
+int64_t workload_memory(const Workload *w);                  /* bytes of all its blocks and of the threads */
 int64_t workload_items(const Workload *w, const char **unit);        /* in a step; 0: not counted */
 void workload_close(Workload *w);
 

@@ -2,17 +2,14 @@
 # models/charrnn.ptm and the same recipe in PyTorch on one text: held-out nats a character, epoch by epoch.
 # usage: PTM_DATA=DIR tests/bench/charrnn.sh [EPOCHS [CELL]]      DIR/tinyshakespeare/input.txt; needs python3 (or $PYTHON) with torch
 set -eu
-python=${PYTHON:-python3}
-"$python" -c 'import torch' 2>/dev/null || python=/usr/bin/python3       # the system's, where Debian's package is
 cd "$(dirname "$0")/../.."
-unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
+. tests/bench/peers.sh
 text=${PTM_DATA:-}/tinyshakespeare/input.txt
 [ -f "$text" ] || { echo "skipped: no tinyshakespeare/input.txt in \$PTM_DATA"; exit 0; }
 epochs=${1:-50} cell=${2:-lstm}
 out=${OUT:-$(mktemp -d)}
 build/ptm train models/charrnn.ptm --data text="$text" --set passes="$epochs" --set cell="$cell" --quiet --out "$out/run"
-"$python" -c 'import torch' 2>/dev/null &&
-    "$python" tests/bench/torch_charrnn.py "$text" --epochs "$epochs" --cell "$cell" --threads 2 > "$out/torch.jsonl"
+[ -z "$torch_setups" ] || torch_in avx512 tests/bench/torch_charrnn.py "$text" --epochs "$epochs" --cell "$cell" > "$out/torch.jsonl"
 "$python" - "$out" <<'P'
 import json, os, sys
 out = sys.argv[1]

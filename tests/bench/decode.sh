@@ -4,11 +4,9 @@
 # Prints medians of milliseconds, bytes a token, and their share of what memory gives. Without torch: ptm's lines alone. LENGTH:
 # tokens of a text (1000). BLAS: whose products (own ones, none).
 set -eu
-python=${PYTHON:-python3}
-"$python" -c 'import torch' 2>/dev/null || python=/usr/bin/python3       # the system's, where Debian's package is
 cd "$(dirname "$0")/../.."
+. tests/bench/peers.sh
 rounds=${1:-3}
-unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 awk 'BEGIN { for (i = 0; i < 50257; i++) print "w" i }' >"$scratch/words"
@@ -20,41 +18,31 @@ ours() { # ours TYPE
         "$scratch/stats" | tr '\n' ' '
     build/ptm bench --threads 2 | sed -n 's/^ *reading memory, GB\/s *[0-9.]* *\([0-9.]*\).*/\1/p'
 }
-openmp=$(ls /usr/lib/*/openblas-openmp/libopenblas.so.0 2>/dev/null | head -1 || true)
-torch_plain()   { "$python" tests/bench/torch_decode.py --threads 2; }
-torch_avx512()  { ATEN_CPU_CAPABILITY=avx512 OMP_WAIT_POLICY=PASSIVE "$python" tests/bench/torch_decode.py --threads 2; }
-torch_openmp()  { ATEN_CPU_CAPABILITY=avx512 OMP_WAIT_POLICY=PASSIVE LD_PRELOAD=$openmp "$python" tests/bench/torch_decode.py --threads 2; }
-torch_one()     { ATEN_CPU_CAPABILITY=avx512 OPENBLAS_NUM_THREADS=1 "$python" tests/bench/torch_decode.py --threads 1; }
-setups=
-if "$python" -c 'import torch' 2>/dev/null; then
-    setups="plain avx512 one"
-    [ -n "$openmp" ] && setups="$setups openmp"
-fi
 i=0
 while [ "$i" -lt "$rounds" ]; do
     for type in f32 bf16 i8; do ours "$type" >>"$scratch/$type"; done
-    for setup in $setups; do "torch_$setup" >>"$scratch/$setup"; done
+    for setup in $torch_setups; do torch_in "$setup" tests/bench/torch_decode.py >>"$scratch/$setup"; done
     i=$((i + 1))
 done
-# median FILE COLUMN
-median() { awk -v c="$2" '{ print $c }' "$1" | sort -n | awk '{ x[NR] = $1 } END { print x[int((NR + 1) / 2)] }'; }
+# column_median FILE COLUMN
+column_median() { awk -v c="$2" '{ print $c }' "$1" | sort -n | awk '{ x[NR] = $1 } END { print x[int((NR + 1) / 2)] }'; }
 last=5
 [ "${LENGTH:-1000}" -gt 900 ] || last=3
-token=$(median "$scratch/f32" 1)
+token=$(column_median "$scratch/f32" 1)
 for type in f32 bf16 i8; do
-    ms=$(median "$scratch/$type" 1) bytes=$(median "$scratch/$type" 2) memory=$(median "$scratch/$type" "$last")
+    ms=$(column_median "$scratch/$type" 1) bytes=$(column_median "$scratch/$type" 2) memory=$(column_median "$scratch/$type" "$last")
     early= late=
     if [ "${LENGTH:-1000}" -gt 900 ]; then
-        early="tokens 1 to 100: $(median "$scratch/$type" 3) ms" late="from 900 on: $(median "$scratch/$type" 4) ms"
+        early="tokens 1 to 100: $(column_median "$scratch/$type" 3) ms" late="from 900 on: $(column_median "$scratch/$type" 4) ms"
     fi
     awk "BEGIN { printf \"| ptm, %s | %s ms a token, %.2f x f32 | %s MB a token, %.1f GB/s, %.0f %% of the %.1f GB/s that two threads read | \", \
         \"$type\", \"$ms\", $token / $ms, \"$bytes\", $bytes / $ms, 100 * $bytes / $ms / $memory, $memory }"
     echo "$early | $late |"
 done
 best= fastest=
-for setup in $setups; do
-    ms=$(median "$scratch/$setup" 1)
-    echo "| PyTorch, $setup | $ms ms a token | tokens 1 to 100: $(median "$scratch/$setup" 2) ms | from 900 on: $(median "$scratch/$setup" 3) ms |"
+for setup in $torch_setups; do
+    ms=$(column_median "$scratch/$setup" 1)
+    echo "| PyTorch, $setup | $ms ms a token | tokens 1 to 100: $(column_median "$scratch/$setup" 2) ms | from 900 on: $(column_median "$scratch/$setup" 3) ms |"
     if [ -z "$best" ] || awk "BEGIN { exit !($ms < $best) }"; then best=$ms fastest=$setup; fi
 done
 [ -z "$best" ] || awk "BEGIN { printf \"ratio to the fastest PyTorch ($fastest): %.2f\n\", $best / $token }"

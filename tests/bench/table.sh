@@ -5,7 +5,7 @@
 #   --rounds N     how often each party is measured (default 3); medians of their medians are printed. Of PyTorch's set-ups those
 #                  that the first round finds a quarter slower than the fastest are left out afterwards.
 #   --samples DIR  keep the times there, and count those that an earlier run has left; --rounds 0 prints what there is
-#   ROW ..         only rows whose names begin so (gpt2 gpt2-4x64 lstm bert decode products start bits; `--rows` lists them)
+#   ROW ..         only rows whose names begin so (gpt2 gpt2-4x64 lstm bert decode products bits; `--rows` lists them)
 #   -- FLAG ..     flags for every `ptm`, such as --blas none
 # $PTM the command, $UNDER what runs each program that is measured, such as "taskset -c 0,1"; two threads each.
 #
@@ -15,13 +15,14 @@
 set -eu
 cd "$(dirname "$0")/../.."
 . tests/bench/peers.sh
+. tests/bench/rows.sh
 ptm=${PTM:-build/ptm} rounds=3 samples='' chosen='' flags=''
 while [ $# -gt 0 ]; do
     case $1 in
     --install) install_peers && exec "$0" --rounds 0 ;;
     --rounds) rounds=$2 && shift ;;
     --samples) samples=$2 && shift ;;
-    --rows) sed -n 's/^\(gpt\|rnn\|bert\|decode\|products\|start\|bits\) \([a-z0-9-]*\) .*/\2/p' "$0" && exit ;;
+    --rows) { sed -n 's/^ *[a-z]* \([a-z0-9-]*\) ".*/\1/p' tests/bench/rows.sh && printf 'products\nbits\n'; } && exit ;;
     --) shift && flags=$* && break ;;
     -*) sed -n 's/^# usage: /usage: /p' "$0" >&2 && exit 2 ;;
     *) chosen="$chosen $1" ;;
@@ -36,23 +37,10 @@ mkdir -p "$samples"
 # The value of an arithmetic expression.
 value() { awk "BEGIN { printf \"%.6g\", ($1) }"; }
 
-# words COUNT FILE: a text of so many different words, and more of them.
-words() {
-    [ -f "$2" ] || awk -v n="$1" 'BEGIN { for (i = 0; i < n + 12000; i++) printf "w%d%s", i % n, i % 12 == 11 ? "\n" : " " }' >"$2"
-}
-
 # Is the row wanted? Makes $row its folder of samples.
-wanted() {
+row_of() {
     row=$samples/$1
-    for each in ${chosen:-$1}; do
-        case $1 in
-        "$each"*)
-            mkdir -p "$row"
-            return 0
-            ;;
-        esac
-    done
-    return 1
+    wanted "$1" && mkdir -p "$row"
 }
 
 # sample NAME COMMAND ..: what it prints, a number on a line, joins the row's samples of that name.
@@ -63,6 +51,10 @@ sample() {
     awk 'NF { print $1 }' "$scratch/out" >>"$row/$name"
 }
 of() { [ ! -f "$row/$1" ] || median <"$row/$1"; }        # the median of the row's samples of that name
+
+# The multiply-adds a second, and the bytes of a weight, that these flags ask for.
+peak_of() { case $* in *bf16*) of bf16 ;; *) of peak ;; esac; }
+bytes_of() { case $* in *bf16*) echo 2 ;; *) echo 4 ;; esac; }
 
 # What `ptm bench` prints: the limits of the host, the time of the work, the arena.
 read_bench() { # NAME: whose time it is
@@ -94,12 +86,12 @@ alternate() {
         bench ptm $ours
         # shellcheck disable=SC2086
         [ -z "$own" ] || bench own $own
+        # shellcheck disable=SC2086
+        [ -z "$onnx" ] || [ -z "$onnx_setups" ] || sample onnx $under node $onnx
         for setup in $torch_setups; do
             # shellcheck disable=SC2086
             [ -z "$theirs" ] || ! near "$setup" || sample "$setup" torch_in "$setup" $theirs
         done
-        # shellcheck disable=SC2086
-        [ -z "$onnx" ] || [ -z "$onnx_setups" ] || sample onnx $under node $onnx
         round=$((round + 1))
     done
 }
@@ -137,7 +129,7 @@ print_row() {
 # gpt NAME TITLE GOAL ARENA LAYERS HEADS WIDTH ROWS SPAN VOCABULARY STEPS [FLAG ..]: a step of AdamW with clipping and a tied head; where
 # there are flags, beside own f32
 gpt() {
-    wanted "$1" || return 0
+    row_of "$1" || return 0
     title=$2 goal=$3 arena=$4 layers=$5 heads=$6 width=$7 rows=$8 span=$9
     shift 9
     vocabulary=$1 steps=$2
@@ -153,13 +145,14 @@ gpt() {
     tokens=$((rows * span)) weights=$((12 * layers * width * width + vocabulary * width))
     operations="(6.0 * $tokens * $weights + 6.0 * $layers * $tokens * $span * $width)"
     bytes="28.0 * ($weights + 1024 * $width)"
-    peak=$(of "${peak_of:-peak}") read=$(of read)
+    peak=$(peak_of "$@") read=$(of read)
+    [ $# = 0 ] || goal="$goal * $peer"
     print_row "$title" "$(value "$goal")" "$(value "$operations / $peak / 1e6 + $bytes / $read / 1e6")" "$arena"
 }
 
 # rnn NAME TITLE GOAL CELL GATES WIDTH SPAN STEPS: 2 layers, 20 rows, 10,000 words; SGD with clipping. GOAL: milliseconds, or a share of the floor.
 rnn() {
-    wanted "$1" || return 0
+    row_of "$1" || return 0
     title=$2 goal=$3 cell=$4 gates=$5 width=$6 span=$7 steps=$8
     words 10000 "$scratch/10000"
     ours="tests/bench/rnn.ptm --data text=$scratch/10000 --set cell=$cell --set width=$width --set span=$span --steps $steps"
@@ -176,7 +169,7 @@ rnn() {
 
 # bert NAME TITLE GOAL SPAN STEPS [FLAG ..]: the encoder of BERT-base, one row
 bert() {
-    wanted "$1" || return 0
+    row_of "$1" || return 0
     title=$2 goal=$3 span=$4 steps=$5
     shift 5
     [ -z "$onnx_setups" ] || [ -f "$peers/bert.onnx" ] || "$python" tests/bench/torch_bert.py --export "$peers/bert.onnx" || onnx_setups=
@@ -187,9 +180,9 @@ bert() {
     onnx=
     fastest || return 0
     weights=$((12 * 12 * 768 * 768))
-    peak=$(of "${peak_of:-peak}") read=$(of read)
+    peak=$(peak_of "$@") read=$(of read)
     arithmetic="(2.0 * $span * $weights + 4.0 * 12 * $span * $span * 768) / $peak / 1e6"
-    memory="${bytes_each:-4}.0 * $weights / $read / 1e6"
+    memory="$(bytes_of "$@").0 * $weights / $read / 1e6"
     print_row "$title" "${peer:+$(value "$goal * $peer")}" "$(value "$arithmetic > $memory ? $arithmetic : $memory")"
 }
 
@@ -206,7 +199,7 @@ generate() { # NAME [FLAG ..]
 }
 # decode NAME TITLE GOAL BYTES [FLAG ..]: of GPT-2 small, with weights of so many bytes; own f32 beside it where there are flags
 decode() {
-    wanted "$1" || return 0
+    row_of "$1" || return 0
     title=$2 goal=$3 bytes=$4
     shift 4
     if [ ! -d "$scratch/decode" ] && [ "$rounds" -gt 0 ]; then
@@ -226,13 +219,13 @@ decode() {
     read=$(of read)
     # Weights of the layers and of the head once, keys and values of the tokens before.
     floor=$(value "($bytes * (12 * 12 * 768 * 768 + 50257 * 768) + 250 * 2 * 12 * 768 * 4) / $read / 1e6")
-    case $goal in *%) goal="100 * $floor / ${goal%\%}" ;; esac
+    case $goal in *%) goal="100 * $floor / ${goal%\%}" ;; *) goal="$goal * $peer" ;; esac
     print_row "$title" "$(value "$goal")" "$floor"
 }
 
 # Own products beside OpenBLAS's on the shapes of these models that have many rows, as it is and told to use kernels for Haswell.
 products() {
-    wanted "$1" || return 0
+    row_of "$1" || return 0
     shapes="256x768x768 256x3072x768 256x768x3072 768x3072x256:tn 256x768x3072:nt 1024x768x768 1024x3072x768 1024x768x3072 2048x384x384
         2048x1536x384 768x512x128 512x128x768:tn 128x768x768 128x3072x768 512x3072x768 512x768x3072 700x10000x650 400x10000x200"
     if [ "$rounds" -gt 0 ]; then
@@ -261,24 +254,15 @@ products() {
 
 # The same bits with 1, 2, 3 and 8 threads.
 bits() {
-    wanted "$1" || return 0
-    [ "$rounds" = 0 ] || PTM=$ptm tests/bench/same_bits.sh >"$row/bits" && echo yes >"$row/same" || echo "no: see $row/bits" >"$row/same"
-    [ ! -s "$row/same" ] || echo "| same bits with 1, 2, 3 and 8 threads, $(grep -c : "$row/bits") runs | | | | | | | | $(cat "$row/same") |"
+    row_of "$1" || return 0
+    [ "$rounds" = 0 ] || PTM=$ptm tests/bench/same_bits.sh >"$row/bits" || true
+    [ -s "$row/bits" ] || return 0
+    awk '{ n++ } !/ same/ { bad++ } END { printf "| same bits with 1, 2, 3 and 8 threads, %d comparisons | | | | | | | | %s |\n", n, bad ? "no: " bad : "yes" }' \
+        "$row/bits"
 }
 
-echo "| work, two threads | ptm, ms | fastest peer, ms | ratio | goal, ms | floor, ms | share | arena, MiB | reached |"
+echo "| work, two threads | ptm, ms | fastest peer, ms | ratio | floor, ms | share | arena, MiB | goal, ms | reached |"
 echo "|---|---|---|---|---|---|---|---|---|"
-gpt gpt2-4x64 "GPT-2 124M, step of 4 x 64" 505 2200 12 12 768 4 64 50257 6
-gpt gpt2-1x1024 "GPT-2 124M, step of 1 x 1024" 2300 2600 12 12 768 1 1024 50257 3
-gpt gpt-384 "GPT 6 x 384, step of 8 x 256" 340 '' 6 6 384 8 256 65 10
-gpt gpt-128 "GPT 4 x 128, step of 12 x 64" 10.5 '' 4 4 128 12 64 65 100
-rnn lstm-650 "LSTM 2 x 650, step of 20 x 35" 150 lstm 4 650 35 20
-rnn lstm-200 "LSTM 2 x 200, step of 20 x 20" 20 lstm 4 200 20 60
-rnn gru-200 "GRU 2 x 200, step of 20 x 20" 65% gru 3 200 20 60
-rnn rnn-200 "RNN 2 x 200, step of 20 x 20" 65% rnn 1 200 20 60
-bert bert-16 "BERT-base, forward of 1 x 16" 0.67 16 50
-bert bert-128 "BERT-base, forward of 1 x 128" 0.85 128 30
-bert bert-512 "BERT-base, forward of 1 x 512" 0.85 512 12
-decode decode-f32 "GPT-2 124M, a token" 80% 4
+rows
 products products
 bits bits

@@ -16,6 +16,14 @@ head -c 1 trace.json | grep -q '{' || fail "the trace is no JSON object"
 [ "$(grep -c '<rect' step.svg)" = "$(grep -c '</title></rect>' step.svg)" ] || fail "the picture has open boxes"
 tail -n 1 step.svg | grep -q '</svg>' || fail "the picture does not end"
 
+# What comes out of the gallery is named from here.
+cp "$gpt" copy.ptm
+status 0 "$PTM" profile copy.ptm $small --steps 1
+root=$(cd "$(dirname "$PTM")/.." && pwd)
+says "contract einsum  $root/models/lib/transformer.ptm:"
+(cd "$root" && "$PTM" profile "$OLDPWD/copy.ptm" $small --steps 1) >out
+says "contract einsum  models/lib/transformer.ptm:"
+
 # Rows in loops count each iteration; programs of shards and of the optimizer are there too.
 status 0 "$PTM" profile "$TESTS/../models/lstm.ptm" --set unit=chars --set width=8 --set span=5 --steps 1
 says "lstm.ptm, training step"
@@ -35,6 +43,7 @@ says "product 256 x 768 x 3072, GFLOP/s"
 status 0 "$PTM" bench "$gpt" $small --steps 2 --threads 1
 says "training step: "
 says "of the time"
+grep -q "^arena: [0-9.]* MiB$" out || fail "the arena is not said"
 status 1 "$PTM" bench missing.ptm
 if grep -q avx512f /proc/cpuinfo 2>cpu; then
     OPENBLAS_CORETYPE=Haswell "$PTM" bench >out 2>&1
