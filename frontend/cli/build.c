@@ -17,7 +17,7 @@ bool build_plan(Session *s, const Graph *graph, const PassOptions *passes, Build
 
 Blas build_blas(const Options *options)
 {
-    return options->blas && !strcmp(options->blas, "none") ? BLAS_none : BLAS_openblas;
+    return options->blas && !strcmp(options->blas, "openblas") ? BLAS_openblas : BLAS_none;
 }
 
 DType build_precision(const Options *options)

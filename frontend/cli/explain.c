@@ -1,5 +1,6 @@
 /* ptm explain: what one line of the source becomes: values, kernels with their decisions, places in memory. */
 #include "frontend/cli/subject.h"
+#include "frontend/cli/build.h"
 #include "codegen/codegen.h"
 #include "ir/cost.h"
 
@@ -298,7 +299,7 @@ static void print_plan(Explain *e, const Plan *p, const char *around, double tim
     for (int i = 0; i < p->kernels.count; i++) {
         const Kernel *k = p->kernels.at[i];
         Work w = { .k = k, .number = arena_print(e->s->arena, "%s%d", around, k->id), .times = times };
-        w.on_tiles = code_on_tiles(p, i, BLAS_openblas);
+        w.on_tiles = code_on_tiles(p, i, build_blas(e->s->options));
         bool here = false;
         for (int j = 0; j < k->nodes.count; j++) {
             const Node *node = k->nodes.at[j];

@@ -55,14 +55,16 @@ int64_t process_print(FILE *out, const Run *r)
     int64_t now = status_bytes("VmRSS"), most = status_bytes("VmHWM");
     int64_t arena = run_needs(r).arena, filled = r->layout->bytes[MEMORY_param] + r->layout->bytes[MEMORY_const];
     int64_t data = rt_data_bytes(host_data_runtime(r->s->data)), code = code_bytes(r);
-    int64_t packing = (int64_t)rt_pool_threads(r->pool) * PACKING_BYTES, total = now + arena - filled + packing;
+    bool library = build_blas(r->s->options) == BLAS_openblas;
+    int64_t packing = library ? (int64_t)rt_pool_threads(r->pool) * PACKING_BYTES : 0;
+    int64_t total = now + arena - filled + packing;
     if (now < 0) return -1;
     if (total < most) total = most;
     fputs("memory of the process\n", out);
     certificate_line(out, "arena", arena, "");
     certificate_line(out, "data", data, "");
     certificate_line(out, "code", code, "");
-    certificate_line(out, "library buffers", packing, "  (OpenBLAS packs operands)");
+    if (library) certificate_line(out, "library buffers", packing, "  (OpenBLAS packs operands)");
     certificate_line(out, "program and compiler", now - filled - data - code, "  (measured, with their libraries)");
     certificate_line(out, "in all", total, most > now + arena - filled + packing ? "  (reached by now)" : "");
     return total;

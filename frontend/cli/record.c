@@ -1,5 +1,6 @@
 /* Records of runs. */
 #include "frontend/cli/record.h"
+#include "frontend/cli/build.h"
 #include "frontend/cli/host.h"
 #include "runtime/core/checksum.h"
 
@@ -66,7 +67,7 @@ static const char *read_fields(Arena *arena, const json_t *root, Record *out)
     out->precision = copy(arena, json_object_get(root, "precision"));
     return !out->version                                                  ? "ptm"
          : !out->model                                                    ? "model"
-         : out->blas && strcmp(out->blas, "none")                         ? "blas"
+         : out->blas && strcmp(out->blas, "none") && strcmp(out->blas, "openblas") ? "blas"
          : out->precision && strcmp(out->precision, "bf16")               ? "precision"
          : !read_pairs(arena, json_object_get(root, "set"), &out->set)    ? "set"
          : !read_pairs(arena, json_object_get(root, "data"), &out->data)  ? "data"
@@ -193,12 +194,12 @@ bool record_complete(Arena *arena, const Record *begun, Options *options)
                 begun->seed);
         good = false;
     }
-    if (options->blas && strcmp(options->blas, begun->blas ? begun->blas : "openblas")) {
-        fprintf(stderr, "ptm train: --blas %s, but this run was begun %s --blas none\n", options->blas,
-                begun->blas ? "with" : "without");
+    const char *blas = begun->blas ? begun->blas : "openblas";           /* older records leave out what was usual */
+    if (options->blas && strcmp(options->blas, blas)) {
+        fprintf(stderr, "ptm train: --blas %s, but this run was begun with --blas %s\n", options->blas, blas);
         good = false;
     }
-    options->blas = begun->blas;
+    options->blas = blas;
     if (options->precision && strcmp(options->precision, begun->precision ? begun->precision : "f32")) {
         fprintf(stderr, "ptm train: --precision %s, but this run was begun %s --precision bf16\n", options->precision,
                 begun->precision ? "with" : "without");
@@ -255,7 +256,7 @@ Record *record_of(Session *s, uint64_t seed, int64_t steps)
     const Options *o = s->options;
     *record = (Record){ .version = PTM_VERSION, .model = o->argument, .set = o->set, .data = o->data, .dim = o->dim,
                         .seed = (int64_t)seed, .steps = steps,
-                        .blas = o->blas && strcmp(o->blas, "openblas") ? o->blas : NULL,
+                        .blas = build_blas(o) == BLAS_openblas ? "openblas" : "none",
                         .precision = o->precision && strcmp(o->precision, "f32") ? o->precision : NULL,
                         .save_every = o->save_every, .keep = o->keep,
                         .folder = o->out && o->data.count ? folder_of(s->arena, o->out) : NULL };

@@ -23,7 +23,8 @@ typedef struct RecordedStage {
 typedef struct Record {
     const char *version, *model;
     Pairs       set, data, dim;
-    const char *blas, *precision;        /* NULL: the default */
+    const char *blas;                    /* NULL, in older records: openblas */
+    const char *precision;               /* NULL: the default */
     int64_t     seed, steps;
     int64_t     save_every, keep;        /* of checkpoints; -1: not given */
     const char *folder;                  /* in which the files of `data` were named: from the run directory, "..", where

@@ -1,5 +1,5 @@
-# --blas none: own products train as the library's do, with the same bits for any number of threads, in their memory, and a resumed run
-# keeps them.
+# Own products, the default, train as the library's do, with the same bits for any number of threads, in their memory, and a resumed run
+# keeps whichever it was begun with.
 . "$TESTS/cli/common"
 models=$TESTS/../models
 loss() { sed -n 's/.*"step": '"$2"',.*"loss": \([0-9.]*\).*/\1/p' "$1/metrics.jsonl"; }
@@ -36,7 +36,7 @@ grep -q '"blas": "none"' run/run.json || fail "no blas in run.json"
 status 1 "$PTM" train "$models/gpt.ptm" --out run --resume --blas openblas --quiet
 says "--blas openblas, but this run was begun with --blas none"
 status 1 "$PTM" train "$models/gpt.ptm" --out gpt.library --resume --blas none --quiet
-says "--blas none, but this run was begun without --blas none"
+says "--blas none, but this run was begun with --blas openblas"
 
 status 0 "$PTM" eval "$models/gpt.ptm" --weights run --blas none
 status 0 "$PTM" generate "$models/gpt.ptm" --weights run --blas none --length 20
@@ -44,7 +44,7 @@ status 0 "$PTM" gradcheck "$models/gpt.ptm" --blas none
 status 0 "$PTM" dump "$models/gpt.ptm" --stage asm --blas none
 says "product_f32_block"
 status 2 "$PTM" train "$models/gpt.ptm" --blas mkl
-says "--blas wants one of openblas|none, not \"mkl\""
+says "--blas wants one of none|openblas, not \"mkl\""
 
 # An object with own products needs nothing, not even to train.
 status 0 "$PTM" compile "$models/gpt.ptm" --entry logits,train --dim B=1,T=16 --blas none -o gpt.o

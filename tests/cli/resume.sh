@@ -118,8 +118,8 @@ rm -r run && cp -r begun run
 again() {
     status "$1" "$PTM" train "$model" --out run --resume --quiet
 }
-status 1 "$PTM" train "$model" --out run --resume --quiet --blas none
-says "--blas none, but this run was begun without --blas none"
+status 1 "$PTM" train "$model" --out run --resume --quiet --blas openblas
+says "--blas openblas, but this run was begun with --blas none"
 sed 's/"files": \[/"files": [], "unread": [/' begun/run.json >run/run.json
 again 1
 says "the model has 2 files, it had 0 when this run was begun"
