@@ -16,26 +16,33 @@ LLVMValueRef product_load(const ProductCode *p, const Emit *e, DType stored, LLV
     return cast_code(u, stored, p->types.out, from_memory(u, stored, held));
 }
 
-/* 16 elements as bf16, to nearest, ties to even; the instruction that rounds takes denormals for zeros, as the one that
- * multiplies does. */
-static LLVMValueRef load_halves(const ProductCode *p, const Emit *e, DType stored, LLVMValueRef pointer,
-                                LLVMValueRef on)
+/* 16 elements as bf16, to nearest, ties to even, each in the high half of an i32, whose low half is 0. */
+static LLVMValueRef load_high(const ProductCode *p, const Emit *e, DType stored, LLVMValueRef pointer, LLVMValueRef on)
 {
-    const Unit *u = e->unit;
-    if (stored == DT_bf16) return lanes_load(e, u->i16, pointer, on);
     LLVMValueRef x = product_load(p, e, stored, pointer, on);
-    if (!p->dots) return to_memory(u, DT_bf16, cast_round(u, DT_bf16, x));
-    LLVMTypeRef brain = LLVMBFloatTypeInContext(u->context);
-    return LLVMBuildBitCast(u->builder, LLVMBuildFPTrunc(u->builder, x, lanes_of(brain), ""), lanes_of(u->i16), "");
+    if (stored == DT_f32) x = cast_round(e->unit, DT_bf16, x);
+    return LLVMBuildBitCast(e->unit->builder, x, lanes_of(e->unit->i32), "");
 }
 
-/* 32 halves as 16 words: neighbours of both vectors, or lane by lane one of the first and one of the second. */
-static LLVMValueRef words_of(const Unit *u, LLVMValueRef first, LLVMValueRef second, bool across)
+/* Both vectors, one behind the other. The instruction takes denormals for zeros, as the one that multiplies does. */
+static LLVMValueRef round_both(const Unit *u, LLVMValueRef first, LLVMValueRef second)
+{
+    LLVMValueRef args[] = {second, first};
+    LLVMValueRef halves = intrinsic(u, "llvm.x86.avx512bf16.cvtne2ps2bf16.512", NULL, 0, args, 2);
+    return LLVMBuildBitCast(u->builder, halves, LLVMVectorType(u->i16, 2 * LANES), "");
+}
+
+/* Halves of both in their order, or of the first in the order of words: one of its first 16, one of its last. */
+static LLVMValueRef shuffled(const Unit *u, LLVMValueRef a, LLVMValueRef b, bool across)
 {
     LLVMValueRef from[2 * LANES];
     for (int i = 0; i < 2 * LANES; i++)
         from[i] = LLVMConstInt(u->i32, (unsigned)(across ? i / 2 + i % 2 * LANES : i), false);
-    LLVMValueRef halves = LLVMBuildShuffleVector(u->builder, first, second, LLVMConstVector(from, 2 * LANES), "");
+    return LLVMBuildShuffleVector(u->builder, a, b, LLVMConstVector(from, 2 * LANES), "");
+}
+
+static LLVMValueRef as_words(const Unit *u, LLVMValueRef halves)
+{
     return LLVMBuildBitCast(u->builder, halves, lanes_of(u->i32), "");
 }
 
@@ -43,11 +50,25 @@ LLVMValueRef product_words_along(const ProductCode *p, const Emit *e, DType stor
                                  LLVMValueRef left)
 {
     const Unit *u = e->unit;
-    if (p->pair == 1) return product_load(p, e, stored, pointer, left ? lanes_below(e, left) : NULL);
-    LLVMValueRef next = element_after(e, memory_type(u, stored), pointer, LANES);
-    LLVMValueRef first = load_halves(p, e, stored, pointer, left ? lanes_below(e, left) : NULL);
+    LLVMTypeRef type = memory_type(u, stored);
+    LLVMValueRef on = left ? lanes_below(e, left) : NULL, next = element_after(e, type, pointer, LANES);
+    if (p->pair == 1) return product_load(p, e, stored, pointer, on);
     LLVMValueRef more = left ? lanes_below(e, minus(e, left, whole(u, LANES))) : NULL;
-    return words_of(u, first, load_halves(p, e, stored, next, more), false);
+    if (stored == DT_bf16) {
+        LLVMValueRef first = lanes_load(e, type, pointer, on), second = lanes_load(e, type, next, more);
+        return as_words(u, shuffled(u, first, second, false));
+    }
+    if (p->dots) {
+        LLVMValueRef first = product_load(p, e, stored, pointer, on);
+        return as_words(u, round_both(u, first, product_load(p, e, stored, next, more)));
+    }
+    LLVMTypeRef narrow = lanes_of(u->i16);
+    LLVMValueRef sixteen = splat_whole(u->i32, 16), half[2];
+    for (int i = 0; i < 2; i++) {
+        LLVMValueRef high = load_high(p, e, stored, i ? next : pointer, i ? more : on);
+        half[i] = LLVMBuildTrunc(u->builder, LLVMBuildLShr(u->builder, high, sixteen, ""), narrow, "");
+    }
+    return as_words(u, shuffled(u, half[0], half[1], false));
 }
 
 LLVMValueRef product_words_across(const ProductCode *p, const Emit *e, DType stored, LLVMValueRef first,
@@ -55,8 +76,13 @@ LLVMValueRef product_words_across(const ProductCode *p, const Emit *e, DType sto
 {
     const Unit *u = e->unit;
     if (p->pair == 1) return product_load(p, e, stored, first, on);
-    LLVMValueRef low = load_halves(p, e, stored, first, on), none = LLVMConstNull(lanes_of(u->i16));
-    return words_of(u, low, second ? load_halves(p, e, stored, second, on) : none, true);
+    if (p->dots && stored != DT_bf16 && second) {
+        LLVMValueRef x = product_load(p, e, stored, first, on);
+        LLVMValueRef halves = round_both(u, x, product_load(p, e, stored, second, on));
+        return as_words(u, shuffled(u, halves, LLVMGetUndef(LLVMTypeOf(halves)), true));
+    }
+    LLVMValueRef low = LLVMBuildLShr(u->builder, load_high(p, e, stored, first, on), splat_whole(u->i32, 16), "");
+    return second ? LLVMBuildOr(u->builder, load_high(p, e, stored, second, on), low, "") : low;
 }
 
 /* The second one of each pair, or the first, as f32. */
