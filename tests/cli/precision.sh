@@ -51,4 +51,22 @@ says "product_bf16_of_f32_f32_block"
 status 0 "$PTM" compile "$models/gpt.ptm" --entry logits,train --dim B=1,T=16 --precision bf16 -o gpt.o
 status 0 nm -u gpt.o
 [ -s out ] && fail "an object that stands alone wants: $(cat out)"
-true
+
+# Sets of instructions with and without dot products of bf16 give the same bits.
+cat >tiny.ptm <<'M'
+fn f(x: f32[B, D], ids: i32[B]) -> f32[B, D] { return (out: linear(x, D)) + (table: embedding(ids, 7, D)) }
+M
+compile="compile tiny.ptm --entry f --dim B=5,D=37 --precision bf16 -o tiny.o"
+# shellcheck disable=SC2086
+status 0 "$PTM" $compile --target aarch64-linux-gnu
+[ -z "$(nm -u tiny.o)" ] || fail "undefined: $(nm -u tiny.o)"
+[ "$(uname -m)" = x86_64 ] && grep -qw fma /proc/cpuinfo || exit 0
+for cpu in native x86-64-v3 any; do
+    flags="--cpu $cpu"
+    [ $cpu = any ] && flags=
+    # shellcheck disable=SC2086
+    status 0 "$PTM" $compile $flags
+    status 0 cc -O1 -I. -static -o $cpu "$TESTS/objects/tiny.c" tiny.o
+    ./$cpu >$cpu.bits || fail "the program for $cpu fails"
+    cmp native.bits $cpu.bits
+done
