@@ -16,6 +16,7 @@
 /* A function of the shape alone: what is smaller stays in the caches as a whole. */
 enum {
     LEAST_ELEMENTS = 1 << 21,
+    SEEN_LEAST = 4,                      /* so many times more where no column is hidden: memory alone is saved */
     STRIP_SHARE = 4,                     /* a strip has so much less than the least value that is cut */
     LONGEST_SUM = 256,                   /* of the products that are made twice */
     ROWS_GRAIN = 16
@@ -120,12 +121,18 @@ static const char *node_text(Arena *arena, const Node *n)
     return arena_print(arena, "%s @ %s:%u:%u", text, o->place.source->path, o->place.line, o->place.column);
 }
 
-static void note_cut(const Pass *p, const Region *r)
+/* In percent of all elements. */
+static int made_elements(const Region *r)
 {
     int64_t made = 0, all = dim_value(r->all_rows) * dim_value(r->all_columns);
     for (int k = 0; k < r->strips; k++) made += strip_row_count(r, k) * r->columns[k];
+    return (int)(100 * made / all);
+}
+
+static void note_cut(const Pass *p, const Region *r)
+{
     const char *text = arena_print(p->s.arena, "%s: by %d strips of %d rows, %d %% of all elements",
-                                   node_text(p->s.arena, r->seed), r->strips, (int)r->rows, (int)(100 * made / all));
+                                   node_text(p->s.arena, r->seed), r->strips, (int)r->rows, made_elements(r));
     pass_note(p->s.arena, p->options, text);
 }
 
@@ -144,11 +151,15 @@ static void try_seed(Pass *p, const Node *seed)
     for (int id = 0; id < p->s.graph->nodes.count; id++) p->seen[id] = p->seen[id] || r->role[id] == STRIP_full;
     choose_rows(r, p->least);
     const char *why = r->broken ? r->why : find_obstacle(p, r);
+    if (!why) {
+        strip_find_columns(&p->s, r);
+        bool small = type_value_elements(&seed->type) < SEEN_LEAST * p->least;
+        if (small && made_elements(r) == 100) why = "hides no column, and stays in the caches";
+    }
     if (why) {
         note_whole(p, r, why);
         return;
     }
-    strip_find_columns(&p->s, r);
     note_cut(p, r);
     vec_push(p->s.arena, &p->regions, r);
 }

@@ -218,6 +218,14 @@ static void refusals_say_why(void **state)
     assert_non_null(strstr(note_of(&l), "is the largest over rows"));
     arena_free(l.arena);
 
+    l = lab_new(); /* of a size that is cut only where columns are hidden */
+    s = make_einsum(l.g, "td,sd->ts", INPUT(&l, DT_f32, "q", 2048, 8), INPUT(&l, DT_f32, "k", 2048, 8));
+    result(&l, "o", make_einsum(l.g, "ts,sd->td", softmax(&l, s), INPUT(&l, DT_f32, "v", 2048, 8)));
+    PassNotes notes = {0};
+    pass_strip(l.arena, l.g, &(PassOptions){.notes = &notes}, diag_new(l.arena));
+    assert_non_null(strstr(notes.at[0], "it hides no column, and stays in the caches"));
+    arena_free(l.arena);
+
     l = lab_new(); /* long sums: not worth making twice */
     s = make_einsum(l.g, "td,sd->ts", INPUT(&l, DT_f32, "q", 2048, 300), INPUT(&l, DT_f32, "k", 2048, 300));
     result(&l, "o", make_einsum(l.g, "ts,sd->td", softmax(&l, s), INPUT(&l, DT_f32, "v", 2048, 8)));
