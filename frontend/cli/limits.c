@@ -39,17 +39,19 @@ enum {
         memcpy(scratch + 2 * sizeof x, sum, sizeof sum);                                                            \
     }
 
-/* Reads PIECE bytes of the work block in every unit. */
+/* Reads PIECE bytes of the work block in every unit: another piece in each, or args[0] of them again and again. */
 #define READ(name, target, bytes)                                                                                   \
     target static void name(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch,     \
                             RtFault *fault)                                                                         \
     {                                                                                                               \
         typedef long long Vector __attribute__((vector_size(bytes)));                                               \
         Vector sum[4] = {{0}};                                                                                      \
-        const Vector *at = (const Vector *)(block[BLOCK_work] + begin * PIECE);                                     \
-        (void)args, (void)fault;                                                                                    \
-        for (int64_t left = (end - begin) * (PIECE / (4 * bytes)); left > 0; left--, at += 4) {                     \
-            _Pragma("GCC unroll 4") for (int k = 0; k < 4; k++) sum[k] += at[k];                                    \
+        (void)fault;                                                                                                \
+        for (int64_t unit = begin; unit < end; unit++) {                                                            \
+            const Vector *at = (const Vector *)(block[BLOCK_work] + unit % args[0] * PIECE);                        \
+            for (int64_t left = PIECE / (4 * bytes); left > 0; left--, at += 4) {                                   \
+                _Pragma("GCC unroll 4") for (int k = 0; k < 4; k++) sum[k] += at[k];                                \
+            }                                                                                                       \
         }                                                                                                           \
         memcpy(scratch, sum, sizeof sum);                                                                           \
     }
@@ -73,18 +75,34 @@ __attribute__((target("avx512f,avx512bf16"))) static void dots_avx512(char *cons
 }
 #endif
 
+/* As READ of all pieces, and writes what it has read with a number added. */
+#define UPDATE(name, target, bytes)                                                                                 \
+    target static void name(char *const *block, const int64_t *args, int64_t begin, int64_t end, char *scratch,     \
+                            RtFault *fault)                                                                         \
+    {                                                                                                               \
+        typedef long long Vector __attribute__((vector_size(bytes)));                                               \
+        (void)args, (void)scratch, (void)fault;                                                                     \
+        Vector *at = (Vector *)(block[BLOCK_work] + begin * PIECE);                                                 \
+        for (int64_t left = (end - begin) * (PIECE / (4 * bytes)); left > 0; left--, at += 4) {                     \
+            _Pragma("GCC unroll 4") for (int k = 0; k < 4; k++) at[k] += 1;                                         \
+        }                                                                                                           \
+    }
+
 #define PLAIN
 MULTIPLY_ADD(multiply_add_plain, PLAIN, 16)
 READ(read_plain, PLAIN, 16)
+UPDATE(update_plain, PLAIN, 16)
 #if defined(__x86_64__)
 MULTIPLY_ADD(multiply_add_avx2, __attribute__((target("avx2,fma"))), 32)
 MULTIPLY_ADD(multiply_add_avx512, __attribute__((target("avx512f"))), 64)
 READ(read_avx2, __attribute__((target("avx2"))), 32)
+UPDATE(update_avx2, __attribute__((target("avx2"))), 32)
 READ(read_avx512, __attribute__((target("avx512f"))), 64)
+UPDATE(update_avx512, __attribute__((target("avx512f"))), 64)
 #endif
 
 typedef struct Kernels {
-    RtKernel *multiply_add, *read, *dots;            /* dots: or NULL */
+    RtKernel *multiply_add, *read, *update, *dots;   /* dots: or NULL */
     int lanes;                           /* of f32 */
 } Kernels;
 
@@ -92,10 +110,11 @@ static Kernels kernels_of_host(void)
 {
 #if defined(__x86_64__)
     RtKernel *dots = __builtin_cpu_supports("avx512bf16") ? dots_avx512 : NULL;
-    if (__builtin_cpu_supports("avx512f")) return (Kernels){ multiply_add_avx512, read_avx512, dots, 16 };
-    if (__builtin_cpu_supports("fma")) return (Kernels){ multiply_add_avx2, read_avx2, NULL, 8 };
+    if (__builtin_cpu_supports("avx512f"))
+        return (Kernels){ multiply_add_avx512, read_avx512, update_avx512, dots, 16 };
+    if (__builtin_cpu_supports("fma")) return (Kernels){ multiply_add_avx2, read_avx2, update_avx2, NULL, 8 };
 #endif
-    return (Kernels){ multiply_add_plain, read_plain, NULL, 4 };
+    return (Kernels){ multiply_add_plain, read_plain, update_plain, NULL, 4 };
 }
 
 /* The best of several runs, in seconds. */
@@ -132,11 +151,12 @@ static Rate measure_arithmetic(const Ground *g, RtKernel *run, int each, int thr
     return rate_of(g, one, all, REPEATS, unit * UNITS_EACH, unit * units);
 }
 
-static void measure_read(const Ground *g, const Kernels *k, Limits *out)
+/* passes: how often each byte moves. pieces: of how many the sweep goes over. */
+static Rate measure_sweep(const Ground *g, RtKernel *run, int passes, int64_t pieces)
 {
-    RtStep step = { .run = k->read, .extent = PIECES, .tile = 1 };
-    double bytes = (double)PIECES * PIECE;
-    out->read = rate_of(g, step, step, SWEEPS, bytes, bytes);
+    RtStep step = { .run = run, .args = &pieces, .extent = PIECES, .tile = 1 };
+    double bytes = (double)passes * PIECES * PIECE;
+    return rate_of(g, step, step, SWEEPS, bytes, bytes);
 }
 
 static void measure_product(const Ground *g, Limits *out)
@@ -174,7 +194,9 @@ bool limits_measure(Session *s, Limits *out)
         memset(g.block[BLOCK_work], 0, (size_t)bytes);
         out->multiply_add = measure_arithmetic(&g, kernels.multiply_add, 2 * kernels.lanes, out->threads);
         if (kernels.dots) out->dots = measure_arithmetic(&g, kernels.dots, 4 * kernels.lanes, out->threads);
-        measure_read(&g, &kernels, out);
+        out->read = measure_sweep(&g, kernels.read, 1, PIECES);
+        out->update = measure_sweep(&g, kernels.update, 2, PIECES);
+        out->cache = measure_sweep(&g, kernels.read, 1, 1);
         measure_product(&g, out);
         out->kernels = rt_product_kernels();
         out->warning = narrower(s, &kernels, out->kernels);
@@ -198,6 +220,8 @@ void limits_print(FILE *out, const Limits *l)
     if (l->dots.one > 0)
         fprintf(out, "  bf16 multiply-adds, GFLOP/s      %8.1f   %8.1f\n", 1e-9 * l->dots.one, 1e-9 * l->dots.all);
     fprintf(out, "  reading memory, GB/s             %8.1f   %8.1f\n", 1e-9 * l->read.one, 1e-9 * l->read.all);
+    fprintf(out, "  reading and writing it, GB/s     %8.1f   %8.1f\n", 1e-9 * l->update.one, 1e-9 * l->update.all);
+    fprintf(out, "  reading a cache, GB/s            %8.1f   %8.1f\n", 1e-9 * l->cache.one, 1e-9 * l->cache.all);
     fprintf(out, "  product %d x %d x %d, GFLOP/s %8.1f   %8.1f  (OpenBLAS, %s kernels)\n", ROWS, WIDTH, COLUMNS,
             1e-9 * l->product.one, 1e-9 * l->product.all, l->kernels);
     if (l->warning) fprintf(out, "warning: %s\n", l->warning);

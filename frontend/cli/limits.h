@@ -16,6 +16,8 @@ typedef struct Limits {
     Rate multiply_add;                   /* f32 operations: sums in registers, two operations a multiply-add */
     Rate dots;                           /* bf16 operations in dot products of pairs; 0: the host has none */
     Rate read;                           /* bytes of memory much larger than the caches */
+    Rate update;                         /* bytes read there, changed and written back: both count */
+    Rate cache;                          /* bytes of one megabyte, read over and over */
     Rate product;                        /* f32 operations of OpenBLAS on one of GPT-2's products, 256 x 768 x 3072 */
     const char *kernels;                 /* the set that OpenBLAS has chosen: "SkylakeX" */
     const char *warning;                 /* when they are narrower than the host's vectors, or NULL */

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_STEPS = 10, MOST_STEPS = 1000, SHOWN_KERNELS = 30, SHOWN_LINES = 20 };
+enum { DEFAULT_STEPS = 10, MOST_STEPS = 1000, SHOWN_KERNELS = 30, SHOWN_LINES = 20,
+       CACHED = 32 << 20 };                  /* bytes */
 
 /* Rows of the same name and line, or of the same line. Everything is of one step. */
 typedef struct Group {
@@ -90,12 +91,17 @@ static int by_seconds(const void *x, const void *y)
     return lines ? lines : strcmp(a->name, b->name);
 }
 
-/* Of the time that products need at the limit of arithmetic and everything else at the limit of memory, the larger. */
+/* The time that products need at the limit of arithmetic; of everything else that or the time of its bytes, whichever
+ * is larger: in a cache where a run has no more of them than caches hold, since the kernel before may have left them
+ * there. */
 static double floor_of(const Profile *p, const Group *g)
 {
     double products = g->cost.products / limits_products(&p->limits, build_precision(p->s->options));
     double arithmetic = products + (g->cost.operations - g->cost.products) / p->limits.multiply_add.all;
-    double memory = (double)(g->cost.read + g->cost.written) / p->limits.read.all;
+    double bytes = (double)(g->cost.read + g->cost.written);
+    const Limits *l = &p->limits;
+    double beyond = l->read.all > l->update.all ? l->read.all : l->update.all;
+    double memory = bytes / (bytes <= CACHED * g->visits ? l->cache.all : beyond);
     return g->cost.products > 0 || arithmetic > memory ? arithmetic : memory;
 }
 

@@ -7,11 +7,12 @@ onnx_version=1.30.0
 openmp=$(ls /usr/lib/*/openblas-openmp/libopenblas.so.0 2>/dev/null | head -1 || true)
 under=${UNDER:-}                         # a command that runs what is measured, such as "taskset -c 0,1"
 
-# The set-ups of PyTorch: as it is; with its widest kernels and waiting threads that sleep, on OpenBLAS's own threads or on OpenMP's; one thread.
+# The set-ups of PyTorch, all or those that $SETUPS names: as it is; with its widest kernels and waiting threads that sleep, on OpenBLAS's own threads or on OpenMP's; one thread.
 torch_setups=
 if "$python" -c 'import torch' 2>/dev/null; then
     torch_setups="plain avx512 one"
     [ -z "$openmp" ] || torch_setups="$torch_setups openmp"
+    torch_setups=${SETUPS-$torch_setups}
 fi
 torch_in() { # SETUP SCRIPT ARGS ..
     setup=$1

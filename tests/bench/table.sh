@@ -183,7 +183,8 @@ bert() {
     peak=$(peak_of "$@") read=$(of read)
     arithmetic="(2.0 * $span * $weights + 4.0 * 12 * $span * $span * 768) / $peak / 1e6"
     memory="$(bytes_of "$@").0 * $weights / $read / 1e6"
-    print_row "$title" "${peer:+$(value "$goal * $peer")}" "$(value "$arithmetic > $memory ? $arithmetic : $memory")"
+    served=$(of onnx)                    # what the goal is a part of
+    print_row "$title" "${served:+$(value "$goal * $served")}" "$(value "$arithmetic > $memory ? $arithmetic : $memory")"
 }
 
 # Tokens one after the other, batch 1: a stats line says what one costs.
