@@ -75,12 +75,12 @@ bert() {
 }
 decode() {
     wanted "$1" || return 0
-    name=$1
+    name_of_row=$1
     shift 4
     words 50257 "$scratch/50257"
     [ -d "$scratch/decode" ] || "$ptm" train tests/bench/decode.ptm --data text="$scratch/50257" --quiet --out "$scratch/decode" >"$scratch/out"
     for blas in none openblas; do
-        compare "$name, --blas $blas" generated --blas "$blas" "$@"
+        compare "$name_of_row, --blas $blas" generated --blas "$blas" "$@"
     done
 }
 # A prompt of several words and 20 tokens drawn from what the model thinks likely, so that every logit counts.
