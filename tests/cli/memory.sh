@@ -11,7 +11,7 @@ compare() {
     model=$1 share=$2
     shift 2
     rm -rf whole less
-    status 0 "$PTM" train "$model" "$@" --steps 4 --out whole
+    status 0 "$PTM" train "$model" "$@" --steps 4 --out whole --threads 3      # each thread has scratch of its own
     grep -q "run again" out && fail "$model: without a limit nothing is made again: $(cat out)"
     size=$(awk -v total="$(bytes total)" -v step="$(bytes step)" -v share="$share" 'BEGIN { print int(total - share * step) }')
     status 0 "$PTM" train "$model" "$@" --steps 4 --out less --memory "$size"
