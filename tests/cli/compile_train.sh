@@ -16,7 +16,7 @@ says "1000 steps: loss "
 
 small="--set width=8 --set layers=1 --set span=30 --set rows=300 --set held_rows=10 --set unit=chars --steps 120"
 # shellcheck disable=SC2086
-status 0 "$PTM" train "$root/models/lstm.ptm" $small --threads 2 --out lstm --quiet
+status 0 "$PTM" train "$root/models/lstm.ptm" $small --blas openblas --threads 2 --out lstm --quiet
 for threads in 1 pool; do
     # shellcheck disable=SC2086
     status 0 "$PTM" compile "$root/models/lstm.ptm" $small --blas openblas --entry train --threads $threads -o model.o
