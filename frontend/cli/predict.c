@@ -95,10 +95,10 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static bool has_own_products(const Predictor *p) { return build_blas(p->run->s->options) == BLAS_none; }
 
-/* How many of `left` tokens a run reads. Products of our own make sums of many rows in parts. */
+/* How many of `left` tokens a run reads. */
 static int64_t run_length(const Predictor *p, int64_t left)
 {
-    int64_t length = p->rows > 1 ? 1 : has_own_products(p) ? PREDICT_FACTOR : PREDICT_LONGEST;
+    int64_t length = p->rows > 1 ? 1 : p->longest;
     while (length > left) length /= PREDICT_FACTOR;
     return length;
 }
@@ -174,10 +174,16 @@ static bool takes_rows(const Predictor *p, int64_t rows)
     return elaborate(p, rows, 1, diag_new(p->run->s->arena)) != NULL;
 }
 
-/* As many rows together as leave every sum what it is in one row alone. */
+/* As many tokens in a run, and rows together, as leave every sum what it is in one token or row alone: products of our own
+ * may make the sums of many in parts. */
 static bool compile(Predictor *p, const Asked *asked)
 {
     if (!plan(p, asked)) return false;
+    if (p->carries && has_own_products(p) && !rows_are_apart(p)) {
+        p->longest = PREDICT_FACTOR;
+        job_close(&p->job);
+        if (!plan(p, asked)) return false;
+    }
     bool apart = p->carries && asked->rows > 1 && has_own_products(p) && rows_are_apart(p);
     if (apart && takes_rows(p, asked->rows)) {
         p->rows = asked->rows;
@@ -228,6 +234,7 @@ bool predict_open(Run *run, const RtTokenizer *tokenizer, const int64_t *prompts
     enum { SOME = 8 };
     out->run = run;
     out->rows = 1;
+    out->longest = PREDICT_LONGEST;
     out->vocabulary = rt_tokenizer_size(tokenizer);
     if (!choose_entry(out) || !find_context(out)) return false;
     if (!check_result(out, out->context ? out->context : SOME)) return false;

@@ -19,6 +19,7 @@ typedef struct Predictor {
     const char  *entry;                  /* "logits" or "next" */
     bool         carries;                /* next: its states carry what was read */
     int64_t      rows;                   /* that go on together */
+    int64_t      longest;                /* tokens that a run reads at most */
     Job          job;                    /* a graph for each of `lengths`; owned */
     int64_t      lengths[PREDICT_LENGTHS];   /* how many tokens a run reads */
     int          length_count;
