@@ -42,14 +42,15 @@ static int count_reduced(const Node *node, int before)
     return count;
 }
 
+static bool keeps_axes(const Node *node)
+{
+    return op_is_element(node->op) || node->op == OP_cast || node->op == OP_stop;
+}
+
 int strip_axis_up(const Node *node, int k, int axis)
 {
-    if (axis < 0) return axis;
-    if (op_is_element(node->op)) return axis;
+    if (axis < 0 || keeps_axes(node)) return axis;
     switch ((int)node->op) {
-    case OP_cast:
-    case OP_stop:
-        return axis;
     case OP_permute:
         return permuted_axis(node, axis);
     case OP_reshape:
@@ -84,12 +85,8 @@ static int unreduced_axis(const Node *node, int axis)
 
 int strip_axis_down(const Node *node, int k, int axis)
 {
-    if (axis < 0) return axis;
-    if (op_is_element(node->op)) return axis;
+    if (axis < 0 || keeps_axes(node)) return axis;
     switch ((int)node->op) {
-    case OP_cast:
-    case OP_stop:
-        return axis;
     case OP_permute:
         return node->attr.map[axis];
     case OP_reshape:

@@ -174,8 +174,8 @@ static bool takes_rows(const Predictor *p, int64_t rows)
     return elaborate(p, rows, 1, diag_new(p->run->s->arena)) != NULL;
 }
 
-/* As many tokens in a run, and rows together, as leave every sum what it is in one token or row alone: products of our own
- * may make the sums of many in parts. */
+/* As many tokens in a run, and rows together, as leave every sum what it is in one token or row alone: products of our
+ * own may make the sums of many in parts. */
 static bool compile(Predictor *p, const Asked *asked)
 {
     if (!plan(p, asked)) return false;

@@ -1,19 +1,10 @@
 # Own products, the default, train as the library's do, with the same bits for any number of threads, in their memory, and a resumed run
 # keeps whichever it was begun with.
 . "$TESTS/cli/common"
-models=$TESTS/../models
-loss() { sed -n 's/.*"step": '"$2"',.*"loss": \([0-9.]*\).*/\1/p' "$1/metrics.jsonl"; }
+. "$TESTS/cli/short_common"
 
 for model in gpt lstm; do
-    flags=
-    [ $model = lstm ] && flags="--set unit=chars"
-    train() { # DIR FLAGS...
-        out=$1; shift
-        # shellcheck disable=SC2086
-        status 0 "$PTM" train "$models/$model.ptm" $flags --steps 10 --quiet --out "$model.$out" "$@"
-    }
-    count="1 2 3 8"
-    [ $model = lstm ] && count="1 3"
+    about $model
     for threads in $count; do
         train own$threads --blas none --threads $threads
         cmp $model.own1/last.safetensors $model.own$threads/last.safetensors

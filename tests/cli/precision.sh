@@ -1,19 +1,10 @@
 # --precision bf16: products of rounded operands train as well, with the same bits for any number of threads, whoever serves f32
 # products; a resumed run keeps it.
 . "$TESTS/cli/common"
-models=$TESTS/../models
-loss() { sed -n 's/.*"step": '"$2"',.*"loss": \([0-9.]*\).*/\1/p' "$1/metrics.jsonl"; }
+. "$TESTS/cli/short_common"
 
 for model in gpt lstm; do
-    flags=
-    [ $model = lstm ] && flags="--set unit=chars"
-    train() { # DIR FLAGS...
-        out=$1; shift
-        # shellcheck disable=SC2086
-        status 0 "$PTM" train "$models/$model.ptm" $flags --steps 10 --quiet --out "$model.$out" "$@"
-    }
-    count="1 2 3 8"
-    [ $model = lstm ] && count="1 3"
+    about $model
     for threads in $count; do
         train brain$threads --precision bf16 --threads $threads
         cmp $model.brain1/last.safetensors $model.brain$threads/last.safetensors
