@@ -63,8 +63,10 @@ cmp whole/last.safetensors nohup/last.safetensors
 
 # Two runs in one directory: the second says so and changes nothing, the first does not notice.
 begun both
+kill -STOP $process                      # held, so that it is not over before the second has begun
 status 1 "$PTM" train "$model" --out both --resume --quiet
 says "another run is writing there"
+kill -CONT $process
 directory=both
 ended 0
 cmp whole/last.safetensors both/last.safetensors
@@ -72,8 +74,10 @@ metrics both | cmp - whole.txt
 
 # The directory is removed under it.
 begun gone
+kill -STOP $process
 mv gone away
 rm -r away
+kill -CONT $process
 directory=gone
 ended 1
 grep -q "ptm train: gone/.*No such file or directory" gone.log || fail "$(cat gone.log)"
