@@ -7,7 +7,7 @@ build=${BUILD:-build}
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 if [ -n "${PIN:-}" ]; then export OPENBLAS_CORETYPE="$PIN"; fi
 ninja -C "$build" bench_products >/dev/null
-peaks=$("$build/ptm" bench | awk '/multiply-adds, GFLOP/ { print $(NF - 1), $NF }')
+peaks=$("$build/ptm" bench | awk '/f32 multiply-adds, GFLOP/ { print $(NF - 1), $NF }')
 # shellcheck disable=SC2086
 set -- $peaks "$@"
 one=$1 all=$2

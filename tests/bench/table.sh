@@ -232,7 +232,7 @@ products() {
     if [ "$rounds" -gt 0 ]; then
         ninja -C "${BUILD:-build}" bench_products >/dev/null
         $under "$ptm" bench --threads 2 >"$scratch/bench"
-        peaks=$(awk '/multiply-adds, GFLOP/ { print $(NF - 1), $NF }' "$scratch/bench")
+        peaks=$(awk '/f32 multiply-adds, GFLOP/ { print $(NF - 1), $NF }' "$scratch/bench")
         for core in '' Haswell; do
             # shellcheck disable=SC2086
             $under env ${core:+OPENBLAS_CORETYPE=$core} "${BUILD:-build}/bench_products" $peaks 2 $((6 * rounds + 1)) $shapes >"$row/products$core"
