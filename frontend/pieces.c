@@ -2,6 +2,7 @@
  * found again in the gaps between its tokens. */
 #include "frontend/pieces.h"
 #include "ir/base/utf8.h"
+#include "ir/graph.h"
 
 #include <string.h>
 
@@ -89,16 +90,12 @@ static Pieces read_tokens(Arena *arena, const Source *source)
 
 static bool names_type(const Piece *name)
 {
-    static const char *const types[] = {
-#define DTYPE(name, bytes, class) #name,
-#include "runtime/core/dtype.def"
-#undef DTYPE
-        "text",
-    };
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (name->kind == T_NAME && strlen(types[i]) == (size_t)name->length &&
-            !memcmp(types[i], name->text, (size_t)name->length))
+    for (int i = 0; i <= DT_COUNT; i++) {
+        const char *type = i < DT_COUNT ? dtype_name((DType)i) : "text";
+        if (name->kind == T_NAME && strlen(type) == (size_t)name->length &&
+            !memcmp(type, name->text, (size_t)name->length))
             return true;
+    }
     return false;
 }
 

@@ -2,6 +2,7 @@
 #include "frontend/builtin.h"
 #include "frontend/parser.h"
 #include "frontend/weights.h"
+#include "ir/graph.h"
 
 #include <string.h>
 
@@ -24,9 +25,7 @@ static void add_reserved(Arena *arena, Words *out)
 
 static void add_tables(Arena *arena, Words *out)
 {
-#define DTYPE(name, bytes, class) add(arena, out, "type", #name);
-#include "runtime/core/dtype.def"
-#undef DTYPE
+    for (int t = 0; t < DT_COUNT; t++) add(arena, out, "type", dtype_name((DType)t));
     add(arena, out, "type", "text");
 #define BLOCK(name) add(arena, out, "block", #name);
 #define CONSTANT(name, value) add(arena, out, "constant", #name);

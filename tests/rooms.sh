@@ -21,9 +21,9 @@ cat >"$work/table" <<'END'
 runtime/core  ptm_core      runtime/core/                                                    -
 runtime       ptm_train     runtime/                                                         ptm_core
 ir            ptm_ir        ir/,runtime/core/dtype.def,runtime/core/block.def,runtime/core/random.h    -
-passes        ptm_passes    passes/,ir/,runtime/core/dtype.def,runtime/core/block.def        ptm_ir
+passes        ptm_passes    passes/,ir/                                                      ptm_ir
 codegen       ptm_codegen   codegen/,ir/,runtime/core/                                       ptm_ir,ptm_core
-frontend      ptm_frontend  frontend/,ir/,runtime/core/dtype.def,parse.h,scan.h              ptm_ir
+frontend      ptm_frontend  frontend/,ir/,parse.h,scan.h                                     ptm_ir
 END
 
 # The files of a room: those below its folder but the rooms inside of it.
