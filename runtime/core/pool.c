@@ -23,8 +23,8 @@
 #include "runtime/core/memory.h"
 
 enum {
-    /* Of waiting: alone, then letting others run, then asleep. A guest's idle processor may look taken to its kernel,
-     * which then wakes a thread beside the one that is at work: some milliseconds pass before they part. */
+    /* Of waiting: alone, then letting others run, then asleep; chosen by steps of gpt.ptm on two processors, idle and
+     * with other programs. */
     SPIN_NS = 40000, YIELD_NS = 200000,
     SPIN_ROUNDS = 32,                    /* pauses between two looks at the clock */
     CACHE_LINE = 64,
